@@ -1,0 +1,43 @@
+/*
+ * Problems: everything wrong with a campaign or a configuration, collected in
+ * one go and told with file, line and remedy. Bounded: after PR_PROBLEMS_MAX the
+ * rest is only counted.
+ */
+#ifndef POSTRIDER_BASE_PROBLEM_H
+#define POSTRIDER_BASE_PROBLEM_H
+
+#include "postrider/base/buf.h"
+
+#define PR_PROBLEMS_MAX 200
+
+enum pr_severity { PR_WARNING, PR_PROBLEM };
+
+struct pr_problem {
+	enum pr_severity severity;
+	char *file;      /* as the user knows it: "campaign.yaml"; "" when about the whole */
+	unsigned line;   /* from 1; 0: no line */
+	unsigned column; /* from 1; 0: none */
+	char *what;      /* one sentence */
+	char *remedy;    /* what to do; "" when obvious */
+	char *excerpt;   /* the offending line, NULL when none; shown with a caret under column */
+};
+
+struct pr_problems {
+	struct pr_problem *items;
+	unsigned n;        /* kept */
+	unsigned problems; /* of severity PR_PROBLEM, also those not kept */
+	unsigned warnings;
+};
+
+void pr_problems_finish(struct pr_problems *p);
+/* Adds one; returns it so that column and excerpt can be set, NULL when beyond the bound.
+ * remedy may be NULL. */
+struct pr_problem *pr_problem_add(struct pr_problems *p, enum pr_severity severity,
+                                  const char *file, unsigned line, const char *remedy,
+                                  const char *format, ...) __attribute__((format(printf, 6, 7)));
+/* Text for people: "file:line:column: error: what\n    excerpt\n       ^\n  remedy: ...\n". */
+void pr_problems_text(const struct pr_problems *p, struct pr_buf *out);
+/* JSON array of {severity,file,line,column,what,remedy}. */
+void pr_problems_json(const struct pr_problems *p, struct pr_buf *out);
+
+#endif
