@@ -1,0 +1,47 @@
+/*
+ * Streams: bytes to and from a peer, on the loop.
+ *
+ * What is written during a turn leaves together at its end (PR_TURN_NET), after
+ * the journal: nothing gets to a peer before what it depends on is written.
+ * A stream may be closed from any of its callbacks; on_close comes last, once,
+ * never from within pr_stream_close itself, and the stream is gone after it.
+ * The first stream makes the process ignore SIGPIPE, unless it handles it.
+ */
+#ifndef POSTRIDER_NET_H
+#define POSTRIDER_NET_H
+
+#include "postrider/base/error.h"
+#include "postrider/loop.h"
+
+#include <sys/socket.h>
+
+struct pr_address {
+	struct sockaddr_storage sa;
+	socklen_t n;
+};
+/* "192.0.2.1", "::1" or "[::1]" and a port; PR_EINVAL for names: no look-ups here. */
+int pr_address_parse(const char *host, uint16_t port, struct pr_address *out);
+
+typedef struct pr_stream pr_stream;
+
+struct pr_stream_events {
+	void (*on_connect)(void *context);
+	/* Octets from the peer; a view until it returns. */
+	void (*on_data)(void *context, const char *data, size_t n);
+	/* All that was written has left for the kernel. */
+	void (*on_drain)(void *context);
+	/* The end, for whatever reason: code 0 after pr_stream_close; PR_ENOENT when the peer
+	 * closed; PR_ESYSTEM with the text otherwise (refused, reset, unreachable). */
+	void (*on_close)(void *context, const struct pr_error *why);
+};
+
+/* Begin to connect; from `source` (NULL: any). Nagle off. Never fails at once: errors
+ * come by on_close. */
+pr_stream *pr_stream_connect(pr_loop *loop, const struct pr_address *to,
+                             const struct pr_address *source, const struct pr_stream_events *events,
+                             void *context);
+/* Copied; leaves at the end of the turn. */
+void pr_stream_write(pr_stream *s, const void *data, size_t n);
+void pr_stream_close(pr_stream *s); /* what was written and not sent is dropped */
+
+#endif

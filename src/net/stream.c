@@ -1,0 +1,259 @@
+/*
+ * Streams over TCP, on libuv.
+ *
+ * What is written gathers in `next` and goes to the kernel in one call at the end of the
+ * turn. What the kernel does not take becomes `leaving`, which libuv writes when it can;
+ * meanwhile `next` gathers on. When both are empty, on_drain.
+ *
+ * How it fails. Whatever ends a stream is told once, by on_close, when libuv has let go
+ * of the handle; the stream is freed then. A failed write does not end it at once: a peer
+ * that closes in anger often said why just before, and those octets are still to be read.
+ * The read that finds the end follows, with the error of the write.
+ */
+#include "postrider/net.h"
+
+#include "postrider/base/buf.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <uv.h>
+
+#define READ_SIZE 65536u
+#define BUFFER_KEEP 16384u /* a larger buffer is not kept when it is empty */
+
+struct pr_stream {
+	uv_tcp_t tcp;
+	uv_connect_t connecting;
+	uv_write_t writing;
+	struct pr_turn_hook flush;
+	struct pr_stream_events events;
+	void *context;
+	struct pr_buf next, leaving;
+	bool connected, closing;
+	bool busy;   /* libuv writes `leaving` */
+	bool broken; /* a write failed: nothing more is written */
+	struct pr_error why;
+};
+
+/* One for all streams of a thread: libuv fills it and hands it to on_read at once. */
+static _Thread_local char read_buffer[READ_SIZE];
+
+static void
+empty(struct pr_buf *b)
+{
+	pr_buf_clear(b);
+	if (b->cap > BUFFER_KEEP)
+		pr_buf_finish(b);
+}
+
+static void
+on_closed(uv_handle_t *handle)
+{
+	pr_stream *s = handle->data;
+	if (s->events.on_close)
+		s->events.on_close(s->context, &s->why);
+	pr_buf_finish(&s->next);
+	pr_buf_finish(&s->leaving);
+	free(s);
+}
+
+static void
+end(pr_stream *s)
+{
+	if (s->closing)
+		return;
+	s->closing = true;
+	pr_turn_hook_finish(&s->flush);
+	uv_close((uv_handle_t *)&s->tcp, on_closed);
+}
+
+/* The first reason counts. */
+static void
+because(pr_stream *s, int code, const char *text)
+{
+	if (s->why.code == 0 && !s->closing)
+		pr_fail(&s->why, code, "%s", text);
+}
+
+/* ---- out ---- */
+
+static void
+on_write_failed(pr_stream *s, int status)
+{
+	because(s, PR_ESYSTEM, uv_strerror(status));
+	s->broken = true;
+	empty(&s->next);
+	empty(&s->leaving);
+	if (!uv_is_active((uv_handle_t *)&s->tcp))
+		end(s);
+}
+
+static void
+drained(pr_stream *s)
+{
+	if (s->events.on_drain && !s->closing)
+		s->events.on_drain(s->context);
+}
+
+static void
+on_written(uv_write_t *request, int status)
+{
+	pr_stream *s = request->data;
+	s->busy = false;
+	if (s->closing)
+		return;
+	if (status < 0) {
+		on_write_failed(s, status);
+		return;
+	}
+	empty(&s->leaving);
+	if (s->next.len)
+		pr_turn_ask(&s->flush);
+	else
+		drained(s);
+}
+
+/* What the kernel would not take now leaves by and by. */
+static void
+leave_by_and_by(pr_stream *s)
+{
+	struct pr_buf spare = s->leaving;
+	s->leaving = s->next;
+	s->next = spare;
+	uv_buf_t buf = uv_buf_init(s->leaving.data, (unsigned)s->leaving.len);
+	s->writing.data = s;
+	s->busy = true;
+	int r = uv_write(&s->writing, (uv_stream_t *)&s->tcp, &buf, 1, on_written);
+	if (r < 0) {
+		s->busy = false;
+		on_write_failed(s, r);
+	}
+}
+
+static void
+on_flush(struct pr_turn_hook *hook)
+{
+	pr_stream *s = PR_CONTAINER(hook, struct pr_stream, flush);
+	if (s->closing || !s->connected || s->busy || s->next.len == 0)
+		return;
+	uv_buf_t buf = uv_buf_init(s->next.data, (unsigned)s->next.len);
+	int n = uv_try_write((uv_stream_t *)&s->tcp, &buf, 1);
+	if (n < 0 && n != UV_EAGAIN) {
+		on_write_failed(s, n);
+	} else if (n == (int)s->next.len) {
+		empty(&s->next);
+		drained(s);
+	} else {
+		pr_buf_consume(&s->next, n > 0 ? (size_t)n : 0);
+		leave_by_and_by(s);
+	}
+}
+
+void
+pr_stream_write(pr_stream *s, const void *data, size_t n)
+{
+	if (s->closing || s->broken || n == 0)
+		return;
+	pr_buf_add(&s->next, data, n);
+	pr_turn_ask(&s->flush);
+}
+
+/* ---- in ---- */
+
+static void
+on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+	(void)handle, (void)suggested;
+	*buf = uv_buf_init(read_buffer, READ_SIZE);
+}
+
+static void
+on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	pr_stream *s = stream->data;
+	if (s->closing || n == 0)
+		return;
+	if (n > 0) {
+		if (s->events.on_data)
+			s->events.on_data(s->context, buf->base, (size_t)n);
+		return;
+	}
+	if (n == UV_EOF)
+		because(s, PR_ENOENT, "closed by the peer");
+	else
+		because(s, PR_ESYSTEM, uv_strerror((int)n));
+	end(s);
+}
+
+/* ---- begin and end ---- */
+
+static void
+on_connected(uv_connect_t *request, int status)
+{
+	pr_stream *s = request->data;
+	if (s->closing)
+		return;
+	if (status == 0)
+		status = uv_read_start((uv_stream_t *)&s->tcp, on_room, on_read);
+	if (status < 0) {
+		because(s, PR_ESYSTEM, uv_strerror(status));
+		end(s);
+		return;
+	}
+	s->connected = true;
+	if (s->next.len)
+		pr_turn_ask(&s->flush);
+	if (s->events.on_connect)
+		s->events.on_connect(s->context);
+}
+
+/* libuv writes without MSG_NOSIGNAL: a peer that hangs up would end the program. */
+static void
+ignore_sigpipe(void)
+{
+	struct sigaction now;
+	if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+		signal(SIGPIPE, SIG_IGN);
+}
+
+static int
+begin_connect(pr_stream *s, const struct pr_address *to, const struct pr_address *source)
+{
+	int r = uv_tcp_nodelay(&s->tcp, 1);
+	if (r == 0 && source)
+		r = uv_tcp_bind(&s->tcp, (const struct sockaddr *)&source->sa, 0);
+	if (r == 0)
+		r = uv_tcp_connect(&s->connecting, &s->tcp, (const struct sockaddr *)&to->sa,
+		                   on_connected);
+	return r;
+}
+
+pr_stream *
+pr_stream_connect(pr_loop *loop, const struct pr_address *to, const struct pr_address *source,
+                  const struct pr_stream_events *events, void *context)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, ignore_sigpipe);
+	pr_stream *s = pr_calloc(1, sizeof *s);
+	s->events = *events;
+	s->context = context;
+	PR_ASSERT(uv_tcp_init(pr_loop_uv(loop), &s->tcp) == 0); /* no flags: cannot fail */
+	s->tcp.data = s->connecting.data = s;
+	pr_turn_hook_init(&s->flush, loop, PR_TURN_NET, on_flush);
+	int r = begin_connect(s, to, source);
+	if (r < 0) {
+		because(s, PR_ESYSTEM, uv_strerror(r));
+		end(s);
+	}
+	return s;
+}
+
+void
+pr_stream_close(pr_stream *s)
+{
+	if (s->closing)
+		return;
+	s->why = (struct pr_error){0};
+	end(s);
+}
