@@ -1,0 +1,166 @@
+/*
+ * The ledger: what is known of each row of one campaign (SQLite, `ledger.db` in the
+ * campaign's folder), written by import, then folded from the journal; and the state
+ * database of the daemon (`state.db`).
+ *
+ * Words
+ *   row     a recipient, known by its number in the file (first data row = 1)
+ *   fold    apply the journal's outcomes; repeatable: values are absolute and each
+ *           database keeps the lsn up to which it is folded, in the same transaction
+ *   fresh   a row nobody has tried: it has no entry in `state` (that keeps import and
+ *           folding append-only); read in file order by a cursor
+ *   due     a row with a time: deferred, withdrawn, in doubt and to be resent
+ *   handed  a due row that a batch carried to the loop; it is not read again before an
+ *           outcome of it was folded, or the loop gave it back
+ *   mark    a mass change (cancel, deadline): all fresh, pending and deferred rows are in the
+ *           mark's state from the moment it is folded, whether rewritten already or not
+ *   batch   rows handed to the loop, with their own memory, freed whole
+ *
+ * A pr_ledger belongs to one thread at a time (the folder lane). Readers open their
+ * own, read-only. Nothing here runs on the loop's thread, except pr_batch_* and pr_fields_*.
+ */
+#ifndef POSTRIDER_LEDGER_H
+#define POSTRIDER_LEDGER_H
+
+#include "postrider/base/arena.h"
+#include "postrider/base/hash.h"
+#include "postrider/journal/record.h"
+
+#define PR_LEDGER_SCHEMA 1
+#define PR_CAMPAIGN_ID_MAX 100
+
+typedef struct pr_ledger pr_ledger;
+
+/* ---- fields of a row: packed octets, decoded by the composer ---- */
+void pr_fields_pack(struct pr_buf *to, const struct pr_str *fields, size_t n);
+/* Up to max views into data; returns how many there are; missing ones are empty. */
+size_t pr_fields_unpack(struct pr_str data, struct pr_str *fields, size_t max);
+
+/* ---- identity, set at creation ---- */
+struct pr_ledger_identity {
+	char id[PR_CAMPAIGN_ID_MAX]; /* "20261201-spring-sale-7f3k" */
+	uint32_t serial;             /* number of the campaign in the journal; never used again */
+	uint8_t state_id[16];        /* identity of the state folder that made it */
+	uint64_t generation;         /* also in state.db: they disagree after a restored backup */
+	struct pr_hash_key address_key; /* keys the address index */
+};
+
+/* ---- import: a new ledger, filled in file order ---- */
+int pr_ledger_create(const char *path, const struct pr_ledger_identity *identity,
+                     const struct pr_str *columns, size_t columns_n, pr_ledger **out,
+                     struct pr_error *e);
+/* Remove a ledger and what SQLite left beside it; nothing there is fine. */
+void pr_ledger_remove(const char *path);
+/* One recipient. `state` is PR_PENDING, or PR_SKIPPED, PR_SUPPRESSED with a reason.
+ * domain: the address's domain as sent (A-label, lower case). */
+int pr_ledger_add(pr_ledger *l, uint32_t row, struct pr_str email, struct pr_str domain,
+                  struct pr_str data, enum pr_state state, enum pr_class class_,
+                  struct pr_str reason, struct pr_error *e);
+/* Make a row that was added `skipped` (a duplicate found after the fact). */
+int pr_ledger_skip(pr_ledger *l, uint32_t row, struct pr_str reason, struct pr_error *e);
+/* The rows are complete and durable: sending may begin. */
+int pr_ledger_import_done(pr_ledger *l, struct pr_error *e);
+/* Address and domain indexes, built after sending may begin, in slices of at most
+ * slice_ms: 1 when there is more to do, 0 done. */
+int pr_ledger_index_slice(pr_ledger *l, int64_t slice_ms, struct pr_error *e);
+
+/* ---- opening ---- */
+enum pr_ledger_mode { PR_LEDGER_FOLD, PR_LEDGER_READ };
+/* PR_EVERSION names the version of a newer schema; an older one is migrated after a copy
+ * (`ledger.db.vN`) is kept (FOLD only). */
+int pr_ledger_open(const char *path, enum pr_ledger_mode mode, pr_ledger **out, struct pr_error *e);
+void pr_ledger_close(pr_ledger *l);
+void pr_ledger_identity(const pr_ledger *l, struct pr_ledger_identity *out);
+size_t pr_ledger_columns(pr_ledger *l, struct pr_arena *a, struct pr_str **names);
+
+/* ---- folding ---- */
+uint64_t pr_ledger_folded(const pr_ledger *l); /* durable: all below is in the database */
+/* Outcomes and mass marks of this campaign in journal order, up to `lsn`; one transaction,
+ * rows sorted inside. Durable on return. */
+int pr_ledger_fold(pr_ledger *l, const struct pr_record *records, size_t n, uint64_t lsn,
+                   struct pr_error *e);
+/* Rewrite rows after a mass mark (cancel, deadline), at most slice_ms at a time: 1 more to do,
+ * 0 done. Tidies the entries that retries left; fresh rows stay without entries, so this is
+ * short also on 10 M rows. */
+int pr_ledger_mass_slice(pr_ledger *l, int64_t slice_ms, struct pr_error *e);
+/* State of the mark in force; PR_STATES: none. */
+enum pr_state pr_ledger_mass(const pr_ledger *l);
+
+/* ---- refill ---- */
+struct pr_row {
+	uint32_t row;
+	uint32_t domain;   /* number of the domain within the ledger */
+	uint16_t attempts; /* so far */
+	uint16_t doubts;
+	uint8_t state;       /* PR_PENDING, PR_DEFERRED or PR_IN_DOUBT */
+	int64_t first_ms;    /* UTC, 0: never tried */
+	struct pr_str email; /* as sent in RCPT: A-label domain */
+	struct pr_str data;  /* packed fields */
+};
+struct pr_batch {
+	unsigned refs;     /* the loop's; pr_batch_unref frees at 0 */
+	unsigned n, taken; /* rows, and how many the loop has handed on */
+	struct pr_arena arena;
+	struct pr_row *rows;
+	uint32_t next_row;   /* cursor after this batch (fresh) */
+	bool end;            /* fresh: no more rows behind; due: no more are due now */
+	int64_t next_due_ms; /* due: UTC of the earliest later one, 0: none */
+};
+void pr_batch_unref(struct pr_batch *b);
+/* Up to max rows or octets of fresh rows with number >= from. domain 0: of all; else
+ * PR_EAGAIN until the domain index is complete. A batch may be short of rows, even empty,
+ * without `end`: one call looks at a bounded number of rows. Do not step back to rows read
+ * before while outcomes of them are not folded: they would be read again. */
+int pr_ledger_refill_fresh(pr_ledger *l, uint32_t domain, uint32_t from, unsigned max,
+                           size_t octets_max, struct pr_batch **out, struct pr_error *e);
+/* Up to max rows whose time has come, earliest first, and marks them handed. */
+int pr_ledger_refill_due(pr_ledger *l, uint32_t domain, int64_t now_utc_ms, unsigned max,
+                         struct pr_batch **out, struct pr_error *e);
+/* The loop dropped a due row without an outcome: it may be read again. */
+void pr_ledger_give_back(pr_ledger *l, uint32_t row);
+/* First row that is fresh: where the cursor stands after a restart; UINT32_MAX: none. */
+uint32_t pr_ledger_first_fresh(pr_ledger *l);
+
+/* ---- what is known ---- */
+struct pr_counts {
+	uint64_t total;
+	uint64_t of[PR_STATES];
+	uint64_t attempts, in_doubt_ever, needs_decision;
+};
+int pr_ledger_counts(pr_ledger *l, struct pr_counts *out, struct pr_error *e);
+
+struct pr_known { /* all that is known of a row: a line of results.csv */
+	uint32_t row;
+	struct pr_str email;
+	enum pr_state state;
+	enum pr_class class_;
+	uint16_t code, attempts, doubts;
+	uint8_t enhanced[3], flags;
+	int64_t first_ms, last_ms, due_ms;
+	struct pr_str reply, mx;
+};
+/* Rows with number > after, in order, at most limit; state PR_STATES: any. `each` returns
+ * false to stop. Views until it returns. */
+int pr_ledger_page(pr_ledger *l, enum pr_state state, uint32_t after, unsigned limit,
+                   bool (*each)(void *context, const struct pr_known *k), void *context,
+                   struct pr_error *e);
+int pr_ledger_row(pr_ledger *l, uint32_t row, struct pr_batch **out, struct pr_error *e);
+/* The address of a row, appended; also while importing. PR_ENOENT. */
+int pr_ledger_email(pr_ledger *l, uint32_t row, struct pr_buf *out, struct pr_error *e);
+/* Rows of an address (as pr_mailbox_parse gives it), by the index. */
+int pr_ledger_find(pr_ledger *l, struct pr_str address,
+                   bool (*each)(void *context, const struct pr_known *k), void *context,
+                   struct pr_error *e);
+/* Tallies for the report: class -> count, for one state; largest domains. */
+int pr_ledger_tally_classes(pr_ledger *l, enum pr_state state, uint64_t tally[PR_CLASSES],
+                            struct pr_error *e);
+int pr_ledger_tally_domains(pr_ledger *l, unsigned limit,
+                            bool (*each)(void *context, struct pr_str domain,
+                                         const uint64_t of[PR_STATES]),
+                            void *context, struct pr_error *e);
+
+/* Small facts of a campaign, text by key ("started_ms", "state"...): survive with the folder. */
+int pr_ledger_set(pr_ledger *l, const char *key, struct pr_str value, struct pr_error *e);
+int pr_ledger_get(pr_ledger *l, const char *key, struct pr_buf *value); /* PR_ENOENT */
+
+#endif
