@@ -1,0 +1,118 @@
+/*
+ * postrider.yaml, read, checked and laid down in a struct. Every option is described beside
+ * its default in conf/postrider.yaml.
+ *
+ * Immutable once read and shared by reference: a reload reads another one, compares the two
+ * and swaps them whole. Relative paths are resolved against the folder of the file.
+ */
+#ifndef POSTRIDER_CAMPAIGN_CONFIG_H
+#define POSTRIDER_CAMPAIGN_CONFIG_H
+
+#include "postrider/base/clock.h"
+#include "postrider/base/error.h"
+#include "postrider/base/yaml.h"
+
+#include <sys/types.h>
+
+/* An address to listen on or to connect to. host: an IP address, or a host name where said. */
+struct pr_endpoint {
+	char host[256]; /* "127.0.0.1", "::1"; "" when not set */
+	uint16_t port;
+};
+
+#define PR_CONFIG_NAMES_MAX 1000 /* routes, and brands */
+
+enum pr_via { PR_VIA_UNSET, PR_VIA_RELAY, PR_VIA_MAILDIR };
+enum pr_route_tls { PR_ROUTE_TLS_NONE };
+struct pr_route {
+	struct pr_text name; /* first */
+	int via;             /* enum pr_via */
+	struct pr_text host; /* relay: IP address or host name */
+	int64_t port;        /* relay */
+	int tls;             /* enum pr_route_tls */
+	int64_t connections; /* at most, at once */
+	struct pr_text path; /* maildir: absolute */
+};
+
+struct pr_brand {
+	struct pr_text name;                     /* first */
+	struct pr_texts from_domains;            /* A-labels, lower case; empty: any */
+	struct pr_text bounce_domain;            /* p NULL: the reverse-path is the From address */
+	struct pr_text unsubscribe_mailto;       /* p NULL: unsubscribe@ the From domain */
+	struct pr_text postal_address, language; /* p NULL: none */
+};
+
+struct pr_config {
+	struct pr_text hostname;     /* left out: the system's; A-labels */
+	struct pr_text timezone;     /* IANA name */
+	struct pr_text spool, state; /* absolute */
+	struct {
+		struct pr_text path; /* absolute */
+		mode_t mode;
+		struct pr_text group, operators; /* names of groups; p NULL: none */
+	} socket;
+	struct {
+		struct pr_endpoint listen; /* host "": off */
+	} metrics;
+	int64_t workers; /* 0: one per core */
+	uint64_t ready;  /* octets */
+	int64_t max_connections;
+	struct {
+		int level;  /* enum pr_log_level */
+		int format; /* 0 text, 1 json */
+	} log;
+	uint64_t min_free; /* octets; 0: do not watch */
+	int64_t settle;    /* ms */
+	struct {
+		int64_t done, rejected, events, tokens; /* ms */
+	} retention;
+	struct {
+		int marketing, transactional; /* enum pr_manifest_in_doubt: resend or hold */
+	} in_doubt;
+	struct {
+		int64_t first, max, give_up; /* ms */
+		double factor, jitter;
+		struct pr_text max_at, give_up_at; /* where they stand; no text */
+	} retry;
+	struct pr_yaml_array routes; /* struct pr_route; see pr_config_route */
+	struct pr_yaml_array brands; /* struct pr_brand */
+	const char *file;            /* as given */
+	unsigned refs;
+	struct pr_arena arena; /* owns all of the above */
+};
+
+static inline struct pr_route *
+pr_config_routes(const struct pr_config *c)
+{
+	return c->routes.items;
+}
+static inline struct pr_brand *
+pr_config_brands(const struct pr_config *c)
+{
+	return c->brands.items;
+}
+const struct pr_route *pr_config_route(const struct pr_config *c, struct pr_str name);
+const struct pr_brand *pr_config_brand(const struct pr_config *c, struct pr_str name);
+
+/* Read the file. PR_EINVAL: problems told. Looks at nothing else of the system, but the host's
+ * name where the file gives none. */
+int pr_config_load(const char *path, struct pr_problems *problems, struct pr_config **out);
+/* The same from its text; folder: what relative paths are relative to (absolute). */
+int pr_config_parse(struct pr_str text, const char *file, const char *folder,
+                    struct pr_problems *problems, struct pr_config **out);
+struct pr_config *pr_config_ref(struct pr_config *c);
+void pr_config_unref(struct pr_config *c); /* atomic; NULL: nothing */
+
+/* What a reload changes: dotted keys ("routes.default.host", "ready"). */
+struct pr_config_change {
+	char key[120];
+	bool restart; /* takes effect at the next start only */
+};
+#define PR_CONFIG_CHANGES_MAX 200
+/* Writes at most PR_CONFIG_CHANGES_MAX changes, in the order of the file; returns how many. */
+size_t pr_config_diff(const struct pr_config *old, const struct pr_config *new_,
+                      struct pr_config_change *out);
+
+extern const struct pr_yaml_schema pr_config_schema; /* for the check of conf/ */
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * The manifest of a campaign (campaign.yaml), read, checked and laid down in a struct.
+ *
+ * Every member is set after a successful read: what the manifest leaves out has its
+ * default here. Texts (struct pr_text) carry the line they stand on in campaign.yaml, so
+ * that Liquid errors point there: pass .line as first_line. Immutable, any thread.
+ */
+#ifndef POSTRIDER_CAMPAIGN_MANIFEST_H
+#define POSTRIDER_CAMPAIGN_MANIFEST_H
+
+#include "postrider/base/clock.h"
+#include "postrider/base/yaml.h"
+#include "postrider/campaign/address.h"
+#include "postrider/campaign/schedule.h"
+
+#define PR_MANIFEST_FILE "campaign.yaml"
+
+enum pr_manifest_class { PR_MARKETING, PR_TRANSACTIONAL };
+enum pr_manifest_in_doubt {
+	PR_DOUBT_DEFAULT = 0, /* as postrider.yaml says for the class */
+	PR_DOUBT_RESEND,
+	PR_DOUBT_HOLD,
+};
+enum pr_manifest_delimiter {
+	PR_DELIMITER_AUTO,
+	PR_DELIMITER_COMMA,
+	PR_DELIMITER_SEMICOLON,
+	PR_DELIMITER_TAB,
+};
+
+struct pr_sender {           /* a mailbox of a header */
+	struct pr_text text; /* as written; p NULL: left out */
+	struct pr_str name;  /* UTF-8, may be empty */
+	struct pr_mailbox mailbox;
+};
+
+struct pr_manifest_recipients {
+	struct pr_text file;     /* default "recipients.csv" */
+	struct pr_text email;    /* the column of the address; p NULL: find it */
+	struct pr_text encoding; /* "auto", or a name for iconv, in lower case */
+	int delimiter;           /* enum pr_manifest_delimiter */
+	int64_t expect_rows;     /* data rows; -1: not said */
+	/* Held when there are more bad rows than max_rejects * rows and more than rejects_free.
+	 * Left out: 5 %, and 10 are always free; said: exactly that. */
+	double max_rejects;
+	uint64_t rejects_free;
+};
+
+struct pr_manifest {
+	struct pr_text name; /* the manifest's, else the folder's; UTF-8, one line */
+	struct pr_sender from, reply_to;
+	struct pr_text postal_address; /* p NULL: the brand's, if any */
+	struct pr_text subject;        /* Liquid, one line */
+	struct pr_text preheader;      /* Liquid; p NULL: none */
+	struct pr_pairs headers;       /* further ones: checked names, Liquid values on one line */
+	struct pr_manifest_recipients recipients;
+	struct pr_text html, text; /* file names; p NULL: none; at least one is there */
+	struct pr_text route;      /* "default" when left out */
+	struct pr_text brand;      /* p NULL: none */
+	struct pr_text list;       /* p NULL: none; letters, digits, '-', '_', '.' */
+	struct pr_text language;   /* p NULL: the brand's, if any */
+	int syntax;                /* 0: Liquid */
+	int class_;                /* enum pr_manifest_class */
+	int in_doubt;              /* enum pr_manifest_in_doubt */
+	struct pr_texts required;  /* columns */
+	bool hold, again;
+	struct pr_schedule schedule;
+	struct pr_text deadline_at; /* where it stands; no text */
+	struct pr_rate rate;        /* count 0: no limit of its own */
+	int64_t priority;           /* 0 to 9 */
+	struct pr_arena arena;      /* owns all of the above */
+};
+
+/*
+ * Read the manifest's text. folder_name: the campaign's name when the manifest has none.
+ * Without `html` and `text` (and without dir) html is body.html. PR_EINVAL: problems told.
+ */
+int pr_manifest_parse(struct pr_str text, const char *folder_name, struct pr_problems *problems,
+                      struct pr_manifest **out);
+/* The same from an open folder: reads campaign.yaml; bodies left out are body.html and body.txt,
+ * where they exist; a file that is named and missing is a problem. */
+int pr_manifest_load(int dir, const char *folder_name, struct pr_problems *problems,
+                     struct pr_manifest **out);
+void pr_manifest_destroy(struct pr_manifest *m); /* NULL: nothing */
+
+struct pr_config;
+/* What only postrider.yaml can tell: the route and brand exist, the brand allows the From domain,
+ * the window opens between start and deadline. PR_EINVAL: problems told. */
+int pr_manifest_check(const struct pr_manifest *m, const struct pr_config *config,
+                      struct pr_problems *problems);
+
+#define PR_MANIFEST_NAME_MAX 200 /* octets */
+#define PR_MANIFEST_HEADERS_MAX 50
+
+/* "20261201-spring-sale-7f3k": the day in UTC, the name as ASCII slug (never empty: "campaign"),
+ * four characters of `random`. out holds PR_MANIFEST_ID_SIZE. */
+#define PR_MANIFEST_ID_SIZE 64
+char *pr_campaign_id(struct pr_str name, int64_t utc_ms, uint64_t random, char *out);
+
+extern const struct pr_yaml_schema pr_manifest_schema; /* for the check of conf/ */
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * Recipients: the CSV file of a campaign, read in one streaming pass into its ledger.
+ *
+ * Encodings and delimiters as in formats.md. Bad rows go to rejects.csv (row, line,
+ * value, reason) and into the ledger as `skipped`; duplicates (domain case-folded, local
+ * part exact) are found without holding all addresses in memory: 64-bit keyed hashes
+ * sorted on disk, equal hashes compared by the addresses themselves; the first row wins.
+ * Duplicates are skipped and listed too, but do not count towards max_rejects.
+ */
+#ifndef POSTRIDER_CAMPAIGN_RECIPIENTS_H
+#define POSTRIDER_CAMPAIGN_RECIPIENTS_H
+
+#include "postrider/base/problem.h"
+#include "postrider/campaign/manifest.h"
+#include "postrider/ledger.h"
+
+#include <stdatomic.h>
+
+struct pr_recipients_source {
+	const struct pr_manifest *manifest;
+	int dir;                 /* the campaign's folder, open: recipients, rejects.csv, scratch */
+	const char *ledger_path; /* made here; an unfinished one is removed first */
+	struct pr_ledger_identity identity;
+	_Atomic bool *stop;         /* set by others to give up: PR_ECANCELLED; may be NULL */
+	_Atomic uint64_t *progress; /* rows read so far; may be NULL */
+};
+struct pr_recipients_result {
+	uint64_t rows; /* data rows in the file */
+	uint64_t pending, skipped;
+	uint64_t duplicates, bad_addresses, ragged, missing_required;
+	bool too_many_rejects; /* more than max_rejects: the campaign is held */
+	bool count_differs;    /* expect_rows named another number: held */
+};
+/* The whole import: reads, checks, writes the ledger up to pr_ledger_import_done. The ledger
+ * is left open for indexing. Problems that refuse the file whole (encoding, no address
+ * column, no rows) go to `problems` with line and remedy: PR_EINVAL. */
+int pr_recipients_import(const struct pr_recipients_source *source,
+                         struct pr_recipients_result *result, pr_ledger **ledger,
+                         struct pr_problems *problems, struct pr_error *e);
+
+/* Read without a ledger, for check and preview: `each` gets every row (good or bad, with the
+ * reason when bad); returns false to stop. Columns come first by `header`. */
+struct pr_recipients_reader {
+	bool (*header)(void *context, const struct pr_str *columns, size_t n);
+	bool (*each)(void *context, const struct pr_row *row, uint64_t line, const char *bad);
+	void *context;
+};
+int pr_recipients_read(const struct pr_manifest *manifest, int dir,
+                       const struct pr_recipients_reader *reader, struct pr_problems *problems,
+                       struct pr_error *e);
+
+#endif

@@ -1,0 +1,235 @@
+/*
+ * postrider.yaml to a struct, by reference; what changed between two; and what a manifest
+ * asks of it. All problems are told together; one of them and there is no configuration.
+ */
+#include "postrider/campaign/config.h"
+
+#include "config_internal.h"
+#include "postrider/base/file.h"
+#include "postrider/campaign/manifest.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- reading ---- */
+
+/* "a/./b//c/" as "/folder/a/b/c": compared as text later. ".." stays: links decide what it is. */
+static void
+resolve(struct pr_config *c, struct pr_text *path, const char *folder)
+{
+	struct pr_buf b = {0};
+	if (!path->p)
+		return;
+	for (int part = path->p[0] == '/'; part < 2; part++)
+		for (const char *p = part ? path->p : folder, *end; *p; p = end) {
+			end = p + strcspn(p, "/");
+			if (end > p && !(end == p + 1 && *p == '.')) {
+				pr_buf_addc(&b, '/');
+				pr_buf_add(&b, p, (size_t)(end - p));
+			}
+			end += *end == '/';
+		}
+	if (b.len == 0)
+		pr_buf_addc(&b, '/');
+	path->p = pr_arena_strndup(&c->arena, b.data, b.len);
+	path->n = b.len;
+	pr_buf_finish(&b);
+}
+
+int
+pr_config_parse(struct pr_str text, const char *file, const char *folder,
+                struct pr_problems *problems, struct pr_config **out)
+{
+	struct pr_config *c = pr_calloc(1, sizeof *c);
+	struct pr_arena arena;
+	unsigned told = problems->n;
+	pr_arena_init(&arena);
+	int r = pr_yaml_read(text, file, &pr_config_schema, &arena, c, problems);
+	c->arena = arena;
+	c->refs = 1;
+	c->file = pr_arena_strndup(&c->arena, file, strlen(file));
+	resolve(c, &c->spool, folder);
+	resolve(c, &c->state, folder);
+	resolve(c, &c->socket.path, folder);
+	for (size_t i = 0; i < c->routes.n; i++)
+		resolve(c, &pr_config_routes(c)[i].path, folder);
+	r |= pr_config_check(c, problems);
+	pr_yaml_arrange(text, file, problems, told);
+	if (r) {
+		pr_config_unref(c);
+		return PR_EINVAL;
+	}
+	*out = c;
+	return 0;
+}
+
+int
+pr_config_load(const char *path, struct pr_problems *problems, struct pr_config **out)
+{
+	struct pr_buf text = {0};
+	struct pr_error e = {0};
+	char *real = realpath(path, NULL); /* may be a link, as /etc often has */
+	int r = real ? pr_file_read(AT_FDCWD, real, PR_YAML_SIZE_MAX, &text, &e)
+	             : pr_fail_errno(&e, "cannot open it");
+	if (r < 0)
+		pr_problem_add(problems, PR_PROBLEM, path, 0, "name the file by --config FILE",
+		               "%s", e.text);
+	else {
+		char *slash = strrchr(real, '/');
+		slash[slash == real] = 0;
+		r = pr_config_parse(pr_buf_str(&text), path, real, problems, out);
+	}
+	free(real);
+	pr_buf_finish(&text);
+	return r;
+}
+
+struct pr_config *
+pr_config_ref(struct pr_config *c)
+{
+	__atomic_add_fetch(&c->refs, 1, __ATOMIC_RELAXED);
+	return c;
+}
+
+void
+pr_config_unref(struct pr_config *c)
+{
+	if (!c || __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	pr_arena_finish(&c->arena);
+	free(c);
+}
+
+/* ---- asking ---- */
+
+const struct pr_route *
+pr_config_route(const struct pr_config *c, struct pr_str name)
+{
+	for (size_t i = 0; i < c->routes.n; i++)
+		if (pr_str_eq(pr_text_str(&pr_config_routes(c)[i].name), name))
+			return &pr_config_routes(c)[i];
+	return NULL;
+}
+
+const struct pr_brand *
+pr_config_brand(const struct pr_config *c, struct pr_str name)
+{
+	for (size_t i = 0; i < c->brands.n; i++)
+		if (pr_str_eq(pr_text_str(&pr_config_brands(c)[i].name), name))
+			return &pr_config_brands(c)[i];
+	return NULL;
+}
+
+struct changes {
+	struct pr_config_change *out;
+	size_t n;
+};
+
+static void
+on_change(void *context, const char *path, const struct pr_yaml_row *row)
+{
+	struct changes *changes = context;
+	if (changes->n == PR_CONFIG_CHANGES_MAX)
+		return;
+	struct pr_config_change *change = &changes->out[changes->n++];
+	pr_str_show(pr_str(path), change->key, sizeof change->key);
+	change->restart = row->flags & PR_YAML_RESTART;
+}
+
+size_t
+pr_config_diff(const struct pr_config *old, const struct pr_config *new_,
+               struct pr_config_change *out)
+{
+	struct changes changes = {.out = out};
+	pr_yaml_diff(&pr_config_schema, old, new_, on_change, &changes);
+	return changes.n;
+}
+
+/* ---- a manifest's wishes ---- */
+
+/* One of the names that `array` (of items of `size` that begin with their name) has. */
+static int
+no_such(const struct pr_text *wanted, const char *kind, const struct pr_yaml_array *array,
+        size_t size, struct pr_problems *problems)
+{
+	const char *names[PR_CONFIG_NAMES_MAX + 1];
+	struct pr_buf remedy = {0};
+	size_t n = 0;
+	for (; n < array->n && n < PR_CONFIG_NAMES_MAX; n++)
+		names[n] =
+		    ((const struct pr_text *)(const void *)((const char *)array->items + n * size))
+			->p;
+	names[n] = NULL;
+	const char *near = pr_nearest(pr_text_str(wanted), names);
+	if (near)
+		pr_buf_addf(&remedy, "did you mean %s?", near);
+	else
+		pr_buf_addf(&remedy, n ? "postrider.yaml has:"
+		                       : "ask the operator to add it to postrider.yaml");
+	for (size_t i = 0; i < n && !near; i++)
+		pr_buf_addf(&remedy, " %s", names[i]);
+	pr_text_problem(problems, PR_MANIFEST_FILE, wanted, remedy.data,
+	                "%s: postrider.yaml has no %s \"%s\"", kind, kind, wanted->p);
+	pr_buf_finish(&remedy);
+	return PR_EINVAL;
+}
+
+static int
+check_from(const struct pr_manifest *m, const struct pr_brand *b, struct pr_problems *problems)
+{
+	struct pr_buf remedy = {0};
+	struct pr_str domain = pr_mailbox_domain(&m->from.mailbox);
+	pr_buf_adds(&remedy, "use one of:");
+	for (size_t i = 0; i < b->from_domains.n; i++) {
+		if (pr_str_eq_nocase(domain, pr_text_str(&b->from_domains.items[i])))
+			domain.n = 0;
+		pr_buf_addf(&remedy, " %s", b->from_domains.items[i].p);
+	}
+	int r = 0;
+	if (b->from_domains.n && domain.n)
+		r = pr_text_problem(problems, PR_MANIFEST_FILE, &m->from.text, remedy.data,
+		                    "from: the brand %s does not send from %.*s", b->name.p,
+		                    (int)domain.n, domain.p);
+	pr_buf_finish(&remedy);
+	return r;
+}
+
+/* With the zone known: is there any time between start and deadline in which it may send? */
+static int
+check_times(const struct pr_manifest *m, const struct pr_config *config,
+            struct pr_problems *problems)
+{
+	struct pr_timetable t;
+	int r = 0;
+	if (!m->schedule.start.set ||
+	    pr_timetable_init(&m->schedule, config->timezone.p, &t, NULL) < 0)
+		return 0;
+	if (t.start_ms >= t.deadline_ms)
+		r = pr_text_problem(problems, PR_MANIFEST_FILE, &m->deadline_at,
+		                    "set a later deadline",
+		                    "schedule.deadline is not after schedule.start");
+	else if (t.begin_ms >= t.deadline_ms)
+		r = pr_text_problem(problems, PR_MANIFEST_FILE, &m->deadline_at,
+		                    "set a later deadline or another window",
+		                    "schedule.window does not open between start and deadline");
+	pr_timetable_finish(&t);
+	return r;
+}
+
+int
+pr_manifest_check(const struct pr_manifest *m, const struct pr_config *config,
+                  struct pr_problems *problems)
+{
+	int r = 0;
+	const struct pr_brand *brand = NULL;
+	if (!pr_config_route(config, pr_text_str(&m->route)))
+		r = no_such(&m->route, "route", &config->routes, sizeof(struct pr_route), problems);
+	if (m->brand.p && !(brand = pr_config_brand(config, pr_text_str(&m->brand))))
+		r = no_such(&m->brand, "brand", &config->brands, sizeof(struct pr_brand), problems);
+	if (brand && check_from(m, brand, problems) < 0)
+		r = PR_EINVAL;
+	if (check_times(m, config, problems) < 0)
+		r = PR_EINVAL;
+	return r;
+}

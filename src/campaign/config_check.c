@@ -1,0 +1,190 @@
+/*
+ * What the tables of postrider.yaml cannot say: host names and time zones, what a kind of
+ * route needs, times that must not contradict one another, folders that must differ.
+ */
+#include "config_internal.h"
+
+#include "manifest_internal.h"
+#include "postrider/campaign/address.h"
+
+#include <stdio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define SOCKET_PATH_MAX (sizeof((struct sockaddr_un *)0)->sun_path - 1)
+
+struct check {
+	struct pr_config *c;
+	struct pr_problems *problems;
+	bool failed;
+};
+
+static void __attribute__((format(printf, 4, 5)))
+tell(struct check *k, const struct pr_text *at, const char *remedy, const char *format, ...)
+{
+	struct pr_buf what = {0};
+	va_list ap;
+	va_start(ap, format);
+	pr_buf_addvf(&what, format, ap);
+	va_end(ap);
+	pr_text_problem(k->problems, k->c->file, at, remedy, "%s", what.data);
+	pr_buf_finish(&what);
+	k->failed = true;
+}
+
+/* ---- names ---- */
+
+/* A host name to A-labels; where: "brands.acme.". */
+static void
+check_domain(struct check *k, struct pr_text *t, const char *where, const char *key)
+{
+	char out[256];
+	const char *why = "";
+	if (!t->p)
+		return;
+	if (pr_domain_parse(pr_text_str(t), out, &why) < 0) {
+		tell(k, t, "write a host name like mta1.acme.example",
+		     "%s%s: \"%s\" is not a host name: %s", where, key, t->p, why);
+		return;
+	}
+	t->n = strlen(out);
+	t->p = pr_arena_strndup(&k->c->arena, out, t->n);
+}
+
+static void
+check_hostname(struct check *k)
+{
+	char name[256] = {0}, parsed[256];
+	struct pr_text *t = &k->c->hostname;
+	if (t->p) {
+		check_domain(k, t, "", "hostname");
+		return;
+	}
+	const char *why;
+	if (gethostname(name, sizeof name - 1) < 0 ||
+	    pr_domain_parse(pr_str(name), parsed, &why) < 0)
+		strcpy(parsed, "localhost");
+	t->n = strlen(parsed);
+	t->p = pr_arena_strndup(&k->c->arena, parsed, t->n);
+}
+
+static void
+check_timezone(struct check *k)
+{
+	pr_zone *zone;
+	if (pr_zone_open(k->c->timezone.p, &zone, NULL) == 0)
+		pr_zone_unref(zone);
+	else
+		tell(k, &k->c->timezone, "write an IANA name like Europe/Berlin",
+		     "timezone: \"%s\" is not a time zone of the tz database", k->c->timezone.p);
+}
+
+/* ---- routes ---- */
+
+/* An address or a host name. */
+static bool
+is_address(const struct pr_text *t)
+{
+	bool v6 = strchr(t->p, ':') != NULL, digits = true;
+	for (const char *p = t->p; *p; p++)
+		digits =
+		    digits && (pr_is_digit(*p) || *p == '.' || (v6 && strchr("abcdefABCDEF:", *p)));
+	return digits;
+}
+
+static void
+check_route(struct check *k, struct pr_route *r)
+{
+	char where[120], name[80];
+	snprintf(where, sizeof where, "routes.%s.",
+	         pr_str_show(pr_text_str(&r->name), name, sizeof name));
+	if (r->via == PR_VIA_RELAY && !r->host.p)
+		tell(k, &r->name, "add host: 127.0.0.1, or the relay's name", "%shost is missing",
+		     where);
+	if (r->via == PR_VIA_RELAY && r->host.p && !is_address(&r->host))
+		check_domain(k, &r->host, where, "host");
+	if (r->via == PR_VIA_RELAY && r->path.p)
+		tell(k, &r->path, "take it out", "%spath belongs to via: maildir", where);
+	if (r->via == PR_VIA_MAILDIR && !r->path.p)
+		tell(k, &r->name, "add path: and the folder's name", "%spath is missing", where);
+	if (r->via == PR_VIA_MAILDIR && r->host.p)
+		tell(k, &r->host, "take it out", "%shost belongs to via: relay", where);
+}
+
+/* ---- brands ---- */
+
+static void
+check_mailto(struct check *k, struct pr_text *t, const char *where)
+{
+	struct pr_mailbox mailbox;
+	const char *why = "";
+	if (t->p && pr_mailbox_parse(pr_text_str(t), &mailbox, &why) < 0)
+		tell(k, t, "write an address like unsubscribe@acme.example",
+		     "%sunsubscribe_mailto: \"%s\" is not an address: %s", where, t->p, why);
+	else if (t->p) {
+		t->n = mailbox.n;
+		t->p = pr_arena_strndup(&k->c->arena, mailbox.address, mailbox.n);
+	}
+}
+
+static void
+check_brand(struct check *k, struct pr_brand *b)
+{
+	char where[120], name[80];
+	snprintf(where, sizeof where, "brands.%s.",
+	         pr_str_show(pr_text_str(&b->name), name, sizeof name));
+	for (size_t i = 0; i < b->from_domains.n; i++)
+		check_domain(k, &b->from_domains.items[i], where, "from_domains");
+	check_domain(k, &b->bounce_domain, where, "bounce_domain");
+	check_mailto(k, &b->unsubscribe_mailto, where);
+	if (b->language.p && !pr_is_language(pr_text_str(&b->language)))
+		tell(k, &b->language, "write a language tag like en, de or pt-BR",
+		     "%slanguage: \"%s\" is not a language", where, b->language.p);
+}
+
+/* ---- what must not contradict ---- */
+
+static void
+check_retry(struct check *k)
+{
+	if (k->c->retry.max < k->c->retry.first)
+		tell(k, &k->c->retry.max_at, "set max to first or more",
+		     "retry.max is less than retry.first");
+	if (k->c->retry.give_up < k->c->retry.first)
+		tell(k, &k->c->retry.give_up_at, "set give_up to first or more",
+		     "retry.give_up is less than retry.first: nothing would be tried again");
+}
+
+static bool
+lies_in(struct pr_str path, struct pr_str folder)
+{
+	return path.n >= folder.n && memcmp(path.p, folder.p, folder.n) == 0 &&
+	       (path.n == folder.n || path.p[folder.n] == '/');
+}
+
+static void
+check_folders(struct check *k)
+{
+	struct pr_str spool = pr_text_str(&k->c->spool), state = pr_text_str(&k->c->state);
+	if (lies_in(spool, state) || lies_in(state, spool))
+		tell(k, &k->c->state, "use two folders beside one another",
+		     "state and spool lie in one another");
+	if (k->c->socket.path.n > SOCKET_PATH_MAX)
+		tell(k, &k->c->socket.path, "choose a shorter one",
+		     "socket.path is longer than %zu octets", SOCKET_PATH_MAX);
+}
+
+int
+pr_config_check(struct pr_config *c, struct pr_problems *problems)
+{
+	struct check k = {.c = c, .problems = problems};
+	check_hostname(&k);
+	check_timezone(&k);
+	for (size_t i = 0; i < c->routes.n; i++)
+		check_route(&k, pr_config_routes(c) + i);
+	for (size_t i = 0; i < c->brands.n; i++)
+		check_brand(&k, pr_config_brands(c) + i);
+	check_retry(&k);
+	check_folders(&k);
+	return k.failed ? PR_EINVAL : 0;
+}

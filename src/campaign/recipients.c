@@ -1,0 +1,234 @@
+/*
+ * Import: the file becomes a ledger in one pass, then duplicates are taken out, then the
+ * ledger's switch is thrown.
+ *
+ *   rows -good-> ledger, duplicates
+ *        -bad--> ledger (skipped), rejects.csv
+ *
+ * Fails whole: what was begun is removed, and the import can be done again from the start.
+ * A row that is bad is no failure of the file; too many of them hold the campaign, which is
+ * the caller's to do.
+ */
+#include "recipients_internal.h"
+
+#include <stdio.h>
+
+#define DUPLICATES_MEMORY (16u << 20)
+#define LOOK_UP_EVERY 1024u /* rows between two looks at stop and progress */
+
+struct import {
+	const struct pr_recipients_source *source;
+	struct pr_recipients_result *result;
+	pr_ledger *ledger;
+	duplicates *duplicates;
+	struct rejects rejects;
+	struct pr_error *e;
+};
+
+/* ---- duplicates ask and tell ---- */
+
+static int
+address_of(void *context, uint32_t row, struct pr_buf *out, struct pr_error *e)
+{
+	struct import *in = context;
+	return pr_ledger_email(in->ledger, row, out, e);
+}
+
+static int
+on_duplicate(void *context, uint32_t row, uint32_t first, uint64_t line, struct pr_error *e)
+{
+	struct import *in = context;
+	struct pr_buf address = {0};
+	char why[64];
+	snprintf(why, sizeof why, "duplicate of row %u", (unsigned)first);
+	int r = address_of(in, row, &address, e);
+	if (r == 0)
+		r = rejects_add(&in->rejects, row, line, pr_buf_str(&address), why, e);
+	if (r == 0)
+		r = pr_ledger_skip(in->ledger, row, pr_str(why), e);
+	pr_buf_finish(&address);
+	if (r == 0) {
+		in->result->duplicates++;
+		in->result->skipped++;
+		in->result->pending--;
+	}
+	return r;
+}
+
+/* ---- rows ---- */
+
+static int
+on_columns(void *context, const struct columns *c)
+{
+	struct import *in = context;
+	return pr_ledger_create(in->source->ledger_path, &in->source->identity, c->names, c->n,
+	                        &in->ledger, in->e);
+}
+
+static int
+add_good(struct import *in, const struct checked_row *row)
+{
+	struct pr_str address = pr_str_n(row->mailbox.address, row->mailbox.n);
+	int r = pr_ledger_add(in->ledger, row->row, address, pr_mailbox_domain(&row->mailbox),
+	                      row->data, PR_PENDING, PR_CLASS_NONE, PR_STR(""), in->e);
+	in->result->pending++;
+	return r < 0 ? r : duplicates_add(in->duplicates, address, row->row, row->line, in->e);
+}
+
+static void
+count_fault(struct pr_recipients_result *result, enum row_fault fault)
+{
+	result->skipped++;
+	if (fault == ROW_BAD_ADDRESS)
+		result->bad_addresses++;
+	else if (fault == ROW_MISSING)
+		result->missing_required++;
+	else
+		result->ragged++;
+}
+
+static int
+add_bad(struct import *in, const struct checked_row *row)
+{
+	char shown[255]; /* what stood there, safe to show */
+	bool known = row->fault == ROW_MISSING;
+	struct pr_str email = known ? pr_str_n(row->mailbox.address, row->mailbox.n)
+	                            : pr_str(pr_str_show(row->value, shown, sizeof shown));
+	struct pr_str domain = known ? pr_mailbox_domain(&row->mailbox) : PR_STR("");
+	count_fault(in->result, row->fault);
+	int r = pr_ledger_add(in->ledger, row->row, email, domain, row->data, PR_SKIPPED,
+	                      PR_CLASS_NONE, pr_str(row->why), in->e);
+	return r < 0 ? r
+	             : rejects_add(&in->rejects, row->row, row->line, row->value, row->why, in->e);
+}
+
+static int
+on_row(void *context, const struct checked_row *row)
+{
+	struct import *in = context;
+	const struct pr_recipients_source *s = in->source;
+	if (row->row % LOOK_UP_EVERY == 0) {
+		if (s->progress)
+			atomic_store_explicit(s->progress, row->row, memory_order_relaxed);
+		if (s->stop && atomic_load_explicit(s->stop, memory_order_relaxed))
+			return pr_fail(in->e, PR_ECANCELLED, "the import was stopped");
+	}
+	return row->fault == ROW_GOOD ? add_good(in, row) : add_bad(in, row);
+}
+
+/* ---- the whole ---- */
+
+/* Duplicates are no sign of a damaged file: they do not count. */
+static void
+judge(const struct pr_manifest_recipients *m, struct pr_recipients_result *result)
+{
+	uint64_t bad = result->skipped - result->duplicates;
+	result->too_many_rejects =
+	    bad > m->rejects_free && (double)bad > m->max_rejects * (double)result->rows;
+	result->count_differs = m->expect_rows >= 0 && result->rows != (uint64_t)m->expect_rows;
+}
+
+static int
+import(struct import *in, struct pr_problems *problems)
+{
+	const struct pr_recipients_source *s = in->source;
+	struct rows_reader reader = {on_columns, on_row, in};
+	uint32_t rows = 0;
+	int r = recipients_rows(s->manifest, s->dir, &reader, &rows, problems, in->e);
+	in->result->rows = rows;
+	if (s->progress)
+		atomic_store_explicit(s->progress, rows, memory_order_relaxed);
+	if (r == 0)
+		r = duplicates_tell(in->duplicates, in->e);
+	duplicates_destroy(in->duplicates); /* its memory goes back before sending begins */
+	in->duplicates = NULL;
+	if (r == 0)
+		r = rejects_done(&in->rejects, in->e);
+	if (r == 0)
+		r = pr_ledger_import_done(in->ledger, in->e);
+	judge(&s->manifest->recipients, in->result);
+	return r;
+}
+
+static void
+give_up(struct import *in)
+{
+	pr_ledger_close(in->ledger);
+	pr_ledger_remove(in->source->ledger_path);
+}
+
+int
+pr_recipients_import(const struct pr_recipients_source *source, struct pr_recipients_result *result,
+                     pr_ledger **ledger, struct pr_problems *problems, struct pr_error *e)
+{
+	struct pr_error own = {0};
+	struct import in = {.source = source,
+	                    .result = result,
+	                    .e = e ? e : &own,
+	                    .rejects = {.dir = source->dir, .fd = -1}};
+	struct duplicates_options o = {.dir = source->dir,
+	                               .memory = DUPLICATES_MEMORY,
+	                               .key = source->identity.address_key,
+	                               .hash_bits = 64,
+	                               .address = address_of,
+	                               .duplicate = on_duplicate,
+	                               .context = &in};
+	*result = (struct pr_recipients_result){0};
+	pr_ledger_remove(source->ledger_path);
+	in.duplicates = duplicates_create(&o);
+	int r = import(&in, problems);
+	rejects_finish(&in.rejects);
+	if (r < 0)
+		give_up(&in);
+	else
+		*ledger = in.ledger;
+	if (r == PR_EINVAL)
+		pr_fail(e, r, "%s cannot be read as it is", source->manifest->recipients.file.p);
+	return r;
+}
+
+/* ---- reading without a ledger ---- */
+
+struct reading {
+	const struct pr_recipients_reader *reader;
+	bool stopped;
+};
+
+static int
+show_header(void *context, const struct columns *c)
+{
+	struct reading *r = context;
+	if (!r->reader->header || r->reader->header(r->reader->context, c->names, c->n))
+		return 0;
+	r->stopped = true;
+	return PR_ECANCELLED;
+}
+
+static int
+show_row(void *context, const struct checked_row *row)
+{
+	struct reading *r = context;
+	bool known = row->fault == ROW_GOOD || row->fault == ROW_MISSING;
+	struct pr_row shown = {.row = row->row,
+	                       .data = row->data,
+	                       .state = row->fault == ROW_GOOD ? PR_PENDING : PR_SKIPPED,
+	                       .email = known ? pr_str_n(row->mailbox.address, row->mailbox.n)
+	                                      : row->value};
+	if (r->reader->each(r->reader->context, &shown, row->line,
+	                    row->fault == ROW_GOOD ? NULL : row->why))
+		return 0;
+	r->stopped = true;
+	return PR_ECANCELLED;
+}
+
+int
+pr_recipients_read(const struct pr_manifest *manifest, int dir,
+                   const struct pr_recipients_reader *reader, struct pr_problems *problems,
+                   struct pr_error *e)
+{
+	struct reading r = {.reader = reader};
+	struct rows_reader rows_reader = {show_header, show_row, &r};
+	uint32_t rows;
+	int result = recipients_rows(manifest, dir, &rows_reader, &rows, problems, e);
+	return r.stopped ? 0 : result;
+}

@@ -1,0 +1,91 @@
+/*
+ * Between the parts of reading recipients. Private to campaign/.
+ *
+ *   csv -record-> rows (which columns? is it good?) -checked row-> import: ledger, rejects
+ *                                                              \-> duplicates
+ */
+#ifndef POSTRIDER_CAMPAIGN_RECIPIENTS_INTERNAL_H
+#define POSTRIDER_CAMPAIGN_RECIPIENTS_INTERNAL_H
+
+#include "postrider/campaign/csv.h"
+#include "postrider/campaign/recipients.h"
+#include "postrider/ledger/sorter.h"
+
+/* ---- columns: what the header row says ---- */
+
+struct columns {
+	struct pr_arena arena;
+	struct pr_str *names; /* of columns with a name: the template variables */
+	size_t *from;         /* where each of them is in a record */
+	size_t n, header_n;   /* kept; in the file, those without a name included */
+	size_t email;         /* position among names */
+	size_t *required;     /* positions among names */
+	size_t required_n;
+};
+
+/* PR_EINVAL: problems told. */
+int recipients_columns(struct columns *c, const struct pr_csv_record *header,
+                       const struct pr_manifest *m, struct pr_problems *problems);
+void recipients_columns_finish(struct columns *c);
+
+/* ---- rows: records judged ---- */
+
+enum row_fault { ROW_GOOD, ROW_BROKEN, ROW_RAGGED, ROW_BAD_ADDRESS, ROW_MISSING };
+
+struct checked_row {
+	uint32_t row;
+	uint64_t line;
+	enum row_fault fault;
+	const char *why;           /* of the fault */
+	struct pr_str value;       /* the address as written */
+	struct pr_mailbox mailbox; /* of good rows and those of ROW_MISSING */
+	struct pr_str data;        /* packed fields, for the ledger; empty when broken or ragged */
+};
+
+/* Both are given; 0, or a negative code that ends reading. Views until they return. */
+struct rows_reader {
+	int (*header)(void *context, const struct columns *columns);
+	int (*row)(void *context, const struct checked_row *row);
+	void *context;
+};
+
+/* Opens the file of the manifest in dir and reads it. Rows are counted in *rows. */
+int recipients_rows(const struct pr_manifest *m, int dir, const struct rows_reader *reader,
+                    uint32_t *rows, struct pr_problems *problems, struct pr_error *e);
+
+/* ---- rejects.csv ---- */
+
+struct rejects {
+	int dir, fd; /* fd -1: nothing rejected so far */
+	struct pr_buf text;
+};
+
+int rejects_add(struct rejects *r, uint32_t row, uint64_t line, struct pr_str value,
+                const char *why, struct pr_error *e);
+int rejects_done(struct rejects *r, struct pr_error *e); /* durable; without rejects: no file */
+void rejects_finish(struct rejects *r);                  /* gives up what is not done */
+
+/* ---- duplicates ---- */
+
+typedef struct duplicates duplicates;
+
+struct duplicates_options {
+	int dir;       /* scratch */
+	size_t memory; /* octets */
+	struct pr_hash_key key;
+	unsigned hash_bits; /* 64; tests use few, so that hashes collide */
+	/* The address of a row: writes it to out. */
+	int (*address)(void *context, uint32_t row, struct pr_buf *out, struct pr_error *e);
+	/* A row whose address stood in `first` before it; in order of rows. */
+	int (*duplicate)(void *context, uint32_t row, uint32_t first, uint64_t line,
+	                 struct pr_error *e);
+	void *context;
+};
+duplicates *duplicates_create(const struct duplicates_options *options);
+void duplicates_destroy(duplicates *d); /* NULL: nothing */
+int duplicates_add(duplicates *d, struct pr_str address, uint32_t row, uint64_t line,
+                   struct pr_error *e);
+/* After the last row: tells all duplicates. */
+int duplicates_tell(duplicates *d, struct pr_error *e);
+
+#endif

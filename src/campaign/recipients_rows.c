@@ -1,0 +1,197 @@
+/*
+ * Records of the file, judged one by one: is it whole, is the address one, is what the
+ * manifest requires there? Rows are numbered from 1 behind the header; a record in which
+ * every field is empty (spreadsheets leave many) is no row, like a blank line.
+ */
+#include "recipients_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct rows {
+	const struct pr_manifest *m;
+	const struct rows_reader *reader;
+	struct pr_problems *problems;
+	struct columns columns;
+	bool have_header;
+	uint32_t *rows;
+	struct pr_buf data;
+	char why[160];
+	struct pr_str kept[PR_CSV_COLUMNS_MAX];
+};
+
+static bool
+is_empty(const struct pr_csv_record *record)
+{
+	for (size_t i = 0; i < record->n; i++)
+		if (record->fields[i].n)
+			return false;
+	return !record->bad;
+}
+
+static bool
+is_blank(struct pr_str s)
+{
+	return pr_str_trim(s).n == 0;
+}
+
+/* The name of the first required column that is blank, or NULL. */
+static const struct pr_str *
+missing(const struct columns *c, const struct pr_str *kept)
+{
+	for (size_t i = 0; i < c->required_n; i++)
+		if (is_blank(kept[c->required[i]]))
+			return &c->names[c->required[i]];
+	return NULL;
+}
+
+static void
+pack(struct rows *r, const struct pr_csv_record *record)
+{
+	const struct columns *c = &r->columns;
+	for (size_t i = 0; i < c->n; i++)
+		r->kept[i] = record->fields[c->from[i]];
+	pr_buf_clear(&r->data);
+	pr_fields_pack(&r->data, r->kept, c->n);
+}
+
+static enum row_fault
+check_whole(struct rows *r, const struct pr_csv_record *record, const char **why)
+{
+	const struct columns *c = &r->columns;
+	if (record->bad) {
+		*why = record->bad;
+		return ROW_BROKEN;
+	}
+	if (record->n == c->header_n)
+		return ROW_GOOD;
+	int n =
+	    snprintf(r->why, sizeof r->why, "%zu fields instead of %zu", record->n, c->header_n);
+	if (record->last_line > record->line)
+		snprintf(r->why + n, sizeof r->why - (size_t)n,
+		         "; the row goes on to line %llu: is a quotation mark not closed?",
+		         (unsigned long long)record->last_line);
+	*why = r->why;
+	return ROW_RAGGED;
+}
+
+static void
+check(struct rows *r, const struct pr_csv_record *record, struct checked_row *out)
+{
+	const struct columns *c = &r->columns;
+	char name[60];
+	out->fault = check_whole(r, record, &out->why);
+	if (c->from[c->email] < record->n)
+		out->value = record->fields[c->from[c->email]];
+	if (out->fault != ROW_GOOD)
+		return;
+	pack(r, record);
+	out->data = pr_buf_str(&r->data);
+	if (pr_mailbox_parse(out->value, &out->mailbox, &out->why) < 0) {
+		out->fault = ROW_BAD_ADDRESS;
+		return;
+	}
+	const struct pr_str *blank = missing(c, r->kept);
+	if (!blank)
+		return;
+	snprintf(r->why, sizeof r->why, "%s is missing", pr_str_show(*blank, name, sizeof name));
+	out->why = r->why;
+	out->fault = ROW_MISSING;
+}
+
+static int
+on_header(struct rows *r, const struct pr_csv_record *record)
+{
+	r->have_header = true;
+	int result = recipients_columns(&r->columns, record, r->m, r->problems);
+	return result < 0 ? result : r->reader->header(r->reader->context, &r->columns);
+}
+
+static int
+on_record(void *context, const struct pr_csv_record *record)
+{
+	struct rows *r = context;
+	if (!r->have_header)
+		return on_header(r, record);
+	if (is_empty(record))
+		return 0;
+	if (*r->rows == UINT32_MAX - 1)
+		return PR_ELIMIT;
+	struct checked_row row = {.row = ++*r->rows, .line = record->line};
+	check(r, record, &row);
+	return r->reader->row(r->reader->context, &row);
+}
+
+/* ---- the file ---- */
+
+static int
+open_file(int dir, const char *name, struct pr_problems *problems, struct pr_error *e)
+{
+	struct stat st;
+	if (strchr(name, '/')) {
+		pr_problem_add(problems, PR_PROBLEM, name, 0,
+		               "put the file into the campaign's folder",
+		               "the recipients are not in the folder");
+		return PR_EINVAL;
+	}
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 && (errno == ENOENT || errno == ELOOP)) {
+		pr_problem_add(
+		    problems, PR_PROBLEM, name, 0, "put the file into the campaign's folder",
+		    errno == ENOENT ? "the file is missing" : "the file is a symbolic link");
+		return PR_EINVAL;
+	}
+	if (fd < 0)
+		return pr_fail_errno(e, "cannot open %s", name);
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+		return fd;
+	}
+	close(fd);
+	pr_problem_add(problems, PR_PROBLEM, name, 0, NULL, "not a regular file");
+	return PR_EINVAL;
+}
+
+static char
+delimiter(const struct pr_manifest *m)
+{
+	switch (m->recipients.delimiter) {
+	case PR_DELIMITER_COMMA: return ',';
+	case PR_DELIMITER_SEMICOLON: return ';';
+	case PR_DELIMITER_TAB: return '\t';
+	default: return 0;
+	}
+}
+
+int
+recipients_rows(const struct pr_manifest *m, int dir, const struct rows_reader *reader,
+                uint32_t *rows, struct pr_problems *problems, struct pr_error *e)
+{
+	const char *name = m->recipients.file.p;
+	struct pr_csv_options options = {name, m->recipients.encoding.p, delimiter(m)};
+	int fd = open_file(dir, name, problems, e);
+	if (fd < 0)
+		return fd;
+	struct rows *r = pr_calloc(1, sizeof *r);
+	*r = (struct rows){.m = m, .reader = reader, .problems = problems, .rows = rows};
+	*rows = 0;
+	int result = pr_csv_read(fd, &options, on_record, r, problems, e);
+	close(fd);
+	if (result == 0 && *rows == 0) {
+		pr_problem_add(
+		    problems, PR_PROBLEM, name, 0,
+		    "the first row holds the names of the columns, each further row a recipient",
+		    r->have_header ? "there are no recipients behind the first row"
+				   : "the file is empty");
+		result = PR_EINVAL;
+	} else if (result == PR_ELIMIT)
+		pr_fail(e, result, "%s holds more rows than can be numbered", name);
+	recipients_columns_finish(&r->columns);
+	pr_buf_finish(&r->data);
+	free(r);
+	return result;
+}

@@ -1,0 +1,522 @@
+/* Manifests: what they mean, and what is told of bad ones. */
+#include "suite.h"
+
+#include "postrider/base/error.h"
+#include "postrider/base/file.h"
+#include "postrider/campaign/config.h"
+#include "postrider/campaign/manifest.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct pr_problems problems;
+static struct pr_manifest *m;
+
+static void
+setup(void)
+{
+	problems = (struct pr_problems){0};
+	m = NULL;
+}
+
+static void
+teardown(void)
+{
+	pr_problems_finish(&problems);
+	pr_manifest_destroy(m);
+}
+
+static const char *
+told(void)
+{
+	static struct pr_buf b;
+	pr_buf_clear(&b);
+	pr_buf_adds(&b, "");
+	for (unsigned i = 0; i < problems.n; i++) {
+		const struct pr_problem *p = &problems.items[i];
+		pr_buf_addf(&b, "%s%s:%u:%u %s%s%s", i ? "\n" : "", p->file, p->line, p->column,
+		            p->what, *p->remedy ? " -> " : "", p->remedy);
+	}
+	return b.data ? b.data : "";
+}
+
+static int
+parse(const char *text)
+{
+	pr_problems_finish(&problems);
+	pr_manifest_destroy(m);
+	m = NULL;
+	return pr_manifest_parse(pr_str(text), "folder", &problems, &m);
+}
+
+#define LEAST "from: news@acme.example\nsubject: s\n"
+
+START_TEST(least_manifest_has_defaults_for_all)
+{
+	ck_assert_msg(parse(LEAST) == 0, "%s", told());
+	ck_assert_str_eq(m->name.p, "folder");
+	ck_assert_str_eq(m->from.mailbox.address, "news@acme.example");
+	ck_assert_uint_eq(m->from.name.n, 0);
+	ck_assert_ptr_null(m->reply_to.text.p);
+	ck_assert_str_eq(m->subject.p, "s");
+	ck_assert_ptr_null(m->preheader.p);
+	ck_assert_str_eq(m->recipients.file.p, "recipients.csv");
+	ck_assert_ptr_null(m->recipients.email.p);
+	ck_assert_str_eq(m->recipients.encoding.p, "auto");
+	ck_assert_int_eq(m->recipients.delimiter, PR_DELIMITER_AUTO);
+	ck_assert_int_eq(m->recipients.expect_rows, -1);
+	ck_assert(m->recipients.max_rejects == 0.05);
+	ck_assert_uint_eq(m->recipients.rejects_free, 10);
+	ck_assert_str_eq(m->html.p, "body.html");
+	ck_assert_ptr_null(m->text.p);
+	ck_assert_str_eq(m->route.p, "default");
+	ck_assert_ptr_null(m->brand.p);
+	ck_assert_int_eq(m->class_, PR_MARKETING);
+	ck_assert_int_eq(m->in_doubt, PR_DOUBT_DEFAULT);
+	ck_assert(!m->hold && !m->again);
+	ck_assert(!m->schedule.start.set && !m->schedule.deadline.set && m->schedule.window.n == 0);
+	ck_assert_int_eq(m->schedule.late_ms, 6 * PR_HOUR_MS);
+	ck_assert_uint_eq(m->rate.count, 0);
+	ck_assert_int_eq(m->priority, 5);
+}
+END_TEST
+
+START_TEST(full_manifest_of_the_formats_is_understood)
+{
+	int r = parse("name: \"Fr\xC3\xBChling\"\n"
+	              "from: \"Acme <news@mail.acme.example>\"\n"
+	              "reply_to: help@acme.example\n"
+	              "postal_address: |\n"
+	              "  1 Main St\n"
+	              "  Lisbon\n"
+	              "subject: \"{{ first_name | default: 'Hello' }}, spring is here\"\n"
+	              "preheader: >\n"
+	              "  Up to\n"
+	              "  30 % off\n"
+	              "recipients: {file: x.csv, email: \"E-mail\", delimiter: \";\", encoding: "
+	              "Windows-1252, expect_rows: 48210, max_rejects: 2.5%}\n"
+	              "html: a.html\n"
+	              "text: a.txt\n"
+	              "syntax: liquid\n"
+	              "route: fast\n"
+	              "brand: acme\n"
+	              "class: transactional\n"
+	              "list: newsletter\n"
+	              "language: no\n"
+	              "required: first_name\n"
+	              "hold: on\n"
+	              "schedule:\n"
+	              "  start: 2026-12-01T08:00\n"
+	              "  timezone: Europe/Berlin\n"
+	              "  late: 2h\n"
+	              "  window: \"Mon-Fri 08:00-11:00\"\n"
+	              "  deadline: 2026-12-02T20:00\n"
+	              "rate: 50000/h\n"
+	              "priority: 9\n"
+	              "in_doubt: hold\n"
+	              "track: {opens: false, clicks: no}\n"
+	              "headers: {X-Team: crm, Feedback-ID: \"{{ plan }}:acme\"}\n"
+	              "again: true\n");
+	ck_assert_msg(r == 0, "%s", told());
+	ck_assert_str_eq(m->name.p, "Fr\xC3\xBChling");
+	ck_assert(pr_str_is(m->from.name, "Acme"));
+	ck_assert_str_eq(m->from.mailbox.address, "news@mail.acme.example");
+	ck_assert_str_eq(m->reply_to.mailbox.address, "help@acme.example");
+	ck_assert_str_eq(m->postal_address.p, "1 Main St\nLisbon\n");
+	ck_assert_uint_eq(m->subject.line, 7);
+	ck_assert_uint_eq(m->subject.column, 11);
+	ck_assert_str_eq(m->preheader.p, "Up to 30 % off");
+	ck_assert_uint_eq(m->preheader.line, 9);
+	ck_assert_str_eq(m->recipients.file.p, "x.csv");
+	ck_assert_str_eq(m->recipients.email.p, "E-mail");
+	ck_assert_int_eq(m->recipients.delimiter, PR_DELIMITER_SEMICOLON);
+	ck_assert_str_eq(m->recipients.encoding.p, "windows-1252");
+	ck_assert_int_eq(m->recipients.expect_rows, 48210);
+	ck_assert(m->recipients.max_rejects == 0.025 && m->recipients.rejects_free == 0);
+	ck_assert_str_eq(m->language.p, "no");
+	ck_assert_uint_eq(m->required.n, 1);
+	ck_assert(m->hold && m->again);
+	ck_assert_str_eq(m->schedule.timezone, "Europe/Berlin");
+	ck_assert_int_eq(m->schedule.late_ms, 2 * PR_HOUR_MS);
+	ck_assert_uint_eq(m->schedule.window.n, 5);
+	ck_assert_int_eq(m->schedule.deadline.local_ms - m->schedule.start.local_ms,
+	                 36 * PR_HOUR_MS);
+	ck_assert_uint_eq(m->rate.count, 50000);
+	ck_assert_int_eq(m->in_doubt, PR_DOUBT_HOLD);
+	ck_assert_int_eq(m->class_, PR_TRANSACTIONAL);
+	ck_assert_uint_eq(m->headers.n, 2);
+	ck_assert_str_eq(m->headers.items[1].value.p, "{{ plan }}:acme");
+	ck_assert_uint_eq(m->headers.items[1].value.line, 32);
+}
+END_TEST
+
+START_TEST(manifest_may_be_json)
+{
+	ck_assert_msg(parse("{\n \"name\": \"a\",\n \"from\": \"Acme <news@mail.acme.example>\",\n"
+	                    " \"subject\": \"{{ first_name }}, \\u00fc\",\n \"recipients\": "
+	                    "\"r.csv\",\n \"hold\": true,\n \"priority\": 3\n}") == 0,
+	              "%s", told());
+	ck_assert_str_eq(m->subject.p, "{{ first_name }}, \xC3\xBC");
+	ck_assert_str_eq(m->recipients.file.p, "r.csv");
+	ck_assert(m->hold);
+	ck_assert_int_eq(m->priority, 3);
+}
+END_TEST
+
+/* After LEAST, so on line 3. */
+static const struct {
+	const char *text, *told;
+} bad[] = {
+    {"recipeints: a.csv", "3:1 unknown key \"recipeints\" -> did you mean \"recipients\"?"},
+    {"window: 08:00-11:00", "3:1 unknown key \"window\" -> it belongs into the section "
+                            "\"schedule\""},
+    {"recipients: ../a.csv", "3:13 recipients: \"../a.csv\" is a path; files lie in the "
+                             "campaign's folder itself -> write the file's name alone"},
+    {"recipients: {delimiter: pipe}", "3:25 recipients.delimiter: \"pipe\" is not one of auto, "
+                                      "comma, semicolon, tab -> write it like semicolon"},
+    {"recipients: {encoding: latin-one}",
+     "3:24 recipients.encoding: \"latin-one\" is not known -> write one like utf-8, utf-16, "
+     "windows-1252 or gb18030"},
+    {"recipients: {encoding: gb1803}",
+     "3:24 recipients.encoding: \"gb1803\" is not known -> did you mean gb18030?"},
+    {"recipients: {encoding: \"utf-16//IGNORE\"}",
+     "3:25 recipients.encoding: \"utf-16//ignore\" is not known -> write one like utf-8, utf-16, "
+     "windows-1252 or gb18030"},
+    {"recipients: {expect_rows: 0}",
+     "3:27 recipients.expect_rows: 0 is out of range (1 to 4294967295)"},
+    {"recipients: {max_rejects: 5}",
+     "3:27 recipients.max_rejects: \"5\" is not a percentage -> write it like 5%"},
+    {"recipients: {max_rejects: 101%}",
+     "3:27 recipients.max_rejects: \"101%\" is out of range (0% to 100%) -> write it like 5%"},
+    {"reply_to: nobody",
+     "3:11 reply_to: \"nobody\" is not an address: no @ in the address -> write it "
+     "like \"Acme <news@acme.example>\""},
+    {"reply_to: \"{{ owner }} <a@b.example>\"",
+     "3:12 reply_to: Liquid in it is not available yet -> write it like \"Acme "
+     "<news@acme.example>\""},
+    {"reply_to: \"a@b.example\\r\\nBcc: c@d.example\"",
+     "3:12 reply_to: \"a@b.example??Bcc: c@d.example\" has a line break inside -> write it on one "
+     "line"},
+    {"preheader: \"a\\nBcc: b@c.example\"",
+     "3:13 preheader: \"a?Bcc: b@c.example\" has a line break inside -> write it on one line"},
+    {"preheader: {en: a}",
+     "3:12 preheader: a preheader by language is not available yet -> write one text"},
+    {"headers: {X-A: \"b\\nBcc: c@d\"}",
+     "3:17 headers.X-A: \"b?Bcc: c@d\" has a line break inside -> write it on one line"},
+    {"headers: {\"X-A\\nBcc\": b}",
+     "3:12 headers: \"X-A?Bcc\" has a line break inside -> write it on one line"},
+    {"headers: {\"X-A:\": b}", "3:12 headers: \"X-A:\" cannot be a header's name -> use letters, "
+                               "digits and '-', like X-Team"},
+    {"headers: {subject: b}",
+     "3:11 headers.subject: this header is written by Postrider -> use the key subject"},
+    {"headers: {CONTENT-Type: b}",
+     "3:11 headers.CONTENT-Type: this header is written by Postrider -> take it out"},
+    {"headers: {List-Unsubscribe: b}", "3:11 headers.List-Unsubscribe: this header is written by "
+                                       "Postrider -> it is made from the key list"},
+    {"headers: {X-A: b, x-a: c}",
+     "3:19 headers.x-a is there twice, first on line 3 -> keep one of them"},
+    {"html: body.md/../x", "3:7 html: \"body.md/../x\" is a path; files lie in the campaign's "
+                           "folder itself -> write the file's name alone"},
+    {"text: .hidden", "3:7 text: \".hidden\" begins with a dot; such files are not looked at -> "
+                      "write the file's name alone"},
+    {"syntax: mailchimp", "3:9 syntax: mailchimp is not available yet -> write one of: liquid"},
+    {"class: newsletter", "3:8 class: \"newsletter\" is not one of marketing, transactional -> "
+                          "write one of: marketing, transactional"},
+    {"list: \"my list\"", "3:8 list: \"my list\" cannot be a list's name -> use letters, digits, "
+                          "'-', '_' and '.', like newsletter"},
+    {"list: a..b", "3:7 list: \"a..b\" cannot be a list's name -> use letters, digits, '-', '_' "
+                   "and '.', like newsletter"},
+    {"language: english!", "3:11 language: \"english!\" is not a language -> write a language tag "
+                           "like en, de or pt-BR"},
+    {"language: {column: l}", "3:11 language: a language by column is not available yet -> write "
+                              "one text"},
+    {"required: {a: b}", "3:11 required: a list is wanted here, not a section"},
+    {"hold: 1", "3:7 hold: \"1\" is neither true nor false -> write true or false"},
+    {"schedule: now", "3:11 schedule: a section is wanted here, not a text"},
+    {"schedule: {start: 08:00}",
+     "3:19 schedule.start: \"08:00\" is not a day and time (of the years 2000 to 2099) -> write it "
+     "like 2026-12-01T08:00"},
+    {"schedule: {timezone: recipient}", "3:22 schedule.timezone: \"recipient\" is not available "
+                                        "yet -> write it like Europe/Berlin"},
+    {"schedule: {timezone: CEST}", "3:22 schedule.timezone: \"CEST\" is not a time zone of the tz "
+                                   "database -> write it like Europe/Berlin"},
+    {"schedule: {late: 6}", "3:18 schedule.late: \"6\" is not a duration -> write digits and one "
+                            "of s, m, h, d, like 90s or 6h"},
+    {"schedule: {window: 8-11}",
+     "3:20 schedule.window: \"8-11\" is not a window of days and hours -> write it like \"Mon-Fri "
+     "08:00-11:00\""},
+    {"schedule: {start: 2026-12-01T08:00, deadline: 2026-12-01T08:00}",
+     "3:47 schedule.deadline is not after schedule.start -> set a later deadline"},
+    {"schedule: {start: 2026-12-01T08:00+01:00, deadline: 2026-12-01T07:30, timezone: UTC}", NULL},
+    {"schedule: {start: 2026-12-01T08:00-01:00, deadline: 2026-12-01T08:30, timezone: UTC}",
+     "3:53 schedule.deadline is not after schedule.start -> set a later deadline"},
+    {"rate: 10", "3:7 rate: \"10\" is not a rate -> write a number from 1 and the time, like 100/s "
+                 "or 5000/h"},
+    {"priority: 10", "3:11 priority: 10 is out of range (0 to 9)"},
+    {"in_doubt: drop", "3:11 in_doubt: \"drop\" is not one of resend, hold -> write one of: "
+                       "resend, hold"},
+    {"track: {opens: true}",
+     "3:16 track.opens: \"true\" is not available yet -> write it like false"},
+    {"track: {utm: {source: a}}", "3:14 track.utm is not available yet -> take it out"},
+    {"seeds: [a@b.example]", "3:8 seeds is not available yet -> take it out"},
+    {"variants: [a]", "3:11 variants is not available yet -> take it out"},
+    {"audience: {segment: a}", "3:11 audience is not available yet -> take it out"},
+    {"stop_loss: {bounces: 5%}", "3:12 stop_loss is not available yet -> take it out"},
+    {"from: b@c.example", "3:1 from is there twice, first on line 1 -> keep one of them"},
+};
+
+START_TEST(each_fault_is_told_with_its_line_and_remedy)
+{
+	char text[1000], wanted[1000];
+	snprintf(text, sizeof text, LEAST "%s\n", bad[_i].text);
+	snprintf(wanted, sizeof wanted, "campaign.yaml:%s", bad[_i].told ? bad[_i].told : "");
+	ck_assert_int_eq(parse(text), bad[_i].told ? PR_EINVAL : 0);
+	ck_assert_msg(strcmp(told(), bad[_i].told ? wanted : "") == 0,
+	              "\n  text: %s\n  told: %s\nwanted: %s", bad[_i].text, told(), wanted);
+	ck_assert(!bad[_i].told == (m != NULL));
+}
+END_TEST
+
+START_TEST(all_faults_are_told_in_the_order_of_lines)
+{
+	ck_assert_int_eq(parse("list: a b\nfrom: x\npriority: 11\nfoo: 1\n"), PR_EINVAL);
+	ck_assert_str_eq(
+	    told(),
+	    "campaign.yaml:1:1 subject is missing -> add subject: \"Spring is here\"\n"
+	    "campaign.yaml:1:7 list: \"a b\" cannot be a list's name -> use letters, digits, "
+	    "'-', '_' and '.', like newsletter\n"
+	    "campaign.yaml:2:7 from: \"x\" is not an address: no @ in the address -> write it like "
+	    "\"Acme <news@acme.example>\"\n"
+	    "campaign.yaml:3:11 priority: 11 is out of range (0 to 9)\n"
+	    "campaign.yaml:4:1 unknown key \"foo\" -> known keys: name from reply_to "
+	    "postal_address subject preheader recipients html text syntax route brand class "
+	    "list language required hold schedule rate priority in_doubt headers again track");
+	for (unsigned i = 0; i < problems.n; i++)
+		ck_assert_ptr_nonnull(problems.items[i].excerpt);
+}
+END_TEST
+
+START_TEST(names_are_bounded_and_never_empty)
+{
+	char text[600];
+	snprintf(text, sizeof text, LEAST "name: %0300d\n", 7);
+	ck_assert_int_eq(parse(text), PR_EINVAL);
+	ck_assert_str_eq(told(), "campaign.yaml:3:7 name: longer than 200 octets -> shorten it");
+	pr_problems_finish(&problems);
+	ck_assert_int_eq(pr_manifest_parse(PR_STR(LEAST), " \x01\xFF\n ", &problems, &m), 0);
+	ck_assert_str_eq(m->name.p, "???");
+}
+END_TEST
+
+/* ---- files ---- */
+
+static char folder[] = "/tmp/postrider-manifest-XXXXXX";
+static int dir;
+
+static void
+put(const char *name, const char *text)
+{
+	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pr_write_all(fd, text, strlen(text)), 0);
+	close(fd);
+}
+
+static void
+setup_folder(void)
+{
+	setup();
+	strcpy(folder + strlen(folder) - 6, "XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	dir = open(folder, O_RDONLY | O_DIRECTORY);
+}
+
+static void
+teardown_folder(void)
+{
+	close(dir);
+	pr_remove_tree(AT_FDCWD, folder);
+	teardown();
+}
+
+static int
+load(void)
+{
+	pr_problems_finish(&problems);
+	pr_manifest_destroy(m);
+	m = NULL;
+	return pr_manifest_load(dir, "folder", &problems, &m);
+}
+
+START_TEST(bodies_left_out_are_those_of_the_folder)
+{
+	put("campaign.yaml", LEAST);
+	put("recipients.csv", "email\n");
+	put("body.txt", "t");
+	ck_assert_msg(load() == 0, "%s", told());
+	ck_assert_ptr_null(m->html.p);
+	ck_assert_str_eq(m->text.p, "body.txt");
+	put("body.html", "h");
+	ck_assert_int_eq(load(), 0);
+	ck_assert_str_eq(m->html.p, "body.html");
+}
+END_TEST
+
+START_TEST(missing_files_are_told_with_the_nearest_name)
+{
+	put("campaign.yaml", LEAST "html: newsleter.html\nrecipients: people.csv\n");
+	put("newsletter.html", "h");
+	ck_assert_int_eq(load(), PR_EINVAL);
+	ck_assert_str_eq(told(),
+	                 "campaign.yaml:3:7 html: there is no file newsleter.html in the folder "
+	                 "-> did you mean newsletter.html?\n"
+	                 "campaign.yaml:4:13 recipients.file: there is no file people.csv in "
+	                 "the folder -> put it into the folder");
+}
+END_TEST
+
+START_TEST(links_and_folders_are_no_files_of_a_campaign)
+{
+	put("campaign.yaml", LEAST "html: a.html\n");
+	ck_assert_int_eq(symlinkat("/etc/passwd", dir, "recipients.csv"), 0);
+	ck_assert_int_eq(mkdirat(dir, "a.html", 0700), 0);
+	ck_assert_int_eq(load(), PR_EINVAL);
+	ck_assert_str_eq(told(),
+	                 "campaign.yaml:3:7 html: a.html is not a regular file -> put the file "
+	                 "itself into the folder\n"
+	                 "campaign.yaml:0:0 recipients.file: recipients.csv is not a regular "
+	                 "file -> put the file itself into the folder");
+}
+END_TEST
+
+START_TEST(folder_without_body_or_manifest_is_told)
+{
+	ck_assert_int_eq(load(), PR_ENOENT);
+	ck_assert_str_eq(told(), ":0:0 there is no campaign.yaml -> put a campaign.yaml into the "
+	                         "folder; `postrider init` writes a sample");
+	put("campaign.yaml", LEAST);
+	put("recipients.csv", "email\n");
+	ck_assert_int_eq(load(), PR_EINVAL);
+	ck_assert_str_eq(told(),
+	                 ":0:0 the campaign has no body -> add body.html or body.txt, or name "
+	                 "the file by the key html or text");
+	put("body.md", "# hi\n");
+	ck_assert_int_eq(load(), PR_EINVAL);
+	ck_assert_str_eq(told(),
+	                 "body.md:0:0 Markdown bodies are not available yet -> write body.html or "
+	                 "body.txt");
+}
+END_TEST
+
+START_TEST(manifest_that_is_a_link_is_refused)
+{
+	ck_assert_int_eq(symlinkat("/etc/passwd", dir, "campaign.yaml"), 0);
+	ck_assert_int_eq(load(), PR_EINVAL);
+	ck_assert_str_eq(told(), "campaign.yaml:0:0 campaign.yaml is a symbolic link");
+}
+END_TEST
+
+/* ---- against postrider.yaml ---- */
+
+START_TEST(routes_brands_and_domains_are_those_of_the_configuration)
+{
+	static const char yaml[] =
+	    "routes: {default: {via: relay, host: a.example}, direct: {via: relay, host: "
+	    "b.example}}\n"
+	    "brands: {acme: {from_domains: [acme.example, Mail.Acme.example]}, any: {}}\n"
+	    "timezone: America/New_York\n";
+	static const struct {
+		const char *text, *told;
+	} cases[] = {
+	    {"", ""},
+	    {"brand: any", ""},
+	    {"brand: acme\n", ""},
+	    {"route: dirct",
+	     "campaign.yaml:3:8 route: postrider.yaml has no route \"dirct\" -> did you "
+	     "mean direct?"},
+	    {"schedule: {start: 2026-12-05T08:00, deadline: 2026-12-07T08:00, window: Mon-Fri "
+	     "08:00-11:00}",
+	     "campaign.yaml:3:47 schedule.window does not open between start and deadline -> set a "
+	     "later deadline or another window"},
+	    {"schedule: {start: 2026-12-05T08:00, deadline: 2026-12-07T08:01, window: Mon-Fri "
+	     "08:00-11:00}",
+	     ""},
+	    /* the configuration's zone is New York: 08:00 there is 13:00Z */
+	    {"schedule: {start: 2026-12-05T08:00, deadline: 2026-12-05T12:59Z}",
+	     "campaign.yaml:3:47 schedule.deadline is not after schedule.start -> set a later "
+	     "deadline"},
+	    {"brand: zeta", "campaign.yaml:3:8 brand: postrider.yaml has no brand \"zeta\" -> "
+	                    "postrider.yaml has: acme any"},
+	};
+	struct pr_config *c = NULL;
+	ck_assert_int_eq(pr_config_parse(PR_STR(yaml), "p.yaml", "/", &problems, &c), 0);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char text[200];
+		snprintf(text, sizeof text, LEAST "%s", cases[i].text);
+		ck_assert_int_eq(parse(text), 0);
+		ck_assert_int_eq(pr_manifest_check(m, c, &problems),
+		                 *cases[i].told ? PR_EINVAL : 0);
+		ck_assert_str_eq(told(), cases[i].told);
+	}
+	ck_assert_int_eq(parse("from: a@mail.acme.example\nsubject: s\nbrand: acme"), 0);
+	ck_assert_int_eq(pr_manifest_check(m, c, &problems), 0);
+	ck_assert_int_eq(parse("from: a@other.example\nsubject: s\nbrand: acme"), 0);
+	ck_assert_int_eq(pr_manifest_check(m, c, &problems), PR_EINVAL);
+	ck_assert_str_eq(told(), "campaign.yaml:1:7 from: the brand acme does not send from "
+	                         "other.example -> use one of: acme.example mail.acme.example");
+	pr_config_unref(c);
+}
+END_TEST
+
+START_TEST(ids_are_short_ascii_and_never_without_a_name)
+{
+	static const struct {
+		const char *name, *id;
+	} cases[] = {
+	    {"Spring sale", "20261201-spring-sale-aaaa"},
+	    {"  --Don't_panic!! ", "20261201-don-t-panic-aaaa"},
+	    {"Fr\xC3\xBChlingsgr\xC3\xBC\xC3\x9F"
+	     "e",
+	     "20261201-fruhlingsgrusse-aaaa"},
+	    {"\xE6\x98\xA5\xE5\xAD\xA3", "20261201-campaign-aaaa"},
+	    {"\xFF/../etc", "20261201-etc-aaaa"},
+	    {"", "20261201-campaign-aaaa"},
+	    {"an extraordinarily long name of a campaign for everybody",
+	     "20261201-an-extraordinarily-long-name-of-a-ca-aaaa"},
+	};
+	char id[PR_MANIFEST_ID_SIZE];
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		ck_assert_str_eq(pr_campaign_id(pr_str(cases[i].name), 1796083200000, 0, id),
+		                 cases[i].id);
+	ck_assert_str_eq(pr_campaign_id(PR_STR("x"), 1796083199999, UINT64_MAX, id),
+	                 "20261130-x-9999");
+}
+END_TEST
+
+int
+main(void)
+{
+	const struct suite_test texts[] = {
+	    {least_manifest_has_defaults_for_all},
+	    {full_manifest_of_the_formats_is_understood},
+	    {manifest_may_be_json},
+	    {each_fault_is_told_with_its_line_and_remedy, ROWS(bad)},
+	    {all_faults_are_told_in_the_order_of_lines},
+	    {names_are_bounded_and_never_empty},
+	    {routes_brands_and_domains_are_those_of_the_configuration},
+	    {ids_are_short_ascii_and_never_without_a_name},
+	};
+	const struct suite_test folders[] = {
+	    {bodies_left_out_are_those_of_the_folder},
+	    {missing_files_are_told_with_the_nearest_name},
+	    {links_and_folders_are_no_files_of_a_campaign},
+	    {folder_without_body_or_manifest_is_told},
+	    {manifest_that_is_a_link_is_refused},
+	};
+	return suite_run("campaign_manifest", setup, teardown, texts, ROWS(texts)) |
+	       suite_run("campaign_manifest_folder", setup_folder, teardown_folder, folders,
+	                 ROWS(folders));
+}
