@@ -1,0 +1,89 @@
+/*
+ * Upper and lower case beyond ASCII, for the alphabets that have them: Latin, Greek,
+ * Cyrillic, Armenian, Georgian aside. As simple mappings of the Unicode Character
+ * Database, with the one special case that names meet: ß in upper case is SS.
+ */
+#include "filter.h"
+
+/* Runs of letters: `shift` from lower to upper case, or pairs that alternate. */
+struct run {
+	uint32_t first, last; /* lower-case letters */
+	int32_t shift;        /* upper = lower + shift; 0: pairs, upper first */
+};
+
+static const struct run runs[] = {
+    {0x61, 0x7A, -32},   {0xE0, 0xF6, -32},     {0xF8, 0xFE, -32},     {0xFF, 0xFF, 121},
+    {0x100, 0x12F, 0},   {0x132, 0x137, 0},     {0x139, 0x148, 1},     {0x14A, 0x177, 0},
+    {0x179, 0x17E, 1},   {0x1CD, 0x1DC, 1},     {0x1DE, 0x1EF, 0},     {0x1F8, 0x21F, 0},
+    {0x222, 0x233, 0},   {0x3AC, 0x3AC, -38},   {0x3AD, 0x3AF, -37},   {0x3B1, 0x3C1, -32},
+    {0x3C3, 0x3CB, -32}, {0x3CC, 0x3CC, -64},   {0x3CD, 0x3CE, -63},   {0x3D8, 0x3EF, 0},
+    {0x430, 0x44F, -32}, {0x450, 0x45F, -80},   {0x460, 0x481, 0},     {0x48A, 0x4BF, 0},
+    {0x4C1, 0x4CE, 1},   {0x4D0, 0x52F, 0},     {0x561, 0x586, -48},   {0x1E00, 0x1E95, 0},
+    {0x1EA0, 0x1EFF, 0}, {0x24D0, 0x24E9, -26}, {0xFF41, 0xFF5A, -32}, {0x10428, 0x1044F, -40},
+};
+
+/* A run of pairs: shift 0 begins even, shift 1 begins odd; the first of a pair is upper. */
+static bool
+is_pairs(const struct run *r)
+{
+	return r->shift == 0 || r->shift == 1;
+}
+
+static uint32_t
+convert(uint32_t c, enum lq_case to)
+{
+	for (unsigned i = 0; i < sizeof runs / sizeof *runs; i++) {
+		const struct run *r = &runs[i];
+		if (is_pairs(r) && c >= r->first && c <= r->last) {
+			bool upper = (c & 1) == (uint32_t)(r->shift == 1);
+			return to == LQ_UPPER ? c - !upper : c + upper;
+		}
+		if (is_pairs(r))
+			continue;
+		if (to == LQ_UPPER && c >= r->first && c <= r->last)
+			return (uint32_t)((int32_t)c + r->shift);
+		uint32_t first = (uint32_t)((int32_t)r->first + r->shift);
+		if (to == LQ_LOWER && c >= first && c - first <= r->last - r->first)
+			return c - first + r->first;
+	}
+	return c == 0x3C2 && to == LQ_UPPER ? 0x3A3 : c;
+}
+
+static void
+convert_octets(struct lq_builder *b, struct pr_str s, enum lq_case to)
+{
+	char block[256];
+	for (size_t i = 0; i < s.n;) {
+		size_t n = 0;
+		for (; n < sizeof block && i < s.n; n++, i++) {
+			char c = s.p[i];
+			if (to == LQ_UPPER)
+				block[n] = c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+			else
+				block[n] = pr_lower(c);
+		}
+		lq_build_add(b, block, n);
+	}
+}
+
+void
+lq_convert_case(struct lq_builder *b, struct pr_str s, enum lq_case to)
+{
+	char out[4];
+	if (pr_is_ascii(s.p, s.n)) {
+		convert_octets(b, s, to);
+		return;
+	}
+	while (s.n) {
+		uint32_t code;
+		size_t n = pr_utf8_decode(s.p, s.n, &code);
+		if (n == 0)
+			lq_build_add(b, s.p, n = 1);
+		else if (code == 0xDF && to == LQ_UPPER)
+			lq_build_add(b, "SS", 2);
+		else
+			lq_build_add(b, out, pr_utf8_encode(convert(code, to), out));
+		s.p += n;
+		s.n -= n;
+	}
+}
