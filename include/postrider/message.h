@@ -1,0 +1,101 @@
+/*
+ * Messages: a row goes in, the octets of a mail come out.
+ *
+ * *Content* is a campaign's subject, bodies, images, attachments and headers, read and
+ * compiled once; immutable, shared read-only by all composers. A *composer* is one
+ * thread's scratch memory. Attachments and images are encoded once per campaign.
+ * RFC 5322, 2045-2047, 2231, 2369, 2919, 6532; bodies are 7bit where that is safe, else
+ * quoted-printable or base64, so that no receiver needs 8BITMIME or changes them.
+ *
+ * Templates see: every column of the recipients file (one that is no Liquid name also with '_'
+ * for what is not allowed: "First name" as First_name), and beside them, unless a column has
+ * the name: `email` (as the envelope has it), `campaign_name`, `campaign_id`, `row` (a number),
+ * `unsubscribe_mailto` (a mailto: URL that names the row), `postal_address`. Values are escaped
+ * in HTML bodies only.
+ *
+ * What a row holds never adds a header, a part or an SMTP command: header values lose line
+ * ends and other controls, addresses are checked again, boundaries cannot occur in bodies.
+ */
+#ifndef POSTRIDER_MESSAGE_H
+#define POSTRIDER_MESSAGE_H
+
+#include "postrider/base/problem.h"
+#include "postrider/campaign/manifest.h"
+#include "postrider/ledger.h"
+
+typedef struct pr_content pr_content;
+typedef struct pr_composer pr_composer;
+
+struct pr_content_source {
+	const struct pr_manifest *manifest;
+	int dir;                      /* the campaign's folder, open */
+	const struct pr_str *columns; /* header of the recipients file, template variables */
+	size_t columns_n;
+	const char *campaign_id;
+	uint32_t serial;
+	const char *hostname; /* Message-ID domain; NULL, or without a dot: the From domain */
+	const char *unsubscribe_mailto; /* an address; NULL: unsubscribe@ the From domain */
+	const char *timezone;           /* for Liquid's dates, IANA name; NULL: UTC */
+	const char *bounce_domain;  /* of the brand: bounce@ it; NULL: the reverse-path is the From
+	                             * address */
+	const char *postal_address; /* of the brand, when the manifest has none; may be NULL */
+	size_t size_max;            /* of one message; 0: 25 MiB */
+};
+/* Every problem found is told; PR_EINVAL when it cannot be sent. Nothing of the source need
+ * outlive the call. */
+int pr_content_compile(const struct pr_content_source *source, struct pr_problems *problems,
+                       pr_content **out);
+void pr_content_ref(pr_content *c);   /* any thread */
+void pr_content_unref(pr_content *c); /* any thread */
+
+int pr_composer_create(pr_composer **out);
+void pr_composer_destroy(pr_composer *c);
+
+struct pr_message {      /* one block of memory; free with pr_message_destroy */
+	char *from, *to; /* envelope, without <> */
+	char *data;      /* CRLF line ends, ends with CRLF */
+	size_t size;
+	bool dots; /* a line begins with '.' */
+	bool eight_bit, smtputf8;
+};
+/*
+ * Compose for a row at a time. PR_EINVAL: this row cannot be sent: `e` says why in words
+ * for people ("body.html, line 3, column 8: ..."), the row is skipped. *out only on
+ * success. size in *out counts the block for the ready pool's bound.
+ */
+int pr_compose(pr_composer *c, const pr_content *content, const struct pr_row *row, int64_t utc_ms,
+               struct pr_message **out, struct pr_error *e);
+void pr_message_destroy(struct pr_message *m);
+/* "<...>" of a row, the same always: a function of campaign and row. */
+void pr_message_id(const pr_content *content, uint32_t row, struct pr_buf *out);
+
+/* ---- without a daemon: postrider check, postrider preview ---- */
+
+struct pr_trial {
+	const struct pr_manifest *manifest;
+	int dir;
+	const char *campaign_id; /* as in pr_content_source; nothing depends on it but ids */
+	const char *hostname, *timezone;
+	int64_t utc_ms;
+};
+/* The message of one row: number `row`, or when that is 0 the first row of the address, or the
+ * first row at all when the address is empty. PR_ENOENT: no such row; PR_EINVAL: told in
+ * problems or e. */
+int pr_message_preview(const struct pr_trial *trial, uint32_t row, struct pr_str email,
+                       struct pr_buf *out, struct pr_problems *problems, struct pr_error *e);
+
+struct pr_trial_counts {
+	uint64_t rows; /* data rows in the file */
+	uint64_t good; /* composed without an error */
+	uint64_t bad;  /* refused as recipients */
+	uint64_t duplicates;
+	uint64_t failed;   /* refused by a template */
+	size_t octets_max; /* of the largest message */
+};
+/* Compiles everything and composes every row. Each distinct error is told once, as a warning,
+ * with how many rows it hits and the first of them; PR_EINVAL when the campaign could not be
+ * sent at all, or no row could. */
+int pr_message_check(const struct pr_trial *trial, struct pr_trial_counts *counts,
+                     struct pr_problems *problems, struct pr_error *e);
+
+#endif

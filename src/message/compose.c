@@ -1,0 +1,356 @@
+/*
+ * Composing: values from the row, templates rendered into the composer's buffers, then one pass
+ * that writes the message from laid-out octets and encoded renderings, and one copy into a
+ * block of exactly its size. Two copies of a message in all; nothing is allocated but that
+ * block once the buffers have grown.
+ *
+ * Fails (PR_EINVAL) where a template fails for this row, or the message is too large.
+ */
+#include "internal.h"
+
+#include "encode.h"
+#include "header.h"
+#include "html_text.h"
+
+#include <stdlib.h>
+
+#define KEEP_MAX (1u << 20) /* a buffer larger than this is not kept for the next message */
+
+struct pr_composer {
+	struct pr_arena arena;
+	struct pr_buf html, text, line, out, scratch;
+	struct pr_liquid_value *values;
+	struct pr_str *fields;
+	size_t values_max;
+	int64_t date_second;
+	char date[PR_RFC5322_SIZE];
+	size_t date_n;
+};
+
+struct job { /* one message being composed */
+	struct pr_composer *c;
+	const pr_content *content;
+	const struct pr_row *row;
+	int64_t utc_ms;
+	struct pr_error *e;
+	bool dots;
+};
+
+int
+pr_composer_create(pr_composer **out)
+{
+	struct pr_composer *c = pr_calloc(1, sizeof *c);
+	pr_arena_init(&c->arena);
+	c->date_second = INT64_MIN;
+	*out = c;
+	return 0;
+}
+
+void
+pr_composer_destroy(pr_composer *c)
+{
+	if (!c)
+		return;
+	pr_arena_finish(&c->arena);
+	pr_buf_finish(&c->html);
+	pr_buf_finish(&c->text);
+	pr_buf_finish(&c->line);
+	pr_buf_finish(&c->out);
+	pr_buf_finish(&c->scratch);
+	free(c->values);
+	free(c->fields);
+	free(c);
+}
+
+static void
+begin_buffer(struct pr_buf *b)
+{
+	if (b->cap > KEEP_MAX)
+		pr_buf_finish(b);
+	pr_buf_clear(b);
+}
+
+static void
+begin(struct pr_composer *c, const pr_content *content)
+{
+	size_t n = content->columns_n + content->aliases_n + PR_SLOTS;
+	pr_arena_reset(&c->arena);
+	begin_buffer(&c->html);
+	begin_buffer(&c->text);
+	begin_buffer(&c->out);
+	begin_buffer(&c->scratch);
+	if (n <= c->values_max)
+		return;
+	c->values = pr_realloc(c->values, n * sizeof *c->values);
+	c->fields = pr_realloc(c->fields, n * sizeof *c->fields);
+	c->values_max = n;
+}
+
+/* ---- values ---- */
+
+static struct pr_str
+unsubscribe_uri(const struct job *j)
+{
+	struct pr_str prefix = j->content->unsubscribe_uri;
+	char *uri = pr_arena_alloc(&j->c->arena, prefix.n + PR_ROW_TOKEN_SIZE);
+	memcpy(uri, prefix.p, prefix.n);
+	return pr_str_n(uri, prefix.n + pr_row_token(j->content, j->row->row, uri + prefix.n));
+}
+
+static void
+set_values(const struct job *j, struct pr_str uri)
+{
+	const pr_content *content = j->content;
+	struct pr_liquid_value *v = j->c->values;
+	struct pr_str *fields = j->c->fields;
+	pr_fields_unpack(j->row->data, fields, content->columns_n);
+	for (size_t i = 0; i < content->columns_n; i++)
+		*v++ = pr_liquid_string(fields[i]);
+	for (size_t i = 0; i < content->aliases_n; i++)
+		*v++ = pr_liquid_string(fields[content->aliases[i]]);
+	for (size_t i = 0; i < PR_SLOTS; i++)
+		v[i] = pr_liquid_string(content->fixed[i]);
+	v[PR_SLOT_EMAIL] = pr_liquid_string(j->row->email);
+	v[PR_SLOT_UNSUBSCRIBE] = pr_liquid_string(uri);
+	v[PR_SLOT_ROW] = (struct pr_liquid_value){.type = PR_LIQUID_INT, .i = j->row->row};
+}
+
+static struct pr_liquid_value *
+slot(const struct job *j, enum pr_slot which)
+{
+	return &j->c->values[j->content->columns_n + j->content->aliases_n + which];
+}
+
+/* ---- rendering ---- */
+
+static unsigned
+column_in_file(const struct job *j, const struct pr_template *t,
+               const struct pr_liquid_failure *failure)
+{
+	const char *file = failure->file ? failure->file : "";
+	if (strcmp(file, t->source.file) == 0)
+		return pr_source_column(&t->source, failure->line, failure->column);
+	for (size_t i = 0; t == &j->content->html && i < j->content->partials_n; i++)
+		if (strcmp(file, j->content->partials[i].file) == 0)
+			return pr_source_column(&j->content->partials[i], failure->line,
+			                        failure->column);
+	return failure->column;
+}
+
+static int
+render(const struct job *j, const struct pr_template *t, struct pr_buf *out)
+{
+	const struct pr_liquid_run run = {
+	    .values = j->c->values,
+	    .now_utc_ms = j->utc_ms,
+	    .timezone = j->content->timezone,
+	    .random_seed = pr_mix64((uint64_t)j->content->serial << 32 | j->row->row),
+	};
+	struct pr_liquid_failure failure = {0};
+	int result = pr_liquid_render(t->code, &run, &j->c->arena, out, &failure);
+	if (result == 0)
+		return 0;
+	return pr_fail(j->e, PR_EINVAL, "%s, line %u, column %u: %s",
+	               failure.file ? failure.file : t->source.file, failure.line,
+	               column_in_file(j, t, &failure), failure.error.text);
+}
+
+static int
+render_preheader(const struct job *j)
+{
+	struct pr_buf *line = &j->c->line;
+	if (!j->content->preheader.code)
+		return 0;
+	pr_buf_clear(line);
+	if (render(j, &j->content->preheader, line) < 0)
+		return PR_EINVAL;
+	pr_field_tidy(line);
+	*slot(j, PR_SLOT_PREHEADER) =
+	    pr_liquid_string(pr_arena_copy(&j->c->arena, pr_buf_str(line)));
+	return 0;
+}
+
+static int
+render_bodies(const struct job *j)
+{
+	const pr_content *content = j->content;
+	struct pr_buf *html = &j->c->html, *text = &j->c->text;
+	if (content->html.code && (render_preheader(j) < 0 || render(j, &content->html, html) < 0))
+		return PR_EINVAL;
+	if (content->text.code && content->text_kind != PR_TEXT_FROM_HTML &&
+	    render(j, &content->text, text) < 0)
+		return PR_EINVAL;
+	if (content->text_kind == PR_TEXT_FROM_HTML &&
+	    pr_html_text(pr_buf_str(html), text, j->e) < 0)
+		return PR_EINVAL;
+	if (content->text_kind == PR_TEXT_DERIVED || content->text_kind == PR_TEXT_FROM_HTML)
+		pr_text_tidy(text);
+	return 0;
+}
+
+/* ---- writing ---- */
+
+static int
+add_rendered_field(const struct job *j, const char *name, const struct pr_template *t, bool empty)
+{
+	struct pr_buf *line = &j->c->line;
+	pr_buf_clear(line);
+	if (render(j, t, line) < 0)
+		return PR_EINVAL;
+	pr_field_tidy(line);
+	if (line->len || empty)
+		pr_field_text(&j->c->out, name, pr_buf_str(line));
+	return 0;
+}
+
+static void
+add_date(const struct job *j)
+{
+	struct pr_composer *c = j->c;
+	if (j->utc_ms / 1000 != c->date_second) {
+		c->date_second = j->utc_ms / 1000;
+		c->date_n = pr_format_rfc5322(j->utc_ms, c->date);
+	}
+	pr_buf_add_str(&c->out, PR_STR("Date: "));
+	pr_buf_add(&c->out, c->date, c->date_n);
+	pr_buf_add(&c->out, "\r\n", 2);
+}
+
+static int
+add_header(const struct job *j, struct pr_str uri)
+{
+	const pr_content *content = j->content;
+	struct pr_buf *out = &j->c->out;
+	add_date(j);
+	pr_buf_add_str(out, content->head);
+	pr_field_mailbox(out, "To", PR_STR(""), j->row->email);
+	pr_buf_add_str(out, content->after_to);
+	if (add_rendered_field(j, "Subject", &content->subject, true) < 0)
+		return PR_EINVAL;
+	pr_buf_add_str(out, PR_STR("Message-ID: "));
+	pr_message_id(content, j->row->row, out);
+	pr_buf_add(out, "\r\n", 2);
+	pr_buf_add_str(out, content->lists);
+	if (content->unsubscribe) {
+		pr_buf_add_str(out, PR_STR("List-Unsubscribe: <"));
+		pr_buf_add_str(out, uri);
+		pr_buf_add_str(out, PR_STR(">\r\n"));
+	}
+	pr_buf_add_str(out, content->version);
+	for (size_t i = 0; i < content->headers_n; i++)
+		if (add_rendered_field(j, content->headers[i].name, &content->headers[i].value,
+		                       false) < 0)
+			return PR_EINVAL;
+	return 0;
+}
+
+static void
+add_part_header(struct pr_buf *out, const char *type, enum pr_encoding encoding)
+{
+	pr_buf_add_str(out, PR_STR("Content-Type: text/"));
+	pr_buf_adds(out, type);
+	pr_buf_add_str(out, PR_STR("; charset=utf-8\r\nContent-Transfer-Encoding: "));
+	pr_buf_adds(out, pr_encoding_name(encoding));
+	pr_buf_add_str(out, PR_STR("\r\n\r\n"));
+}
+
+static void
+add_body(struct job *j, const char *type, struct pr_str body)
+{
+	struct pr_buf *out = &j->c->out;
+	size_t was = out->len;
+	enum pr_encoding encoding = pr_encoding_choose(body);
+	add_part_header(out, type, encoding);
+	if (encoding == PR_ENCODING_BASE64) {
+		pr_encode_base64_text(out, body, &j->c->scratch);
+		return;
+	}
+	if (encoding == PR_ENCODING_7BIT) {
+		if (pr_encode_7bit(out, body, &j->dots))
+			return;
+		out->len = was;
+		add_part_header(out, type, PR_ENCODING_QP);
+	}
+	pr_encode_qp(out, body);
+}
+
+static int
+write_message(struct job *j, struct pr_str uri)
+{
+	const pr_content *content = j->content;
+	struct pr_buf *out = &j->c->out;
+	if (add_header(j, uri) < 0)
+		return PR_EINVAL;
+	pr_buf_add_str(out, content->open);
+	if (content->text_kind != PR_TEXT_NONE)
+		add_body(j, "plain", pr_buf_str(&j->c->text));
+	pr_buf_add_str(out, content->middle);
+	if (content->html.code)
+		add_body(j, "html", pr_buf_str(&j->c->html));
+	if (out->len + content->tail.n > content->size_max)
+		return pr_fail(j->e, PR_EINVAL, "the message has %zu octets, more than %zu",
+		               out->len + content->tail.n, content->size_max);
+	return 0;
+}
+
+/* ---- the block ---- */
+
+static char *
+copy(char *to, struct pr_str s)
+{
+	memcpy(to, s.p, s.n);
+	to[s.n] = 0;
+	return to + s.n + 1;
+}
+
+static struct pr_message *
+make_message(const struct job *j)
+{
+	const pr_content *content = j->content;
+	struct pr_str from = content->reverse_path, to = j->row->email, tail = content->tail;
+	size_t envelope = from.n + 1 + to.n + 1, size = j->c->out.len + tail.n;
+	struct pr_message *m = pr_alloc(sizeof *m + envelope + size);
+	*m = (struct pr_message){.size = size, .dots = j->dots, .from = (char *)(m + 1)};
+	m->to = copy(m->from, from);
+	m->data = copy(m->to, to);
+	m->smtputf8 = content->smtputf8 || !pr_is_ascii(to.p, to.n);
+	memcpy(m->data, j->c->out.data, j->c->out.len);
+	if (tail.n)
+		memcpy(m->data + j->c->out.len, tail.p, tail.n);
+	return m;
+}
+
+void
+pr_message_destroy(struct pr_message *m)
+{
+	free(m);
+}
+
+/* The import has checked addresses; a ledger may still be damaged, and this one goes into the
+ * header and the envelope. */
+static bool
+is_address(struct pr_str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char ch = (unsigned char)s.p[i];
+		if (ch <= ' ' || ch == 0x7F || ch == '<' || ch == '>')
+			return false;
+	}
+	return s.n > 2 && s.n <= 320 && memchr(s.p, '@', s.n);
+}
+
+int
+pr_compose(pr_composer *c, const pr_content *content, const struct pr_row *row, int64_t utc_ms,
+           struct pr_message **out, struct pr_error *e)
+{
+	struct job j = {.c = c, .content = content, .row = row, .utc_ms = utc_ms, .e = e};
+	if (!is_address(row->email))
+		return pr_fail(e, PR_EINVAL, "row %u has no valid address", row->row);
+	begin(c, content);
+	struct pr_str uri = unsubscribe_uri(&j);
+	set_values(&j, uri);
+	if (render_bodies(&j) < 0 || write_message(&j, uri) < 0)
+		return PR_EINVAL;
+	*out = make_message(&j);
+	return 0;
+}

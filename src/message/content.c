@@ -1,0 +1,300 @@
+/*
+ * Compiling a campaign's content. Nothing is decided per message that can be decided here; every
+ * problem is told, not only the first.
+ */
+#include "internal.h"
+
+#include "header.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const slot_names[PR_SLOTS] = {
+    [PR_SLOT_EMAIL] = "email",
+    [PR_SLOT_CAMPAIGN_NAME] = "campaign_name",
+    [PR_SLOT_CAMPAIGN_ID] = "campaign_id",
+    [PR_SLOT_ROW] = "row",
+    [PR_SLOT_UNSUBSCRIBE] = "unsubscribe_mailto",
+    [PR_SLOT_POSTAL_ADDRESS] = "postal_address",
+    [PR_SLOT_PREHEADER] = "postrider_preheader",
+};
+
+/* ---- names ---- */
+
+static bool
+is_name_char(char c)
+{
+	return pr_is_digit(c) || (pr_lower(c) >= 'a' && pr_lower(c) <= 'z') || c == '_' || c == '-';
+}
+
+/* "First name" as First_name; NULL when the column can be named as it is, or by nothing. */
+static const char *
+alias_of(struct pr_str column, struct pr_arena *arena)
+{
+	char *name = pr_arena_strndup(arena, column.p, column.n);
+	bool changed = false, letters = false;
+	for (size_t i = 0; i < column.n; i++) {
+		letters |= pr_lower(name[i]) >= 'a' && pr_lower(name[i]) <= 'z';
+		if (is_name_char(name[i]))
+			continue;
+		name[i] = '_';
+		changed = true;
+	}
+	return changed && letters ? name : NULL;
+}
+
+/* The first of equal names counts: a column hides an alias, both hide a slot. */
+static void
+lay_names(pr_content *c, const struct pr_content_source *source)
+{
+	struct pr_arena *arena = &c->arena;
+	size_t n = 0, room = source->columns_n * 2 + PR_SLOTS + 1;
+	c->names = pr_arena_zero(arena, room * sizeof *c->names);
+	c->aliases = pr_arena_zero(arena, (source->columns_n + 1) * sizeof *c->aliases);
+	c->columns_n = source->columns_n;
+	for (size_t i = 0; i < source->columns_n; i++) {
+		struct pr_str column = pr_str_trim(source->columns[i]);
+		c->names[n++] = pr_arena_strndup(arena, column.p, column.n);
+	}
+	for (size_t i = 0; i < source->columns_n; i++) {
+		const char *alias = alias_of(pr_str_trim(source->columns[i]), arena);
+		if (!alias)
+			continue;
+		c->aliases[c->aliases_n++] = i;
+		c->names[n++] = alias;
+	}
+	for (size_t i = 0; i < PR_SLOTS; i++)
+		c->names[n++] = slot_names[i];
+}
+
+/* ---- what names the campaign ---- */
+
+static void
+lay_token(pr_content *c, const struct pr_content_source *source)
+{
+	static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	struct pr_buf b = {0};
+	pr_buf_addf(&b, "postrider %s", source->campaign_id); /* ids are never used again */
+	int done = EVP_Digest(b.data, b.len, hash, NULL, EVP_sha256(), NULL);
+	PR_ASSERT(done == 1);
+	pr_buf_finish(&b);
+	for (size_t i = 0; i < PR_TOKEN_SIZE - 1; i++) {
+		size_t bit = i * 5;
+		unsigned two = (unsigned)hash[bit / 8] << 8 | hash[bit / 8 + 1];
+		c->token[i] = digits[two >> (11 - bit % 8) & 31];
+	}
+}
+
+static struct pr_str
+text_of(const struct pr_text *t)
+{
+	return t->p ? pr_text_str(t) : PR_STR("");
+}
+
+static struct pr_str
+keep(pr_content *c, struct pr_buf *b)
+{
+	struct pr_str s = pr_arena_copy(&c->arena, pr_buf_str(b));
+	pr_buf_clear(b);
+	return s;
+}
+
+/* RFC 6068: what a mailto may hold of an address as it is. */
+static void
+add_mailto(struct pr_buf *b, struct pr_str address)
+{
+	for (size_t i = 0; i < address.n; i++) {
+		char ch = address.p[i];
+		if (is_name_char(ch) || (ch && strchr(".@+!*'", ch)))
+			pr_buf_addc(b, ch);
+		else
+			pr_buf_addf(b, "%%%02X", (unsigned char)ch);
+	}
+}
+
+static void
+lay_addresses(pr_content *c, const struct pr_content_source *source, struct pr_buf *b)
+{
+	const struct pr_mailbox *from = &source->manifest->from.mailbox;
+	struct pr_str domain = pr_mailbox_domain(from);
+	const char *host = source->hostname;
+	pr_buf_add_str(b, host && strchr(host, '.') ? pr_str(host) : domain);
+	c->id_domain = keep(c, b);
+	if (source->bounce_domain)
+		pr_buf_addf(b, "bounce@%s", source->bounce_domain);
+	else
+		pr_buf_add(b, from->address, from->n);
+	c->reverse_path = keep(c, b);
+	c->smtputf8 = !pr_is_ascii(c->reverse_path.p, c->reverse_path.n) ||
+	              !pr_is_ascii(from->address, from->n);
+	pr_buf_adds(b, "mailto:");
+	if (source->unsubscribe_mailto)
+		add_mailto(b, pr_str(source->unsubscribe_mailto));
+	else
+		pr_buf_addf(b, "unsubscribe@%.*s", (int)domain.n, domain.p);
+	pr_buf_adds(b, "?subject=unsubscribe%20");
+	c->unsubscribe_uri = keep(c, b);
+	c->unsubscribe = source->manifest->class_ == PR_MARKETING;
+}
+
+static void
+lay_fixed(pr_content *c, const struct pr_content_source *source)
+{
+	const struct pr_manifest *m = source->manifest;
+	struct pr_str id = pr_str(source->campaign_id);
+	c->fixed[PR_SLOT_CAMPAIGN_NAME] = pr_arena_copy(&c->arena, text_of(&m->name));
+	c->fixed[PR_SLOT_CAMPAIGN_ID] = pr_arena_copy(&c->arena, id);
+	struct pr_str postal =
+	    m->postal_address.p ? pr_text_str(&m->postal_address) : pr_str(source->postal_address);
+	c->fixed[PR_SLOT_POSTAL_ADDRESS] = pr_arena_copy(&c->arena, postal);
+	if (source->timezone)
+		c->timezone =
+		    pr_arena_strndup(&c->arena, source->timezone, strlen(source->timezone));
+}
+
+/* ---- headers ---- */
+
+static void
+lay_fields(pr_content *c, const struct pr_manifest *m, struct pr_buf *b)
+{
+	const struct pr_mailbox *from = &m->from.mailbox, *reply = &m->reply_to.mailbox;
+	struct pr_str domain = pr_mailbox_domain(from);
+	pr_field_mailbox(b, "From", m->from.name, pr_str_n(from->address, from->n));
+	c->head = keep(c, b);
+	if (m->reply_to.text.p) {
+		pr_field_mailbox(b, "Reply-To", m->reply_to.name,
+		                 pr_str_n(reply->address, reply->n));
+		c->smtputf8 |= reply->smtputf8;
+	}
+	c->after_to = keep(c, b);
+	if (m->list.p)
+		pr_buf_addf(b, "List-Id: <%s.%.*s>\r\n", m->list.p, (int)domain.n, domain.p);
+	c->lists = keep(c, b);
+	pr_buf_adds(b, "MIME-Version: 1.0\r\n");
+	if (m->language.p)
+		pr_field_text(b, "Content-Language", text_of(&m->language));
+	c->version = keep(c, b);
+}
+
+static int
+compile_text(struct pr_compile *x, struct pr_template *t, const struct pr_text *text)
+{
+	struct pr_str copy = pr_arena_copy(&x->c->arena, text_of(text));
+	if (!text->p)
+		return 0;
+	pr_source_init(&t->source, PR_MANIFEST_FILE, copy, text->line, text->column);
+	return pr_template_compile(x, t, PR_USE_PLAIN, x->problems);
+}
+
+static int
+compile_headers(struct pr_compile *x)
+{
+	pr_content *c = x->c;
+	const struct pr_manifest *m = x->source->manifest;
+	int result = compile_text(x, &c->subject, &m->subject);
+	if (compile_text(x, &c->preheader, &m->preheader) < 0)
+		result = PR_EINVAL;
+	c->headers = pr_arena_zero(&c->arena, (m->headers.n + 1) * sizeof *c->headers);
+	for (size_t i = 0; i < m->headers.n; i++) {
+		const struct pr_pair *pair = &m->headers.items[i];
+		struct pr_content_header *h = &c->headers[c->headers_n];
+		if (!pr_field_name_valid(text_of(&pair->name)))
+			continue; /* the manifest has told */
+		h->name = pr_arena_strndup(&c->arena, pair->name.p, pair->name.n);
+		if (compile_text(x, &h->value, &pair->value) < 0)
+			result = PR_EINVAL;
+		c->headers_n += h->value.code != NULL;
+	}
+	return result;
+}
+
+/* ---- the whole ---- */
+
+static int
+compile(struct pr_compile *x)
+{
+	pr_content *c = x->c;
+	struct pr_buf b = {0};
+	lay_names(c, x->source);
+	lay_token(c, x->source);
+	lay_addresses(c, x->source, &b);
+	lay_fixed(c, x->source);
+	lay_fields(c, x->source->manifest, &b);
+	pr_buf_addf(&b, "@%s.%.*s", c->token, (int)c->id_domain.n, c->id_domain.p);
+	struct pr_str suffix = keep(c, &b);
+	pr_buf_finish(&b);
+	pr_images_list(&x->images, x->source->dir, suffix.p, &c->arena, x->problems);
+	pr_partials_read(x);
+	int headers = compile_headers(x), bodies = pr_content_compile_bodies(x);
+	int parts = bodies < 0 ? PR_EINVAL : pr_content_lay_parts(x);
+	return headers < 0 || parts < 0 ? PR_EINVAL : 0;
+}
+
+int
+pr_content_compile(const struct pr_content_source *source, struct pr_problems *problems,
+                   pr_content **out)
+{
+	pr_content *c = pr_calloc(1, sizeof *c);
+	struct pr_compile x = {.source = source, .problems = problems, .c = c};
+	unsigned before = problems->problems;
+	atomic_init(&c->refs, 1);
+	pr_arena_init(&c->arena);
+	c->serial = source->serial;
+	int result = compile(&x);
+	if (result < 0 || problems->problems > before) {
+		pr_content_unref(c);
+		return PR_EINVAL;
+	}
+	*out = c;
+	return 0;
+}
+
+void
+pr_content_ref(pr_content *c)
+{
+	atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+}
+
+void
+pr_content_unref(pr_content *c)
+{
+	if (atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	pr_liquid_destroy(c->subject.code);
+	pr_liquid_destroy(c->preheader.code);
+	pr_liquid_destroy(c->html.code);
+	pr_liquid_destroy(c->text.code);
+	for (size_t i = 0; i < c->headers_n; i++)
+		pr_liquid_destroy(c->headers[i].value.code);
+	pr_arena_finish(&c->arena);
+	free(c);
+}
+
+size_t
+pr_row_token(const pr_content *c, uint32_t row, char *out)
+{
+	char digits[10];
+	size_t n = 0, at = sizeof digits;
+	do
+		digits[--at] = (char)('0' + row % 10);
+	while (row /= 10);
+	for (; at < sizeof digits; at++)
+		out[n++] = digits[at];
+	out[n++] = '.';
+	memcpy(out + n, c->token, PR_TOKEN_SIZE);
+	return n + PR_TOKEN_SIZE - 1;
+}
+
+void
+pr_message_id(const pr_content *c, uint32_t row, struct pr_buf *out)
+{
+	char token[PR_ROW_TOKEN_SIZE];
+	size_t n = pr_row_token(c, row, token);
+	pr_buf_addc(out, '<');
+	pr_buf_add(out, token, n);
+	pr_buf_addc(out, '@');
+	pr_buf_add_str(out, c->id_domain);
+	pr_buf_addc(out, '>');
+}

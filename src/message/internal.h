@@ -1,0 +1,130 @@
+/*
+ * Content as the composer reads it. Everything that is the same in all messages of a campaign
+ * is laid out once as octets; what differs is a template.
+ *
+ *   Date ............ of the composer
+ *   head            From
+ *   To .............. the row's
+ *   after_to        Reply-To
+ *   Subject ......... template
+ *   Message-ID ...... the row's
+ *   lists           List-Id
+ *   List-Unsubscribe  the row's token
+ *   version         MIME-Version, Content-Language
+ *   headers ......... templates
+ *   open            multipart headers down to the first body
+ *   text ............ template, encoded
+ *   middle          between text and HTML
+ *   html ............ template, encoded
+ *   tail            images and attachments in base64, closing boundaries
+ */
+#ifndef POSTRIDER_MESSAGE_INTERNAL_H
+#define POSTRIDER_MESSAGE_INTERNAL_H
+
+#include "postrider/liquid.h"
+#include "postrider/message.h"
+
+#include "images.h"
+#include "source.h"
+
+#include <stdatomic.h>
+
+#define PR_TOKEN_SIZE 17 /* 16 characters of base32: 80 bits */
+
+enum pr_slot { /* variables beside the columns, in this order behind them */
+	       PR_SLOT_EMAIL,
+	       PR_SLOT_CAMPAIGN_NAME,
+	       PR_SLOT_CAMPAIGN_ID,
+	       PR_SLOT_ROW,
+	       PR_SLOT_UNSUBSCRIBE,
+	       PR_SLOT_POSTAL_ADDRESS,
+	       PR_SLOT_PREHEADER,
+	       PR_SLOTS,
+};
+
+struct pr_template {
+	pr_liquid *code;
+	struct pr_source source; /* for places in messages */
+};
+
+struct pr_content_header {
+	const char *name;
+	struct pr_template value;
+};
+
+enum pr_text_kind {
+	PR_TEXT_NONE,
+	PR_TEXT_FILE,      /* the campaign's own */
+	PR_TEXT_DERIVED,   /* a template derived from the HTML's: tidied after rendering */
+	PR_TEXT_FROM_HTML, /* derived from every rendered HTML */
+};
+
+struct pr_content {
+	_Atomic unsigned refs;
+	struct pr_arena arena;
+	uint32_t serial;
+	bool unsubscribe; /* List-Unsubscribe is written */
+	bool smtputf8;    /* the From address asks for it */
+	enum pr_text_kind text_kind;
+
+	size_t columns_n, aliases_n;   /* aliases: columns under a name that Liquid can read */
+	size_t *aliases;               /* which column */
+	const char **names;            /* columns, aliases, slots; ended by NULL */
+	struct pr_str fixed[PR_SLOTS]; /* values that are the same for all rows */
+	const char *timezone;
+
+	struct pr_template subject, preheader, html, text;
+	struct pr_content_header *headers;
+	size_t headers_n;
+	struct pr_source *partials; /* places in partials/ as the HTML has them */
+	size_t partials_n;
+
+	struct pr_str reverse_path;
+	char token[PR_TOKEN_SIZE]; /* names the campaign in Message-IDs, boundaries, ids */
+	struct pr_str id_domain;
+	struct pr_str unsubscribe_uri; /* up to the row's token */
+	struct pr_str head, after_to, lists, version, open, middle, tail;
+	size_t size_max;
+};
+
+/* ---- compiling ---- */
+
+/* What a template is for: how values are written and what its partials look like. */
+enum pr_use {
+	PR_USE_HTML,    /* escaped; ids of images edited into partials */
+	PR_USE_PLAIN,   /* text and headers: partials as they are */
+	PR_USE_DERIVED, /* text derived from HTML, and so are the partials */
+};
+
+struct pr_partial {
+	const char *name; /* without ".liquid" */
+	struct pr_source plain, html;
+	struct pr_str derived;
+	bool html_ready, derived_ready;
+};
+
+struct pr_compile {
+	const struct pr_content_source *source;
+	struct pr_problems *problems;
+	pr_content *c;
+	struct pr_images images;
+	struct pr_partial *partials;
+	size_t partials_n;
+	const char **partial_names;
+	bool underivable; /* a partial that was asked for could not be derived */
+};
+
+/* Compile one template; its problems name the places in the user's files. */
+int pr_template_compile(struct pr_compile *x, struct pr_template *t, enum pr_use use,
+                        struct pr_problems *problems);
+void pr_partials_read(struct pr_compile *x);
+/* bodies.c: the templates of html and text. PR_EINVAL: problems told. */
+int pr_content_compile_bodies(struct pr_compile *x);
+/* parts.c: open, middle and tail, once the bodies are compiled. PR_EINVAL: problems told. */
+int pr_content_lay_parts(struct pr_compile *x);
+
+/* "ROW.TOKEN": names a row of a campaign; out holds PR_ROW_TOKEN_SIZE. Returns the length. */
+#define PR_ROW_TOKEN_SIZE (10 + 1 + PR_TOKEN_SIZE)
+size_t pr_row_token(const pr_content *c, uint32_t row, char *out);
+
+#endif
