@@ -1,0 +1,44 @@
+/*
+ * The message's octets as the wire wants them (RFC 5321 section 4.5.2): a dot at the begin
+ * of a line is doubled, a line of one dot ends all.
+ *
+ * Messages are CRLF throughout by contract. A line is taken to begin after any LF, so that
+ * even a bare one that slipped in cannot make a lone dot for a peer that forgives bare LF.
+ */
+#include "session.h"
+
+static void
+add_stuffed(struct pr_buf *out, const char *p, size_t n)
+{
+	const char *end = p + n, *from = p;
+	while (p < end) {
+		const char *lf = memchr(p, '\n', (size_t)(end - p));
+		p = lf ? lf + 1 : end;
+		if (p < end && *p == '.') {
+			pr_buf_add(out, from, (size_t)(p - from));
+			pr_buf_addc(out, '.');
+			from = p;
+		}
+	}
+	pr_buf_add(out, from, (size_t)(end - from));
+}
+
+void
+smtp_add_body(struct pr_buf *out, const struct pr_envelope *m, size_t at, size_t n)
+{
+	if (!m->dots) {
+		pr_buf_add(out, m->data + at, n);
+		return;
+	}
+	if (n && m->data[at] == '.' && (at == 0 || m->data[at - 1] == '\n'))
+		pr_buf_addc(out, '.');
+	add_stuffed(out, m->data + at, n);
+}
+
+void
+smtp_add_end(struct pr_buf *out, const struct pr_envelope *m)
+{
+	if (m->size && (m->size < 2 || memcmp(m->data + m->size - 2, "\r\n", 2) != 0))
+		pr_buf_adds(out, "\r\n");
+	pr_buf_adds(out, ".\r\n");
+}
