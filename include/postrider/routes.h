@@ -1,0 +1,77 @@
+/*
+ * Routes: how messages leave.
+ *
+ * Words
+ *   route       a way out as postrider.yaml names it (struct pr_route)
+ *   target      a route at work: where it leads (names looked up, addresses tried in turn)
+ *               and the connections that lead there
+ *   connection  one conversation with a target; takes envelopes one after another, with
+ *               look-ahead where the protocol has it. What it tells is what an SMTP session
+ *               tells (smtp.h), whatever the route: a Maildir answers 250 too.
+ *
+ * A connection that fails says so by `ended`, never by an error code; its owner judges by
+ * the result (delivery/verdict.h) and opens another one when it likes. Everything here runs
+ * on the loop's thread. What waits for the disk or for name look-ups does so on lanes of
+ * the target's own.
+ */
+#ifndef POSTRIDER_ROUTES_H
+#define POSTRIDER_ROUTES_H
+
+#include "postrider/campaign/config.h"
+#include "postrider/loop.h"
+#include "postrider/smtp.h"
+
+struct pr_route_target;
+typedef struct pr_connection pr_connection;
+
+struct pr_target_options {
+	const char *hostname;       /* EHLO argument */
+	unsigned messages_max;      /* per connection; 0: no limit */
+	int64_t idle_ms;            /* a connection without a message ends; 0: 5 s */
+	int64_t connect_timeout_ms; /* per address; 0: 30 s */
+	/* Of the protocol; 0: those of RFC 5321. Tests shorten them. */
+	int64_t timeout_banner_ms, timeout_command_ms, timeout_data_ms, timeout_block_ms,
+	    timeout_dot_ms;
+};
+
+/* route and options are copied. PR_EUNAVAILABLE for what is not built yet (TLS), PR_EINVAL
+ * for a host that is none; system errors of its lane or folder. Connects nowhere yet. */
+int pr_target_open(pr_loop *loop, const struct pr_route *route,
+                   const struct pr_target_options *options, struct pr_route_target **out,
+                   struct pr_error *e);
+/* All its connections have ended. Waits for a look-up that is under way. */
+void pr_target_close(struct pr_route_target *t);
+/* Whether the route leads elsewhere, or otherwise, than t does: a reload needs a new target. */
+bool pr_target_differs(const struct pr_route_target *t, const struct pr_route *route,
+                       const struct pr_target_options *options);
+
+struct pr_connection_events {
+	/* As in struct pr_smtp_events: a message, or NULL and later pr_connection_wake. The first
+	 * call says that the connection is live (EHLO accepted). */
+	struct pr_envelope *(*next)(void *context);
+	/* The last octets leave at the end of this turn, after the journal. */
+	void (*wire)(void *context, struct pr_envelope *m);
+	/* Exactly one of these for each envelope taken; see struct pr_smtp_events. */
+	void (*result)(void *context, struct pr_envelope *m, const struct pr_smtp_result *r);
+	void (*returned)(void *context, struct pr_envelope *m);
+	/* Last, once. The connection is gone when this returns: never name it again. Before the
+	 * loop is destroyed it must turn once more. */
+	void (*ended)(void *context, const struct pr_smtp_result *r);
+};
+
+/* Never fails at once and calls nothing back before it returns. events are copied. */
+pr_connection *pr_connection_open(struct pr_route_target *t,
+                                  const struct pr_connection_events *events, void *context);
+void pr_connection_wake(pr_connection *c); /* there may be a message now */
+void pr_connection_quit(pr_connection *c); /* take no more; end what runs; leave politely */
+/* Drop it now: what is not answered is returned or in doubt. All callbacks, ended too, come
+ * before this returns; when called from within one of them, right after that one. `why` is
+ * kept as a pointer until then. */
+void pr_connection_abort(pr_connection *c, const char *why);
+
+unsigned pr_connection_accepted(const pr_connection *c); /* messages so far */
+/* Who answers, for results.csv: "mail.example[192.0.2.1]", "192.0.2.1", a path. Valid as long
+ * as the connection; "" before it is known. */
+const char *pr_connection_peer(const pr_connection *c);
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * Inside the routes' room. Each kind of route is a pr_route_ops in a file of its own; what
+ * routes.h names is a thin layer over it (route.c). Targets and connections of a kind begin
+ * with the structs here.
+ */
+#ifndef POSTRIDER_ROUTES_INTERNAL_H
+#define POSTRIDER_ROUTES_INTERNAL_H
+
+#include "postrider/routes.h"
+
+struct pr_route_target {
+	const struct pr_route_ops *ops;
+	pr_loop *loop;
+	char *where; /* host or folder */
+	uint16_t port;
+	struct pr_target_options options; /* hostname is the target's copy */
+	unsigned connections;             /* that have not ended */
+};
+
+struct pr_connection {
+	struct pr_route_target *target;
+	struct pr_connection_events events;
+	void *context;
+	char peer[320];
+};
+
+struct pr_route_ops {
+	const char *via;
+	size_t target_size;
+	/* The target's common part is set. May refuse; then the target is freed. */
+	int (*start)(struct pr_route_target *t, struct pr_error *e);
+	void (*stop)(struct pr_route_target *t);
+	/* Allocates; the common part is filled in afterwards, then begin is called. */
+	pr_connection *(*create)(struct pr_route_target *t);
+	void (*begin)(pr_connection *c);
+	void (*wake)(pr_connection *c);
+	void (*quit)(pr_connection *c);
+	void (*abort)(pr_connection *c, const char *why);
+	unsigned (*accepted)(const pr_connection *c);
+};
+
+extern const struct pr_route_ops route_relay, route_maildir;
+
+/* Tell the owner that it is over. The connection's memory stays its kind's. */
+void route_ended(pr_connection *c, const struct pr_smtp_result *r);
+
+/* ---- resolve.c: names to addresses, off the loop ---- */
+#include "postrider/net.h"
+
+#define ADDRESSES_MAX 16
+
+struct resolver {
+	pr_loop *loop;
+	const char *host; /* the target's */
+	uint16_t port;
+	bool numeric;
+	struct pr_address addresses[ADDRESSES_MAX];
+	unsigned n;    /* 0: not known yet */
+	unsigned best; /* the one that answered last */
+	bool stale;    /* none of them answered: look again */
+	pr_lane *lane; /* made for names only */
+	struct pr_job job;
+	bool running;
+	/* of the job, untouched by the loop while it runs */
+	struct pr_address found[ADDRESSES_MAX];
+	unsigned found_n;
+	char failure[200];
+	struct pr_list waiting; /* of struct resolve_wait */
+};
+
+struct resolve_wait {
+	struct pr_list link;
+	/* failure NULL: there are addresses. Never called from within resolve itself. */
+	void (*done)(struct resolve_wait *w, const char *failure);
+};
+
+int resolver_start(struct resolver *r, pr_loop *loop, const char *host, uint16_t port,
+                   struct pr_error *e);
+void resolver_stop(struct resolver *r);
+/* Whether addresses are at hand; if not, w is called when they are. */
+bool resolver_ask(struct resolver *r, struct resolve_wait *w);
+void resolver_forget(struct resolve_wait *w); /* no-op when not waiting */
+
+#endif

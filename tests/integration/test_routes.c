@@ -1,0 +1,373 @@
+/* Routes on a real loop: relay against scripted peers, maildir against the disk. */
+#include "peer.h"
+#include "suite.h"
+
+#include "postrider/base/file.h"
+#include "postrider/routes.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+
+#define MESSAGES 4
+
+/* The owner of one connection. Its log is that of the session tests, less the marks. */
+struct owner {
+	pr_loop *loop;
+	struct pr_route_target *target;
+	pr_connection *c;
+	struct pr_envelope messages[MESSAGES];
+	unsigned n, taken, wired, ends;
+	struct pr_buf log, big;
+	char why[300], peer[320];
+	unsigned abort_at; /* abort from within the wire mark of this message */
+	bool quit_when_dry;
+};
+
+static void
+owner_log(struct owner *o, const char *format, int i, const struct pr_smtp_result *r)
+{
+	if (o->log.len)
+		pr_buf_addc(&o->log, ' ');
+	pr_buf_addf(&o->log, format, i);
+	if (r)
+		pr_buf_addf(&o->log, ":%s:%d", pr_smtp_stage_word(r->stage), r->reply.code);
+	if (r && r->in_doubt)
+		pr_buf_adds(&o->log, "?");
+}
+
+static struct pr_envelope *
+on_next(void *context)
+{
+	struct owner *o = context;
+	if (o->taken == o->n && o->quit_when_dry)
+		pr_connection_quit(o->c);
+	return o->taken < o->n ? &o->messages[o->taken++] : NULL;
+}
+
+static void
+on_wire(void *context, struct pr_envelope *m)
+{
+	struct owner *o = context;
+	(void)m;
+	if (++o->wired == o->abort_at)
+		pr_connection_abort(o->c, "told to");
+}
+
+static void
+on_result(void *context, struct pr_envelope *m, const struct pr_smtp_result *r)
+{
+	struct owner *o = context;
+	owner_log(o, "r%d", (int)(m - o->messages) + 1, r);
+}
+
+static void
+on_returned(void *context, struct pr_envelope *m)
+{
+	struct owner *o = context;
+	owner_log(o, "b%d", (int)(m - o->messages) + 1, NULL);
+}
+
+static void
+on_ended(void *context, const struct pr_smtp_result *r)
+{
+	struct owner *o = context;
+	owner_log(o, "end", 0, r);
+	snprintf(o->why, sizeof o->why, "%s", r->why ? r->why : "");
+	snprintf(o->peer, sizeof o->peer, "%s", pr_connection_peer(o->c));
+	o->ends++;
+	o->c = NULL;
+	pr_loop_stop(o->loop);
+}
+
+static const struct pr_connection_events events = {on_next, on_wire, on_result, on_returned,
+                                                   on_ended};
+
+static struct pr_text
+text(const char *s)
+{
+	return (struct pr_text){.p = s, .n = strlen(s)};
+}
+
+static void
+open_route(struct owner *o, const struct pr_route *route, struct pr_target_options options)
+{
+	static const char data[] = "Subject: x\r\n\r\n.hi\r\n";
+	options.hostname = "me.example";
+	for (unsigned i = 0; i < MESSAGES; i++)
+		o->messages[i] = (struct pr_envelope){.from = "s@a.example",
+		                                      .to = "r@b.example",
+		                                      .data = data,
+		                                      .size = sizeof data - 1,
+		                                      .dots = true};
+	ck_assert_int_eq(pr_loop_create(&o->loop, NULL), 0);
+	ck_assert_int_eq(pr_target_open(o->loop, route, &options, &o->target, NULL), 0);
+	ck_assert(!pr_target_differs(o->target, route, &options));
+}
+
+static void
+run_connection(struct owner *o)
+{
+	unsigned ends = o->ends;
+	o->c = pr_connection_open(o->target, &events, o);
+	ck_assert_uint_eq(o->ends, ends);
+	pr_loop_run(o->loop);
+	ck_assert_uint_eq(o->ends, ends + 1);
+	pr_loop_turn(o->loop);
+}
+
+static void
+close_route(struct owner *o)
+{
+	pr_target_close(o->target);
+	pr_loop_destroy(o->loop);
+	pr_buf_finish(&o->log);
+	pr_buf_finish(&o->big);
+}
+
+static void
+play(struct owner *o, const char *host, const char *script, struct pr_target_options options,
+     const char *log)
+{
+	const char *scripts[] = {script, NULL};
+	struct peer peer;
+	peer_start(&peer, scripts);
+	struct pr_route route = {.via = PR_VIA_RELAY, .host = text(host), .port = peer.port};
+	open_route(o, &route, options);
+	run_connection(o);
+	ck_assert_str_eq(o->log.data, log);
+	close_route(o);
+	peer_join(&peer);
+}
+
+#define OPENING "S 220 mx\nC EHLO me.example\nS 250-mx|250 PIPELINING\n"
+#define ENVELOPE "C MAIL FROM:<s@a.example>\nC RCPT TO:<r@b.example>\nC DATA\n"
+
+START_TEST(messages_follow_one_another_on_one_connection)
+{
+	struct owner o = {.n = 3, .quit_when_dry = true};
+	play(&o, "127.0.0.1",
+	     OPENING ENVELOPE "S 250 a|250 b|354 go\nB\n" ENVELOPE
+	                      "S 250 taken|250 a|550 no|554 none\nC RSET\n" ENVELOPE
+	                      "S 250 r|250 a|250 b|354 go\nB\nS 250 taken\nC QUIT\nS 221 bye\nG\n",
+	     (struct pr_target_options){0}, "r1:dot:250 r2:rcpt:550 r3:dot:250 end:quit:221");
+	ck_assert_str_eq(o.peer, "127.0.0.1");
+}
+END_TEST
+
+START_TEST(a_name_leads_to_an_address_that_answers)
+{
+	/* where localhost is ::1 first, that is refused and the next one tried */
+	struct owner o = {.n = 1, .quit_when_dry = true};
+	play(&o, "localhost", OPENING ENVELOPE "S 250 a|250 b|354 go\nB\nS 250 taken\nC QUIT\nG\n",
+	     (struct pr_target_options){.messages_max = 1, .timeout_command_ms = 100},
+	     "r1:dot:250 end:quit:0");
+	ck_assert_str_eq(o.peer, "localhost[127.0.0.1]");
+}
+END_TEST
+
+START_TEST(a_peer_that_is_silent_is_left_in_time)
+{
+	struct owner o = {.n = 2};
+	play(&o, "127.0.0.1", OPENING ENVELOPE "S 250 a|250 b|354 go\nB\nC MAIL\nG\n",
+	     (struct pr_target_options){.timeout_dot_ms = 30}, "r1:dot:0? b2 end:dot:0");
+	ck_assert_str_eq(o.why, "timed out");
+}
+END_TEST
+
+START_TEST(a_peer_that_resets_leaves_the_row_tried_in_vain)
+{
+	struct owner o = {.n = 1};
+	play(&o, "127.0.0.1", OPENING "C MAIL\nR\n", (struct pr_target_options){0},
+	     "r1:mail:0 end:mail:0");
+	ck_assert(strncmp(o.why, "connection lost: ", 17) == 0);
+}
+END_TEST
+
+START_TEST(an_idle_connection_says_goodbye)
+{
+	struct owner o = {.n = 0};
+	play(&o, "127.0.0.1", OPENING "C QUIT\nS 221 bye\nG\n",
+	     (struct pr_target_options){.idle_ms = 20}, "end:quit:221");
+}
+END_TEST
+
+START_TEST(aborted_from_within_the_wire_mark_everything_is_told_once)
+{
+	struct owner o = {.n = 2, .abort_at = 1};
+	play(&o, "127.0.0.1", OPENING ENVELOPE "S 250 a|250 b|354 go\nG\n",
+	     (struct pr_target_options){0}, "r1:dot:0? end:body:0");
+	ck_assert_str_eq(o.why, "told to");
+}
+END_TEST
+
+START_TEST(large_messages_leave_in_parts_and_arrive_whole)
+{
+	static const char *const scripts[] = {
+	    OPENING ENVELOPE "S 250 a|250 b|354 go\nB\nS 250 taken\nC QUIT\nS 221 bye\nG\n", NULL};
+	struct owner o = {.n = 1, .quit_when_dry = true};
+	struct peer peer;
+	peer_start(&peer, scripts);
+	struct pr_route route = {.via = PR_VIA_RELAY, .host = text("127.0.0.1"), .port = peer.port};
+	open_route(&o, &route, (struct pr_target_options){0});
+	while (o.big.len < 5 << 20)
+		pr_buf_adds(&o.big,
+		            "0123456789012345678901234567890123456789012345678901234567890\r\n");
+	o.messages[0].data = o.big.data;
+	o.messages[0].size = o.big.len;
+	run_connection(&o);
+	ck_assert_str_eq(o.log.data, "r1:dot:250 end:quit:221");
+	pthread_join(peer.thread, NULL);
+	ck_assert_msg(!peer.failure[0], "%s", peer.failure);
+	ck_assert_uint_eq(peer.bodies.len, o.big.len + 3);
+	ck_assert_mem_eq(peer.bodies.data, o.big.data, o.big.len);
+	close(peer.listener);
+	pr_buf_finish(&peer.heard), pr_buf_finish(&peer.bodies);
+	close_route(&o);
+}
+END_TEST
+
+START_TEST(nobody_there_ends_at_connect_and_later_is_tried_again)
+{
+	uint16_t port;
+	int fd = peer_bind(&port);
+	struct pr_route route = {.via = PR_VIA_RELAY, .host = text("localhost"), .port = port};
+	struct owner o = {.n = 1};
+	open_route(&o, &route, (struct pr_target_options){0});
+	run_connection(&o);
+	run_connection(&o);
+	ck_assert_str_eq(o.log.data, "end:connect:0 end:connect:0");
+	ck_assert_msg(strncmp(o.why, "cannot connect: ", 16) == 0, "%s", o.why);
+	close_route(&o);
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_name_that_does_not_exist_ends_at_connect)
+{
+	struct pr_route route = {
+	    .via = PR_VIA_RELAY, .host = text("no-such-host.invalid"), .port = 25};
+	struct owner o = {.n = 1};
+	open_route(&o, &route, (struct pr_target_options){0});
+	run_connection(&o);
+	ck_assert_str_eq(o.log.data, "end:connect:0");
+	ck_assert_msg(strncmp(o.why, "cannot look up the host: ", 25) == 0, "%s", o.why);
+	close_route(&o);
+}
+END_TEST
+
+START_TEST(quit_and_abort_before_there_is_a_connection)
+{
+	struct pr_route route = {.via = PR_VIA_RELAY, .host = text("localhost"), .port = 9};
+	struct owner o = {.n = 1};
+	open_route(&o, &route, (struct pr_target_options){0});
+	o.c = pr_connection_open(o.target, &events, &o);
+	pr_connection_quit(o.c);
+	ck_assert_str_eq(o.log.data, "end:quit:0");
+	o.c = pr_connection_open(o.target, &events, &o);
+	pr_connection_abort(o.c, "told to");
+	ck_assert_str_eq(o.log.data, "end:quit:0 end:connect:0");
+	pr_loop_turn(o.loop); /* this one only takes back the stop */
+	pr_loop_turn(o.loop);
+	close_route(&o);
+}
+END_TEST
+
+START_TEST(what_a_route_cannot_do_is_refused_by_name)
+{
+	pr_loop *loop;
+	struct pr_route_target *t;
+	struct pr_error e;
+	struct pr_route route = {.via = PR_VIA_RELAY, .host = text("x"), .port = 25, .tls = 7};
+	ck_assert_int_eq(pr_loop_create(&loop, NULL), 0);
+	struct pr_target_options options = {.hostname = "me.example"};
+	ck_assert_int_eq(pr_target_open(loop, &route, &options, &t, &e), PR_EUNAVAILABLE);
+	route = (struct pr_route){.via = PR_VIA_UNSET};
+	ck_assert_int_eq(pr_target_open(loop, &route, &options, &t, &e), PR_EUNAVAILABLE);
+	route = (struct pr_route){.via = PR_VIA_RELAY, .host = text(""), .port = 25};
+	ck_assert_int_eq(pr_target_open(loop, &route, &options, &t, &e), PR_EINVAL);
+	route = (struct pr_route){.via = PR_VIA_MAILDIR, .path = text("/proc/nowhere")};
+	ck_assert_int_lt(pr_target_open(loop, &route, &options, &t, &e), 0);
+	pr_loop_destroy(loop);
+}
+END_TEST
+
+/* ---- maildir ---- */
+
+static unsigned
+count_files(const char *path, struct pr_buf *last)
+{
+	unsigned n = 0;
+	DIR *dir = opendir(path);
+	ck_assert_ptr_nonnull(dir);
+	for (struct dirent *d; (d = readdir(dir));)
+		if (d->d_name[0] != '.') {
+			n++;
+			pr_buf_clear(last);
+			ck_assert_int_eq(pr_file_read(dirfd(dir), d->d_name, 10000, last, NULL), 0);
+		}
+	closedir(dir);
+	return n;
+}
+
+START_TEST(maildir_makes_a_file_of_each_message)
+{
+	char folder[] = "/tmp/postrider-routes-XXXXXX", path[64];
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/out/box", folder);
+	struct pr_route route = {.via = PR_VIA_MAILDIR, .path = text(path)};
+	struct owner o = {.n = 3, .quit_when_dry = true};
+	struct pr_buf last = {0};
+	open_route(&o, &route, (struct pr_target_options){0});
+	run_connection(&o);
+	ck_assert_str_eq(o.log.data, "r1:dot:250 r2:dot:250 r3:dot:250 end:quit:0");
+	close_route(&o);
+	snprintf(path, sizeof path, "%s/out/box/new", folder);
+	ck_assert_uint_eq(count_files(path, &last), 3);
+	ck_assert_str_eq(last.data, "Return-Path: <s@a.example>\r\nDelivered-To: r@b.example\r\n"
+	                            "Subject: x\r\n\r\n.hi\r\n");
+	snprintf(path, sizeof path, "%s/out/box/tmp", folder);
+	ck_assert_uint_eq(count_files(path, &last), 0);
+	pr_buf_finish(&last);
+	pr_remove_tree(AT_FDCWD, folder);
+}
+END_TEST
+
+START_TEST(maildir_that_cannot_write_defers_and_an_abort_leaves_a_doubt)
+{
+	char folder[] = "/tmp/postrider-routes-XXXXXX";
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	struct pr_route route = {.via = PR_VIA_MAILDIR, .path = text(folder)};
+	struct owner o = {.n = 1, .quit_when_dry = true};
+	open_route(&o, &route, (struct pr_target_options){0});
+	pr_remove_tree(AT_FDCWD, folder);
+	run_connection(&o);
+	ck_assert_str_eq(o.log.data, "r1:dot:452 end:quit:0");
+	pr_buf_clear(&o.log);
+	o.taken = o.wired = 0;
+	o.abort_at = 1;
+	run_connection(&o);
+	ck_assert_str_eq(o.log.data, "r1:dot:0? end:dot:0");
+	close_route(&o);
+}
+END_TEST
+
+int
+main(void)
+{
+	const struct suite_test tests[] = {
+	    {messages_follow_one_another_on_one_connection},
+	    {a_name_leads_to_an_address_that_answers},
+	    {a_peer_that_is_silent_is_left_in_time},
+	    {a_peer_that_resets_leaves_the_row_tried_in_vain},
+	    {an_idle_connection_says_goodbye},
+	    {aborted_from_within_the_wire_mark_everything_is_told_once},
+	    {large_messages_leave_in_parts_and_arrive_whole},
+	    {nobody_there_ends_at_connect_and_later_is_tried_again},
+	    {a_name_that_does_not_exist_ends_at_connect},
+	    {quit_and_abort_before_there_is_a_connection},
+	    {what_a_route_cannot_do_is_refused_by_name},
+	    {maildir_makes_a_file_of_each_message},
+	    {maildir_that_cannot_write_defers_and_an_abort_leaves_a_doubt},
+	};
+	return suite_run("routes", NULL, NULL, tests, ROWS(tests));
+}
