@@ -1,0 +1,148 @@
+/*
+ * Delivery: decides what goes where and when, and keeps account of it. Owns the state of
+ * every campaign that is not finished. Lives on the loop's thread.
+ *
+ * Words
+ *   campaign  one that is in active/: from importing to its last outcome
+ *   lane      where messages of one route leave: its connections and its ready messages
+ *   grant     a row is given to its lane: its intent goes to the journal, the row to a
+ *             composer; when both are done its message is ready
+ *   refill    reading rows from a ledger (on the folder lane) so that there are some to grant
+ *   verb      what a person asks: pause, resume, cancel, approve, resolve
+ *   due clock UTC as delivery believes it: runs on the monotonic clock, never jumps. Times of
+ *             retries are kept on it; start, window and deadline follow the wall clock.
+ *
+ * How it fails. A failing ledger makes its campaign `failed` and costs the others nothing.
+ * A failing journal ends the program (on_fatal): the next start recovers.
+ */
+#ifndef POSTRIDER_DELIVERY_H
+#define POSTRIDER_DELIVERY_H
+
+#include "postrider/campaign/config.h"
+#include "postrider/campaign/intake.h"
+#include "postrider/journal.h"
+#include "postrider/ledger.h"
+#include "postrider/loop.h"
+#include "postrider/message.h"
+#include "postrider/statedb.h"
+
+typedef struct pr_delivery pr_delivery;
+typedef struct pr_campaign pr_campaign;
+
+struct pr_delivery_options {
+	pr_loop *loop;
+	const struct pr_config *config; /* replaced by pr_delivery_reload */
+	pr_journal *journal;
+	struct pr_statedb *statedb; /* the folder lane's own connection */
+	const char *journal_dir;
+	void *context;
+	void (*on_fatal)(void *context, const struct pr_error *e);
+	void (*on_drained)(void *context); /* after pr_delivery_drain: nothing is in flight */
+	/* A campaign was finished (or cancelled to its end) and all is folded: write its report
+	 * and move its folder; call pr_delivery_closed when that is durable. */
+	void (*on_finished)(void *context, pr_campaign *c);
+};
+
+/* The lsn that new records must not be below (pr_journal_options.floor): what any ledger under
+ * active/ has folded. Matters where the journal's folder was lost. */
+uint64_t pr_delivery_floor(const struct pr_config *config);
+
+/* Takes up what was there: opens the ledgers under active/, folds the rest of the journal,
+ * settles open intents (design: "Intent, wire, outcome"). Blocks until that is done: called
+ * before the loop runs. */
+int pr_delivery_open(const struct pr_delivery_options *options, pr_delivery **out,
+                     struct pr_error *e);
+void pr_delivery_close(pr_delivery *d); /* drained before, or nothing is lost all the same */
+
+/* From the journal's callbacks. */
+void pr_delivery_on_durable(pr_delivery *d, uint64_t lsn);
+void pr_delivery_on_space(pr_delivery *d, bool full);
+
+/* A campaign came in (events of intake). */
+void pr_delivery_importing(pr_delivery *d, const struct pr_taken *t);
+void pr_delivery_imported(pr_delivery *d, struct pr_taken *t); /* takes t */
+void pr_delivery_rejected(pr_delivery *d, const struct pr_taken *t);
+/* May it be sent? For intake's vet: called on the intake thread. */
+void pr_delivery_vet(pr_delivery *d, int dir, const struct pr_taken *t,
+                     const struct pr_str *columns, size_t columns_n, struct pr_problems *problems);
+
+/* No new messages; what is in flight ends, at most timeout_ms; then on_drained. */
+void pr_delivery_drain(pr_delivery *d, int64_t timeout_ms);
+/* The new configuration is in force from now; the old one may be freed after the call. */
+void pr_delivery_reload(pr_delivery *d, const struct pr_config *config);
+/* Free octets of the spool, told once a second: below min_free / 2 sending pauses. */
+void pr_delivery_space(pr_delivery *d, uint64_t free_octets);
+
+/* ---- what there is to see ---- */
+
+struct pr_campaign_view {
+	const char *id, *name, *dir, *route, *by; /* by: of the last verb, NULL: none */
+	uint32_t serial, owner;
+	enum pr_campaign_state state;
+	enum pr_reason reason;
+	unsigned priority;
+	struct pr_counts counts; /* they add up */
+	double rate;             /* outcomes per second over 10 s */
+	int64_t eta_ms;          /* UTC; 0: unknown */
+	int64_t accepted_ms, start_ms, started_ms, first_pass_ms, finished_ms; /* UTC; 0: not yet */
+	uint64_t import_rows;                                                  /* while importing */
+	const char *last_error;                                                /* NULL: none */
+	const pr_content *content; /* NULL: not compiled yet, or closed */
+	int64_t indexed_ms;        /* UTC; 0: the address index is not complete */
+};
+void pr_campaign_view(const pr_campaign *c, struct pr_campaign_view *out);
+pr_campaign *pr_delivery_find(pr_delivery *d, const char *id);
+/* In order of acceptance; NULL starts, NULL ends. */
+pr_campaign *pr_delivery_next(pr_delivery *d, pr_campaign *after);
+
+struct pr_delivery_status {
+	bool paused_all, draining, journal_full, low_space;
+	unsigned campaigns[PR_CAMPAIGN_STATES];
+	uint64_t recipients[PR_STATES]; /* of all campaigns here */
+	uint64_t messages[PR_STATES];   /* outcomes since the start */
+	uint64_t in_doubt_total;        /* rows that came to be in doubt since the start */
+	unsigned connections_open, connections_busy, connections_idle;
+	uint64_t ready_messages, ready_octets;
+	double rate;           /* outcomes per second over 10 s */
+	int64_t oldest_due_ms; /* how long the oldest due row has waited; 0: none */
+	uint64_t fold_lag;     /* octets of journal not folded yet */
+	uint64_t fold_lag_records;
+	int64_t clock_jump_ms; /* wall clock minus due clock */
+};
+void pr_delivery_status(pr_delivery *d, struct pr_delivery_status *out);
+
+/* ---- verbs: durable before `done` ---- */
+enum pr_verb_kind {
+	PR_VERB_PAUSE,
+	PR_VERB_RESUME,
+	PR_VERB_CANCEL,
+	PR_VERB_APPROVE,
+	PR_VERB_RESOLVE,
+	PR_VERB_ADOPT,
+	PR_VERB_PAUSE_ALL,
+	PR_VERB_RESUME_ALL,
+};
+struct pr_verb { /* the caller's until done */
+	enum pr_verb_kind kind;
+	const char *id;       /* not for the _ALL verbs */
+	const char *by;       /* user name */
+	bool delivered;       /* resolve: as delivered; else resend */
+	bool trust_ledger;    /* adopt: send what the ledger calls unsent; else it is paused */
+	const uint32_t *rows; /* resolve: these, NULL: all in doubt */
+	size_t rows_n;
+	void (*done)(struct pr_verb *v, int result, const char *text);
+	uint64_t changed; /* rows, for cancel and resolve */
+	void *private_;
+	struct pr_journal_waiter waiter;
+};
+/* Of a campaign that is under way; resolve also of one that has finished with rows in doubt,
+ * kept here or only in done/: it is taken up again and finishes anew. */
+void pr_delivery_verb(pr_delivery *d, struct pr_verb *v);
+
+/* After on_finished: the report is written and the folder moved to `dir`, all durable. The
+ * campaign is finished then. error: it failed, on_finished comes again after some seconds
+ * (a full disk passes, a damaged ledger does not: PR_ECORRUPT); NULL when not. */
+void pr_delivery_closed(pr_delivery *d, pr_campaign *c, const char *dir,
+                        const struct pr_error *error);
+
+#endif

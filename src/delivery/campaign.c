@@ -1,0 +1,485 @@
+/*
+ * A campaign's life.
+ *
+ *   importing -> held? -> scheduled -> sending <-> paused -> (all rows settled, all folded)
+ *             -> on_finished -> finished | cancelled
+ *
+ * What a campaign waits for is asked for in one place, campaign_gate: it may be called at any
+ * time (each second, after a verb, after a jump of the clock) and does what is missing.
+ * Every change of state is a record of the journal; the ledger's facts are folded from it.
+ */
+#include "internal.h"
+
+#include "postrider/base/log.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct pr_campaign *
+campaign_create(struct pr_delivery *d, const char *id, uint32_t serial, const char *dir,
+                uint32_t owner)
+{
+	struct pr_campaign *c = pr_calloc(1, sizeof *c);
+	c->delivery = d;
+	snprintf(c->id, sizeof c->id, "%s", id);
+	c->name = pr_strdup(id);
+	c->dir = pr_strdup(dir);
+	c->serial = serial;
+	c->owner = owner;
+	c->mass = PR_STATES;
+	c->next_due_ms = INT64_MAX;
+	c->cursor = 1;
+	c->gate_again_ms = 0;
+	pr_list_init(&c->ring);
+	pr_list_push(&d->campaigns, &c->link);
+	pr_map_put(&d->by_serial, serial, c);
+	return c;
+}
+
+static void
+ring_leave(struct pr_campaign *c)
+{
+	if (pr_list_empty(&c->ring))
+		return;
+	pr_list_remove(&c->ring);
+	c->lane->ring_n--;
+	c->deficit = 0;
+	gcra_rest(&c->gcra);
+}
+
+static void
+ring_enter(struct pr_campaign *c)
+{
+	if (!pr_list_empty(&c->ring) || !c->lane)
+		return;
+	pr_list_push(&c->lane->ring, &c->ring);
+	c->lane->ring_n++;
+	pump_ask(c->delivery);
+}
+
+void
+campaign_destroy(struct pr_campaign *c)
+{
+	PR_ASSERT(c->sends == 0);
+	ring_leave(c);
+	refill_drop(c);
+	pr_map_remove(&c->delivery->by_serial, c->serial);
+	pr_list_remove(&c->link);
+	if (c->content)
+		pr_content_unref(c->content);
+	if (c->has_timetable)
+		pr_timetable_finish(&c->timetable);
+	pr_manifest_destroy(c->manifest);
+	free(c->name);
+	free(c->dir);
+	free(c->last_error);
+	free(c->by);
+	free(c);
+}
+
+bool
+campaign_may_send(const struct pr_campaign *c)
+{
+	const struct pr_delivery *d = c->delivery;
+	return c->state == PR_CAMPAIGN_SENDING && c->gate == PR_GATE_OPEN && c->mass == PR_STATES &&
+	       c->lane && !c->lane->gone && !d->paused_all && !d->draining && !d->low_space;
+}
+
+/* ---- what the manifest says ---- */
+
+static bool
+holds_doubt(const struct pr_campaign *c)
+{
+	const struct pr_config *config = c->delivery->config;
+	int policy = c->manifest->in_doubt;
+	if (policy == PR_DOUBT_DEFAULT)
+		policy = c->manifest->class_ == PR_MARKETING ? config->in_doubt.marketing
+		                                             : config->in_doubt.transactional;
+	return policy == PR_DOUBT_HOLD;
+}
+
+/* What it has of the configuration; again after each reload. */
+void
+campaign_configure(struct pr_campaign *c)
+{
+	struct pr_delivery *d = c->delivery;
+	struct pr_timetable t;
+	struct pr_error e;
+	c->doubt_hold = holds_doubt(c);
+	if (!c->lane)
+		c->lane = lane_of_route(d, c->manifest);
+	if (!c->lane) {
+		pr_fail(&e, PR_ENOENT, "postrider.yaml has no route %s: add it and reload",
+		        c->manifest->route.p);
+		campaign_note_error(c, e.text);
+	}
+	if (pr_timetable_init(&c->manifest->schedule, d->config->timezone.p, &t, &e) < 0) {
+		campaign_note_error(c, e.text);
+		return;
+	}
+	if (c->has_timetable)
+		pr_timetable_finish(&c->timetable);
+	c->timetable = t;
+	c->has_timetable = true;
+}
+
+void
+campaign_adopt_manifest(struct pr_campaign *c, struct pr_manifest *m)
+{
+	c->manifest = m;
+	free(c->name);
+	c->name = pr_strndup(m->name.p, m->name.n);
+	c->priority = (unsigned)m->priority;
+	c->weight = m->priority ? 2 * (unsigned)m->priority : 1;
+	gcra_set(&c->gcra, m->rate);
+	campaign_configure(c);
+}
+
+/* What the manifest leaves to the configuration. The strings are the configuration's. */
+struct pr_content_source
+campaign_content_source(const struct pr_config *config, const struct pr_manifest *m)
+{
+	const struct pr_brand *b =
+	    m->brand.p ? pr_config_brand(config, pr_text_str(&m->brand)) : NULL;
+	return (struct pr_content_source){
+	    .manifest = m,
+	    .hostname = config->hostname.p,
+	    .timezone = m->schedule.timezone ? m->schedule.timezone : config->timezone.p,
+	    .unsubscribe_mailto = b ? b->unsubscribe_mailto.p : NULL,
+	    .bounce_domain = b ? b->bounce_domain.p : NULL,
+	    .postal_address = b ? b->postal_address.p : NULL,
+	};
+}
+
+/* On a lane: everything a composer needs. The ledger is nobody else's meanwhile. */
+int
+work_compile(struct pr_content_source *source, const char *dir, pr_ledger *ledger, pr_content **out,
+             struct pr_error *e)
+{
+	struct pr_arena arena;
+	struct pr_problems problems = {0};
+	struct pr_str *columns;
+	pr_arena_init(&arena);
+	source->columns_n = pr_ledger_columns(ledger, &arena, &columns);
+	source->columns = columns;
+	source->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = source->dir < 0 ? pr_fail_errno(e, "cannot open %s", dir)
+	                        : pr_content_compile(source, &problems, out);
+	if (r < 0 && problems.n)
+		pr_fail(e, r, "%s:%u: %s", problems.items[0].file, problems.items[0].line,
+		        problems.items[0].what);
+	if (source->dir >= 0)
+		close(source->dir);
+	pr_problems_finish(&problems);
+	pr_arena_finish(&arena);
+	return r;
+}
+
+/* ---- states ---- */
+
+void
+campaign_note_error(struct pr_campaign *c, const char *text)
+{
+	char safe[500];
+	pr_str_show(pr_str(text ? text : ""), safe, sizeof safe); /* it may be the one there is */
+	free(c->last_error);
+	c->last_error = pr_strdup(safe);
+}
+
+uint64_t
+campaign_record(struct pr_campaign *c, enum pr_record_type type, uint8_t state,
+                enum pr_reason reason, const char *verb, const char *by, const char *detail)
+{
+	struct pr_delivery *d = c->delivery;
+	struct pr_change change = {.state = state,
+	                           .reason = (uint8_t)reason,
+	                           .verb = pr_str(verb),
+	                           .by = pr_str(by),
+	                           .detail = pr_str(detail)};
+	pr_buf_clear(&d->scratch);
+	pr_change_encode(&change, &d->scratch);
+	struct pr_record r = {.type = (uint8_t)type,
+	                      .campaign = c->serial,
+	                      .at_ms = pr_utc_ms(),
+	                      .payload = d->scratch.data,
+	                      .payload_n = (uint16_t)d->scratch.len};
+	pr_journal_append(d->journal, &r);
+	c->last_lsn = pr_journal_end(d->journal);
+	return c->last_lsn;
+}
+
+void
+campaign_move(struct pr_campaign *c, enum pr_campaign_state to, enum pr_reason reason,
+              const char *verb, const char *by, const char *detail)
+{
+	struct pr_log_about about = {.event = verb, .campaign = c->id, .by = by};
+	c->state = to;
+	c->reason = reason;
+	free(c->by);
+	c->by = pr_strdup(by);
+	campaign_record(c, PR_RECORD_CAMPAIGN, (uint8_t)to, reason, verb, by, detail);
+	pr_log(PR_LOG_INFO, &about, "campaign is %s%s%s", pr_campaign_state_word(to),
+	       reason ? ": " : "", pr_reason_word(reason));
+	if (to != PR_CAMPAIGN_SENDING) {
+		ring_leave(c);
+		refill_drop(c);
+		if (c->lane)
+			lane_withdraw(c->lane, c);
+	}
+}
+
+void
+campaign_fail(struct pr_campaign *c, const char *text)
+{
+	if (c->state == PR_CAMPAIGN_FAILED)
+		return;
+	campaign_note_error(c, text);
+	campaign_move(c, PR_CAMPAIGN_FAILED, PR_REASON_NONE, "fail", "postriderd", text);
+	pr_log(PR_LOG_ERROR, &(struct pr_log_about){.event = "campaign_failed", .campaign = c->id},
+	       "%s", text);
+}
+
+void
+campaign_mass(struct pr_campaign *c, enum pr_state to, const char *verb, const char *by)
+{
+	static const enum pr_state unsent[] = {PR_PENDING, PR_DEFERRED};
+	c->mass_lsn =
+	    campaign_record(c, PR_RECORD_MASS, (uint8_t)to, PR_REASON_NONE, verb, by, verb);
+	c->mass = to;
+	for (unsigned i = 0; i < 2; i++)
+		while (c->counts.of[unsent[i]] > 0) {
+			uint64_t n = c->counts.of[unsent[i]];
+			PR_ASSERT(pr_state_may_move(unsent[i], to));
+			c->counts.of[unsent[i]] -= n;
+			c->counts.of[to] += n;
+		}
+	c->untried = 0;
+	/* What waits to be sent again after a doubt waits for a person now. */
+	c->counts.needs_decision = c->counts.of[PR_IN_DOUBT];
+	c->next_due_ms = INT64_MAX;
+	refill_drop(c);
+	c->fresh_end = true;
+	if (c->lane)
+		lane_withdraw(c->lane, c);
+}
+
+static void
+open_gate(struct pr_campaign *c, int64_t wall_ms)
+{
+	if (c->state == PR_CAMPAIGN_SCHEDULED)
+		campaign_move(c, PR_CAMPAIGN_SENDING, PR_REASON_NONE,
+		              c->started_ms ? "continue" : "begin", "postriderd", "");
+	if (!c->started_ms)
+		c->started_ms = wall_ms;
+	ring_enter(c);
+}
+
+void
+campaign_gate(struct pr_campaign *c)
+{
+	int64_t wall = pr_utc_ms(), again;
+	if ((c->state != PR_CAMPAIGN_SCHEDULED && c->state != PR_CAMPAIGN_SENDING) ||
+	    !c->has_timetable || !c->content)
+		return;
+	enum pr_gate before = c->gate;
+	c->gate = pr_timetable_gate(&c->timetable, c->started_ms || c->approved, wall, &again);
+	switch (c->gate) {
+	case PR_GATE_OPEN: open_gate(c, wall); break;
+	case PR_GATE_LATE:
+		campaign_move(c, PR_CAMPAIGN_HELD, PR_REASON_LATE, "hold", "postriderd",
+		              "could not begin in time");
+		break;
+	case PR_GATE_OVER:
+		if (c->mass == PR_STATES)
+			campaign_mass(c, PR_SKIPPED, "deadline", "postriderd");
+		ring_leave(c);
+		campaign_check_end(c);
+		break;
+	case PR_GATE_EARLY:
+	case PR_GATE_SHUT:
+		ring_leave(c);
+		if (before == PR_GATE_OPEN && c->lane)
+			lane_withdraw(c->lane, c);
+		break;
+	}
+}
+
+/* ---- the end ---- */
+
+#define REPORT_AGAIN_MS (5 * PR_SECOND_MS)
+
+static bool
+all_settled(const struct pr_campaign *c)
+{
+	const uint64_t *of = c->counts.of;
+	uint64_t again = of[PR_IN_DOUBT] - c->counts.needs_decision;
+	return of[PR_PENDING] + of[PR_SENDING] + of[PR_DEFERRED] + again == 0 && c->sends == 0;
+}
+
+static bool
+may_end(const struct pr_campaign *c)
+{
+	return c->content && !c->finishing && !c->delivery->draining &&
+	       (c->state == PR_CAMPAIGN_SENDING || c->state == PR_CAMPAIGN_CANCELLED ||
+	        c->state == PR_CAMPAIGN_SCHEDULED || c->state == PR_CAMPAIGN_PAUSED);
+}
+
+/* ---- slices of work on the ledger: indexes, mass marks ---- */
+
+struct slice_job {
+	struct pr_job job;
+	struct pr_campaign *campaign;
+	pr_ledger *ledger;
+	bool mass;
+	int result;
+	struct pr_error error;
+};
+
+#define SLICE_MS 5
+
+static void
+work_slice(struct pr_job *job, void *worker)
+{
+	(void)worker;
+	struct slice_job *j = PR_CONTAINER(job, struct slice_job, job);
+	j->result = j->mass ? pr_ledger_mass_slice(j->ledger, SLICE_MS, &j->error)
+	                    : pr_ledger_index_slice(j->ledger, SLICE_MS, &j->error);
+}
+
+static void slice_submit(struct pr_campaign *c, bool mass);
+
+static void
+slice_done(struct pr_job *job)
+{
+	struct slice_job *j = PR_CONTAINER(job, struct slice_job, job);
+	struct pr_campaign *c = j->campaign;
+	bool *running = j->mass ? &c->mass_running : &c->index_running;
+	*running = false;
+	if (j->result == PR_ENOSPC)
+		; /* asked for again each second */
+	else if (j->result < 0)
+		campaign_fail(c, j->error.text);
+	else if (j->result > 0)
+		slice_submit(c, j->mass);
+	else if (j->mass)
+		c->mass_done = true;
+	else {
+		c->indexed = true;
+		c->indexed_ms = pr_utc_ms();
+	}
+	free(j);
+	campaign_check_end(c);
+}
+
+static void
+slice_submit(struct pr_campaign *c, bool mass)
+{
+	struct slice_job *j = pr_calloc(1, sizeof *j);
+	j->job.work = work_slice;
+	j->job.done = slice_done;
+	j->campaign = c;
+	j->ledger = c->ledger;
+	j->mass = mass;
+	*(mass ? &c->mass_running : &c->index_running) = true;
+	pr_lane_submit(c->delivery->folder_lane, &j->job);
+}
+
+void
+campaign_slices(struct pr_campaign *c)
+{
+	if (!c->ledger)
+		return;
+	if (!c->indexed && !c->index_running)
+		slice_submit(c, false);
+	/* The mark must be folded before its rows can be rewritten. */
+	bool folded = c->delivery->folded >= c->mass_lsn;
+	if (c->mass != PR_STATES && !c->mass_done && !c->mass_running && folded)
+		slice_submit(c, true);
+}
+
+void
+campaign_check_end(struct pr_campaign *c)
+{
+	struct pr_delivery *d = c->delivery;
+	if (!c->first_pass_ms && c->started_ms && c->untried == 0 && c->content) {
+		c->first_pass_ms = pr_utc_ms();
+		campaign_record(c, PR_RECORD_CAMPAIGN, (uint8_t)c->state, c->reason, "first_pass",
+		                "postriderd", "");
+	}
+	if (!may_end(c) || !all_settled(c))
+		return;
+	ring_leave(c);
+	campaign_slices(c);
+	bool quiet = !c->index_running && !c->mass_running && !c->fresh_running &&
+	             !c->due_running && !c->resolving && c->indexed &&
+	             (c->mass == PR_STATES || c->mass_done);
+	if (!quiet || d->folded < c->last_lsn || !c->ledger)
+		return;
+	c->finishing = true;
+	if (!c->finished_ms)
+		c->finished_ms = pr_utc_ms();
+	fold_detach(d, c);
+}
+
+void
+campaign_detached(struct pr_campaign *c)
+{
+	if (c->finishing && !c->delivery->closing) /* else the next start finds it settled */
+		c->delivery->options.on_finished(c->delivery->options.context, c);
+}
+
+/* The last CLOSED_KEPT stay in sight with their numbers; older ones are told from done/. */
+static void
+forget_oldest_closed(struct pr_delivery *d)
+{
+	struct pr_campaign *oldest = NULL;
+	unsigned n = 0;
+	PR_LIST_EACH(link, &d->campaigns) {
+		struct pr_campaign *c = PR_CONTAINER(link, struct pr_campaign, link);
+		if (!c->closed)
+			continue;
+		n++;
+		if (!oldest)
+			oldest = c;
+	}
+	if (n > CLOSED_KEPT)
+		campaign_destroy(oldest);
+}
+
+/* Every row is settled: only its report is missing. */
+void
+campaign_report_again(struct pr_campaign *c)
+{
+	struct pr_delivery *d = c->delivery;
+	if (!c->report_again_ms || pr_loop_now_ms(d->loop) < c->report_again_ms)
+		return;
+	c->report_again_ms = 0;
+	d->options.on_finished(d->options.context, c);
+}
+
+void
+pr_delivery_closed(pr_delivery *d, pr_campaign *c, const char *dir, const struct pr_error *error)
+{
+	if (error && error->code == PR_ECORRUPT) { /* of the ledger: that does not pass */
+		campaign_fail(c, error->text);
+		return;
+	}
+	if (error) {
+		campaign_note_error(c, error->text);
+		c->report_again_ms = pr_loop_now_ms(d->loop) + REPORT_AGAIN_MS;
+		return;
+	}
+	free(c->dir);
+	c->dir = pr_strdup(dir);
+	if (c->state != PR_CAMPAIGN_CANCELLED)
+		campaign_move(c, PR_CAMPAIGN_FINISHED, PR_REASON_NONE, "finish", "postriderd", "");
+	c->closed = true;
+	pr_content_unref(c->content);
+	c->content = NULL;
+	pr_manifest_destroy(c->manifest);
+	c->manifest = NULL;
+	reopen_closed(d, c);
+	forget_oldest_closed(d);
+}

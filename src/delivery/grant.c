@@ -1,0 +1,279 @@
+/*
+ * Grants: which row goes next.
+ *
+ *   choose -> intent appended -> composer -> (composed and durable) -> lane
+ *
+ * Within a lane campaigns take turns by deficit round robin: each turn adds the
+ * campaign's weight to its credit, each grant costs COST. A campaign that waits for
+ * its refill keeps its credit (up to a bound), so that slow reading does not cost it
+ * its share; one that has nothing to send loses it.
+ *
+ * Two things bound what is granted and not yet sent: the lane's room (what it will send
+ * soon) and the ready pool in octets. Nothing is granted while everything is paused, the
+ * disk is short, or the daemon drains.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+
+#define COST 2u             /* priority 0 weighs 1, priority p weighs 2p */
+#define CREDIT_ROUNDS 2048u /* rounds of credit a starved campaign keeps */
+
+struct compose_job {
+	struct pr_job job;
+	struct pr_delivery *delivery;
+	unsigned n;
+	struct send *sends[COMPOSE_BATCH];
+};
+
+struct send *
+send_create(struct pr_delivery *d)
+{
+	struct send *s = d->free_sends;
+	if (s)
+		d->free_sends = (struct send *)(void *)s->link.next;
+	else
+		s = pr_alloc(sizeof *s);
+	*s = (struct send){0};
+	pr_list_init(&s->link);
+	pr_list_init(&s->order);
+	pr_list_init(&s->undurable);
+	return s;
+}
+
+void
+send_free(struct send *s)
+{
+	struct pr_delivery *d = s->campaign->delivery;
+	pr_list_remove(&s->link);
+	pr_list_remove(&s->order);
+	pr_list_remove(&s->undurable);
+	if (s->batch)
+		pr_batch_unref(s->batch);
+	if (s->message) {
+		d->ready_octets -= s->message->size;
+		d->ready_messages--;
+		pr_message_destroy(s->message);
+	}
+	free(s->why);
+	s->campaign->sends--;
+	d->sends--;
+	s->campaign = NULL;
+	s->link.next = (struct pr_list *)(void *)d->free_sends;
+	d->free_sends = s;
+	pump_ask(d);
+}
+
+/* ---- composing ---- */
+
+static void
+work_compose(struct pr_job *job, void *worker)
+{
+	struct compose_job *j = PR_CONTAINER(job, struct compose_job, job);
+	for (unsigned i = 0; i < j->n; i++) {
+		struct send *s = j->sends[i];
+		struct pr_error e = {0};
+		if (pr_compose(worker, s->campaign->content, s->row, pr_utc_ms(), &s->message, &e) <
+		    0)
+			s->why = pr_strdup(e.text);
+	}
+}
+
+/* Composed and durable: it may go, unless its campaign may not any more. */
+static void
+advance(struct send *s)
+{
+	if (!s->composed || !s->durable)
+		return;
+	if (campaign_may_send(s->campaign))
+		lane_ready(s->campaign->lane, s);
+	else
+		outcome_withdraw(s);
+}
+
+static void
+composed(struct send *s)
+{
+	struct pr_delivery *d = s->campaign->delivery;
+	pr_batch_unref(s->batch);
+	s->batch = NULL;
+	s->row = NULL;
+	s->composed = true;
+	d->composing--;
+	if (s->why) {
+		outcome_unsendable(s);
+		return;
+	}
+	d->ready_octets += s->message->size;
+	d->ready_messages++;
+	d->average_size += ((double)s->message->size - d->average_size) / 64;
+	const struct pr_message *m = s->message;
+	s->envelope = (struct pr_envelope){.from = m->from,
+	                                   .to = m->to,
+	                                   .data = m->data,
+	                                   .size = m->size,
+	                                   .dots = m->dots,
+	                                   .eight_bit = m->eight_bit,
+	                                   .smtputf8 = m->smtputf8};
+	advance(s);
+}
+
+static void
+compose_done(struct pr_job *job)
+{
+	struct compose_job *j = PR_CONTAINER(job, struct compose_job, job);
+	struct pr_delivery *d = j->delivery;
+	for (unsigned i = 0; i < j->n; i++)
+		composed(j->sends[i]);
+	free(j);
+	pump_ask(d);
+}
+
+static void
+compose_submit(struct pr_delivery *d)
+{
+	struct compose_job *j = d->filling;
+	if (!j)
+		return;
+	d->filling = NULL;
+	j->job.work = work_compose;
+	j->job.done = compose_done;
+	pr_lane_submit(d->composers, &j->job);
+}
+
+static void
+compose_later(struct pr_delivery *d, struct send *s)
+{
+	if (!d->filling) {
+		d->filling = pr_alloc(sizeof *d->filling);
+		d->filling->delivery = d;
+		d->filling->n = 0;
+	}
+	d->filling->sends[d->filling->n++] = s;
+	d->composing++;
+	if (d->filling->n == COMPOSE_BATCH)
+		compose_submit(d);
+}
+
+/* ---- durability ---- */
+
+void
+grant_durable(struct pr_delivery *d, uint64_t lsn)
+{
+	while (!pr_list_empty(&d->undurable)) {
+		struct send *s = PR_CONTAINER(d->undurable.next, struct send, undurable);
+		if (s->lsn >= lsn)
+			break;
+		pr_list_remove(&s->undurable);
+		s->durable = true;
+		advance(s);
+	}
+}
+
+/* ---- granting ---- */
+
+static void
+grant(struct pr_campaign *c)
+{
+	struct pr_delivery *d = c->delivery;
+	struct pr_batch *batch;
+	const struct pr_row *row = refill_peek(c, &batch);
+	struct send *s = send_create(d);
+	s->campaign = c;
+	s->batch = batch;
+	batch->refs++;
+	s->row = row;
+	s->number = row->row;
+	s->attempts = row->attempts;
+	s->doubts = row->doubts;
+	s->first_ms = row->first_ms;
+	counts_move(c, (enum pr_state)row->state, PR_SENDING);
+	struct pr_record r = {
+	    .type = PR_RECORD_INTENT, .campaign = c->serial, .row = row->row, .at_ms = pr_utc_ms()};
+	s->lsn = pr_journal_append(d->journal, &r);
+	pr_list_push(&d->open, &s->order);
+	pr_list_push(&d->undurable, &s->undurable);
+	c->sends++;
+	d->sends++;
+	c->lane->waiting++;
+	refill_take(c, batch);
+	compose_later(d, s);
+}
+
+/* Whether it could be granted a row now; notes when a pacing limit lets it. */
+static bool
+paced(struct pr_campaign *c, int64_t now_us, int64_t *wait_us)
+{
+	int64_t wait = 0;
+	if (gcra_ready(&c->gcra, now_us, &wait))
+		return true;
+	if (wait < *wait_us)
+		*wait_us = wait;
+	return false;
+}
+
+static void
+pass_turn(struct lane *l, struct pr_campaign *c)
+{
+	pr_list_remove(&c->ring);
+	pr_list_push(&l->ring, &c->ring);
+	struct pr_campaign *next = PR_CONTAINER(l->ring.next, struct pr_campaign, ring);
+	unsigned bound = next->weight * CREDIT_ROUNDS;
+	next->deficit = next->deficit + next->weight < bound ? next->deficit + next->weight : bound;
+}
+
+static struct pr_campaign *
+choose(struct lane *l, int64_t now_us, int64_t *wait_us)
+{
+	for (unsigned visits = 0; visits <= 2 * l->ring_n && l->ring_n; visits++) {
+		struct pr_campaign *c = PR_CONTAINER(l->ring.next, struct pr_campaign, ring);
+		if (!campaign_has_rows(c)) {
+			refill_ask(c);
+			if (!c->fresh_running && !c->due_running) {
+				c->deficit = 0;
+				gcra_rest(&c->gcra);
+			}
+		} else if (!paced(c, now_us, wait_us)) {
+			c->deficit = 0;
+		} else if (c->deficit >= COST) {
+			c->deficit -= COST;
+			return c;
+		}
+		pass_turn(l, c);
+	}
+	return NULL;
+}
+
+static bool
+pool_has_room(const struct pr_delivery *d)
+{
+	double used = (double)d->ready_octets + d->average_size * d->composing;
+	return d->sends == 0 || used + d->average_size <= (double)d->config->ready;
+}
+
+static bool
+may_grant(const struct pr_delivery *d)
+{
+	return !d->paused_all && !d->draining && !d->journal_full && !d->low_space;
+}
+
+void
+grant_pump(struct pr_delivery *d)
+{
+	int64_t now_us = pr_mono_us(), wait_us = INT64_MAX;
+	PR_LIST_EACH(link, &d->lanes) {
+		struct lane *l = PR_CONTAINER(link, struct lane, link);
+		unsigned room = may_grant(d) ? lane_room(l) : 0;
+		for (; room > 0 && pool_has_room(d); room--) {
+			struct pr_campaign *c = choose(l, now_us, &wait_us);
+			if (!c)
+				break;
+			gcra_take(&c->gcra, now_us);
+			grant(c);
+		}
+		lane_connect(l);
+	}
+	compose_submit(d);
+	if (wait_us != INT64_MAX)
+		pr_timer_start(&d->pace, wait_us / 1000 + 1);
+}

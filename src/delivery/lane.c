@@ -1,0 +1,505 @@
+/*
+ * Lanes: ready messages and the connections that take them.
+ *
+ *   ready -next-> flying -wire mark-> result | returned
+ *
+ * A connection that asked for a message and got none is *hungry* when it has none, and
+ * *ahead* when it still waits for the answer to one. A message that becomes ready wakes a
+ * hungry one; else more connections are opened, up to the route's limit and the daemon's;
+ * only then it travels behind another message, and never behind one that has waited for
+ * its answer for long: a peer that stalls holds nothing but what it has.
+ *
+ * A failure that is not a row's fault (no connection, banner refused, 421) makes the lane
+ * wait, longer each time; then one connection tries alone. Its messages stay ready and
+ * unharmed. A message that comes back unanswered again and again may itself be what the
+ * peer cannot bear: after RETURNS_MAX it is deferred like any other.
+ *
+ * A reload may lead the route elsewhere: a new *way* takes the messages at once, and the
+ * connections of the old one end what they hold, however long their peer takes. It may lower
+ * limits: connections too many take no more messages and leave. It may take the route away:
+ * its campaigns say so and wait for it to come back.
+ */
+#include "internal.h"
+
+#include "postrider/base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BACK_OFF_MIN_MS 500
+#define BACK_OFF_MAX_MS (5 * PR_MINUTE_MS)
+#define RETURNS_MAX 3
+#define AHEAD_MAX_MS 1000 /* how long after its last message a connection takes one ahead */
+/* How far ahead a lane's rate is granted: several slow syncs. When connections ask for what is
+ * granted but not composed or durable yet, so many times as far for a while. */
+#define HORIZON_S 0.1
+#define STRETCH_MAX 4u
+#define STRETCH_MS 20 /* until what the last stretch has brought may be here */
+
+static struct pr_envelope *on_next(void *context);
+static void on_wire(void *context, struct pr_envelope *m);
+static void on_result(void *context, struct pr_envelope *m, const struct pr_smtp_result *r);
+static void on_returned(void *context, struct pr_envelope *m);
+static void on_ended(void *context, const struct pr_smtp_result *r);
+static void way_close(struct way *w);
+
+static const struct pr_connection_events events = {.next = on_next,
+                                                   .wire = on_wire,
+                                                   .result = on_result,
+                                                   .returned = on_returned,
+                                                   .ended = on_ended};
+
+static struct send *
+send_of(struct pr_envelope *m)
+{
+	return PR_CONTAINER(m, struct send, envelope);
+}
+
+/* ---- backing off ---- */
+
+static void
+on_timer(struct pr_timer *t)
+{
+	pump_ask(PR_CONTAINER(t, struct lane, timer)->delivery);
+}
+
+static void
+note_trouble(struct lane *l, const struct pr_smtp_result *r)
+{
+	char text[160];
+	struct pr_str why = r->answered ? r->reply.text : pr_str(r->why ? r->why : "");
+	pr_str_show(why, text, sizeof text);
+	if (r->answered)
+		snprintf(l->last_reply, sizeof l->last_reply, "%d %s", r->reply.code, text);
+	else
+		snprintf(l->last_reply, sizeof l->last_reply, "%s", text);
+	struct pr_log_about about = {
+	    .event = "lane_waits", .route = l->name, .code = r->answered ? r->reply.code : 0};
+	if (l->failures == 1)
+		pr_log(PR_LOG_WARNING, &about, "at %s: %s", pr_smtp_stage_word(r->stage), text);
+	char told[250];
+	snprintf(told, sizeof told, "route %s: %s", l->name, l->last_reply);
+	PR_LIST_EACH(link, &l->ring)
+		campaign_note_error(PR_CONTAINER(link, struct pr_campaign, ring), told);
+}
+
+static void
+back_off(struct conn *n, const struct pr_smtp_result *r)
+{
+	struct lane *l = n->lane;
+	int64_t now = pr_loop_now_ms(l->delivery->loop);
+	if (n->way != l->way || l->delivery->draining)
+		return; /* nobody goes there any more */
+	if (now < l->retry_at_ms)
+		return; /* several connections of the same moment are one failure */
+	int64_t wait = BACK_OFF_MIN_MS << (l->failures < 10 ? l->failures : 10);
+	l->failures++;
+	l->retry_at_ms = now + (wait < BACK_OFF_MAX_MS ? wait : BACK_OFF_MAX_MS);
+	pr_timer_start(&l->timer, l->retry_at_ms - now + 1);
+	note_trouble(l, r);
+}
+
+static void
+all_is_well(struct lane *l)
+{
+	if (l->failures)
+		PR_LOG(PR_LOG_INFO, "lane_well", "route %s answers again", l->name);
+	l->failures = 0;
+	l->retry_at_ms = 0;
+}
+
+/* ---- messages ---- */
+
+static void
+wake(struct conn *n)
+{
+	pr_list_remove(&n->hungry);
+	pr_connection_wake(n->connection);
+}
+
+static void
+feed(struct lane *l)
+{
+	while (l->ready_n > 0 && !pr_list_empty(&l->hungry))
+		wake(PR_CONTAINER(l->hungry.next, struct conn, hungry));
+}
+
+/* The last in the list asked last. */
+static void
+feed_ahead(struct lane *l)
+{
+	int64_t now = pr_loop_now_ms(l->delivery->loop);
+	while (l->ready_n > l->opening_n && !pr_list_empty(&l->ahead)) {
+		struct conn *n = PR_CONTAINER(l->ahead.prev, struct conn, hungry);
+		if (now - n->asked_ms > AHEAD_MAX_MS)
+			return;
+		wake(n);
+	}
+}
+
+void
+lane_ready(struct lane *l, struct send *s)
+{
+	pr_list_push(&l->ready, &s->link);
+	l->ready_n++;
+	if (!pr_list_empty(&l->hungry))
+		feed(l);
+	else
+		pump_ask(l->delivery);
+}
+
+static void
+unready(struct lane *l, struct send *s)
+{
+	pr_list_remove(&s->link);
+	l->ready_n--;
+}
+
+void
+lane_withdraw(struct lane *l, struct pr_campaign *c)
+{
+	PR_LIST_EACH(link, &l->ready) {
+		struct send *s = PR_CONTAINER(link, struct send, link);
+		if (c && s->campaign != c)
+			continue;
+		unready(l, s);
+		outcome_withdraw(s);
+	}
+}
+
+/* The row is as it was before its connection took it. */
+static void
+take_back(struct lane *l, struct send *s)
+{
+	s->flying = false;
+	l->waiting++;
+	if (!campaign_may_send(s->campaign)) {
+		outcome_withdraw(s);
+		return;
+	}
+	if (s->wired) { /* its mark is void: a new intent says so to a restart */
+		struct pr_record r = {.type = PR_RECORD_INTENT,
+		                      .campaign = s->campaign->serial,
+		                      .row = s->number,
+		                      .at_ms = pr_utc_ms()};
+		pr_journal_append(l->delivery->journal, &r);
+		s->wired = false;
+	}
+	pr_list_unshift(&l->ready, &s->link);
+	l->ready_n++;
+	pump_ask(l->delivery);
+}
+
+/* ---- what a connection asks and tells ---- */
+
+static void
+stretch(struct lane *l)
+{
+	int64_t now = pr_loop_now_ms(l->delivery->loop);
+	if (l->stretch == STRETCH_MAX || now - l->stretched_ms < STRETCH_MS)
+		return;
+	l->stretch *= 2;
+	l->stretched_ms = now;
+}
+
+static struct pr_envelope *
+on_next(void *context)
+{
+	struct conn *n = context;
+	struct lane *l = n->lane;
+	if (!n->live) {
+		n->live = true;
+		l->live_n++;
+		l->opening_n--;
+	}
+	if (l->ready_n == 0) {
+		if (l->waiting > 0)
+			stretch(l);
+		pr_list_remove(&n->hungry);
+		pr_list_push(n->flying ? &l->ahead : &l->hungry, &n->hungry);
+		n->asked_ms = pr_loop_now_ms(l->delivery->loop);
+		return NULL;
+	}
+	struct send *s = PR_CONTAINER(l->ready.next, struct send, link);
+	unready(l, s);
+	pr_list_remove(&n->hungry);
+	s->flying = true;
+	l->waiting--;
+	l->busy_n += n->flying++ == 0;
+	pump_ask(l->delivery);
+	return &s->envelope;
+}
+
+static void
+on_wire(void *context, struct pr_envelope *m)
+{
+	struct conn *n = context;
+	struct send *s = send_of(m);
+	s->wired = true;
+	struct pr_record r = {.type = PR_RECORD_WIRE,
+	                      .campaign = s->campaign->serial,
+	                      .row = s->number,
+	                      .at_ms = pr_utc_ms()};
+	pr_journal_append(n->lane->delivery->journal, &r);
+}
+
+static void
+landed(struct conn *n)
+{
+	n->lane->busy_n -= --n->flying == 0;
+}
+
+static void
+on_result(void *context, struct pr_envelope *m, const struct pr_smtp_result *r)
+{
+	struct conn *n = context;
+	struct lane *l = n->lane;
+	struct send *s = send_of(m);
+	struct pr_verdict v = pr_verdict_message(r);
+	landed(n);
+	if (v.lane_backs_off)
+		back_off(n, r);
+	else if (v.state == PR_DELIVERED && l->failures)
+		all_is_well(l);
+	if (v.state == PR_PENDING && ++s->returns < RETURNS_MAX) {
+		take_back(l, s);
+		return;
+	}
+	if (v.state == PR_PENDING)
+		v.state = PR_DEFERRED;
+	outcome_result(s, r, pr_connection_peer(n->connection), &v);
+}
+
+static void
+on_returned(void *context, struct pr_envelope *m)
+{
+	struct conn *n = context;
+	landed(n);
+	take_back(n->lane, send_of(m));
+}
+
+static void
+on_ended(void *context, const struct pr_smtp_result *r)
+{
+	struct conn *n = context;
+	struct lane *l = n->lane;
+	if (pr_verdict_connection(r).lane_backs_off && pr_connection_accepted(n->connection) == 0)
+		back_off(n, r);
+	pr_list_remove(&n->link);
+	pr_list_remove(&n->hungry);
+	l->conns_n--;
+	*(n->live ? &l->live_n : &l->opening_n) -= 1;
+	l->delivery->connections--;
+	if (--n->way->conns_n == 0 && n->way != l->way)
+		way_close(n->way);
+	pump_ask(l->delivery);
+	free(n);
+}
+
+/* ---- ways ---- */
+
+static struct way *
+way_open(struct lane *l, const struct pr_route *route, const struct pr_target_options *o)
+{
+	struct pr_error e;
+	struct pr_route_target *target;
+	if (pr_target_open(l->delivery->loop, route, o, &target, &e) < 0) {
+		struct pr_log_about about = {.event = "route_unusable", .route = l->name};
+		pr_log(PR_LOG_ERROR, &about, "%s", e.text);
+		return NULL;
+	}
+	struct way *w = pr_calloc(1, sizeof *w);
+	struct pr_buf place = {0};
+	pr_buf_addf(&place, "%s %d %s", route->host.p ? route->host.p : "", (int)route->port,
+	            route->path.p ? route->path.p : "");
+	w->target = target;
+	w->place = place.data;
+	pr_list_push(&l->ways, &w->link);
+	return w;
+}
+
+static void
+way_close(struct way *w)
+{
+	pr_list_remove(&w->link);
+	pr_target_close(w->target);
+	free(w->place);
+	free(w);
+}
+
+/* What counts against the route's limit: the peer does not care why a connection is there. */
+static unsigned
+conns_there(const struct lane *l)
+{
+	unsigned n = 0;
+	PR_LIST_EACH(link, &l->ways) {
+		struct way *w = PR_CONTAINER(link, struct way, link);
+		if (strcmp(w->place, l->way->place) == 0)
+			n += w->conns_n;
+	}
+	return n;
+}
+
+/* ---- connections ---- */
+
+static void
+open_one(struct lane *l)
+{
+	struct conn *n = pr_calloc(1, sizeof *n);
+	n->lane = l;
+	n->way = l->way;
+	pr_list_init(&n->hungry);
+	pr_list_push(&l->conns, &n->link);
+	l->way->conns_n++;
+	l->conns_n++;
+	l->opening_n++;
+	l->delivery->connections++;
+	n->connection = pr_connection_open(l->way->target, &events, n);
+}
+
+void
+lane_connect(struct lane *l)
+{
+	struct pr_delivery *d = l->delivery;
+	feed(l);
+	if (!l->way || l->gone || d->draining || !pr_list_empty(&l->hungry) ||
+	    pr_loop_now_ms(d->loop) < l->retry_at_ms)
+		return;
+	unsigned limit = l->failures ? 1 : l->connections_max;
+	unsigned there = l->opening_n < l->ready_n ? conns_there(l) : 0;
+	for (; l->opening_n < l->ready_n && there < limit &&
+	       d->connections < (unsigned)d->config->max_connections;
+	     there++)
+		open_one(l);
+	feed_ahead(l);
+}
+
+unsigned
+lane_room(struct lane *l)
+{
+	int64_t now = pr_loop_now_ms(l->delivery->loop);
+	if (!l->way || l->gone)
+		return 0;
+	if (l->failures) /* enough to try with */
+		return l->waiting ? 0 : 1;
+	if (l->stretch > 1 && now - l->stretched_ms > PR_SECOND_MS) {
+		l->stretch /= 2;
+		l->stretched_ms = now;
+	}
+	double ahead = HORIZON_S * meter_recent(&l->meter, now);
+	unsigned least = 4 * l->connections_max;
+	unsigned want = (ahead > least ? (unsigned)ahead : least) * l->stretch;
+	return want > l->waiting ? want - l->waiting : 0;
+}
+
+/* It ends what it holds and takes no more. It may be gone when this returns. */
+static void
+leave(struct conn *n)
+{
+	n->leaving = true;
+	pr_list_remove(&n->hungry);
+	pr_connection_quit(n->connection);
+}
+
+void
+lane_quit(struct lane *l)
+{
+	PR_LIST_EACH(link, &l->conns)
+		leave(PR_CONTAINER(link, struct conn, link));
+}
+
+void
+lane_abort(struct lane *l, const char *why)
+{
+	while (!pr_list_empty(&l->conns))
+		pr_connection_abort(PR_CONTAINER(l->conns.next, struct conn, link)->connection,
+		                    why);
+}
+
+unsigned
+lane_staying(const struct lane *l)
+{
+	unsigned n = 0;
+	PR_LIST_EACH(link, &l->conns)
+		n += !PR_CONTAINER(link, struct conn, link)->leaving;
+	return n;
+}
+
+void
+lane_shrink(struct lane *l, unsigned limit)
+{
+	unsigned n = 0;
+	PR_LIST_EACH(link, &l->conns) {
+		struct conn *c = PR_CONTAINER(link, struct conn, link);
+		if (!c->leaving && ++n > limit)
+			leave(c);
+	}
+}
+
+/* ---- coming and going ---- */
+
+void
+lane_configure(struct lane *l, const struct pr_route *route)
+{
+	struct pr_target_options o = {.hostname = l->delivery->config->hostname.p};
+	l->gone = false;
+	l->connections_max = (unsigned)route->connections;
+	if (!l->way || pr_target_differs(l->way->target, route, &o)) {
+		struct way *old = l->way, *new_ = way_open(l, route, &o);
+		if (!new_)
+			return; /* as it was */
+		lane_quit(l);
+		l->way = new_;
+		if (old && old->conns_n == 0)
+			way_close(old);
+		l->failures = 0; /* they speak of the old way */
+		l->retry_at_ms = 0;
+	}
+	lane_shrink(l, l->connections_max);
+}
+
+void
+lane_take_away(struct lane *l)
+{
+	char told[200];
+	snprintf(told, sizeof told, "postrider.yaml has no route %s any more: add it and reload",
+	         l->name);
+	PR_LIST_EACH(link, &l->delivery->campaigns) {
+		struct pr_campaign *c = PR_CONTAINER(link, struct pr_campaign, link);
+		if (c->lane == l && !c->closed)
+			campaign_note_error(c, told);
+	}
+	lane_withdraw(l, NULL);
+	lane_quit(l);
+}
+
+struct lane *
+lane_create(struct pr_delivery *d, const struct pr_route *route)
+{
+	struct lane *l = pr_calloc(1, sizeof *l);
+	l->delivery = d;
+	l->stretch = 1;
+	l->name = pr_strndup(route->name.p, route->name.n);
+	pr_list_init(&l->link);
+	pr_list_init(&l->ring);
+	pr_list_init(&l->ready);
+	pr_list_init(&l->ways);
+	pr_list_init(&l->conns);
+	pr_list_init(&l->hungry);
+	pr_list_init(&l->ahead);
+	pr_timer_init(&l->timer, d->loop, on_timer);
+	lane_configure(l, route);
+	return l;
+}
+
+void
+lane_destroy(struct lane *l)
+{
+	lane_abort(l, "the daemon ends");
+	pr_timer_stop(&l->timer);
+	while (!pr_list_empty(&l->ways))
+		way_close(PR_CONTAINER(l->ways.next, struct way, link));
+	pr_list_remove(&l->link);
+	free(l->name);
+	free(l);
+}

@@ -1,0 +1,281 @@
+/*
+ * Refill: rows are read from the ledger on the folder lane, a batch at a time, and
+ * granted from memory.
+ *
+ *   fresh  rows nobody has tried, in file order, by a cursor. While one batch is granted
+ *          the next is read. After a restart the first one waits until what recovery found
+ *          in doubt is folded: the ledger would call those rows fresh.
+ *   due    rows whose time has come. The ledger knows a row's last outcome only when that
+ *          is folded, so a due refill waits until all that was appended before it is
+ *          durable, and folds it first. Rows handed out and still open are not read again
+ *          by the ledger until their outcome is folded or they are given back.
+ *
+ * Dropping batches (pause, cancel) is cheap: the cursor goes back to the first row that
+ * was not granted. Answers of an earlier epoch are ignored.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+
+struct refill_job {
+	struct pr_job job;
+	struct pr_campaign *campaign;
+	struct pr_journal_waiter waiter;
+	struct folder *folder;
+	pr_ledger *ledger;
+	unsigned epoch, max;
+	bool due;
+	uint32_t from;
+	int64_t now_ms;
+	uint64_t fold_to;
+	int result;
+	struct pr_batch *batch;
+	struct pr_error error;
+};
+
+static void
+work_refill(struct pr_job *job, void *worker)
+{
+	(void)worker;
+	struct refill_job *j = PR_CONTAINER(job, struct refill_job, job);
+	j->result = work_fold_to(j->folder, j->fold_to, &j->error);
+	if (j->result < 0)
+		return;
+	if (j->due)
+		j->result =
+		    pr_ledger_refill_due(j->ledger, 0, j->now_ms, j->max, &j->batch, &j->error);
+	else
+		j->result = pr_ledger_refill_fresh(j->ledger, 0, j->from, j->max, REFILL_OCTETS,
+		                                   &j->batch, &j->error);
+}
+
+static void
+take_fresh(struct pr_campaign *c, struct pr_batch *b)
+{
+	c->cursor = b->next_row;
+	c->fresh_end = b->end;
+	if (b->n == 0)
+		pr_batch_unref(b);
+	else if (!c->fresh)
+		c->fresh = b;
+	else
+		c->fresh_next = b;
+}
+
+/* ---- rows of a due batch that were not granted go back ---- */
+
+struct give_back_job {
+	struct pr_job job;
+	pr_ledger *ledger;
+	struct pr_batch *batch;
+};
+
+static void
+work_give_back(struct pr_job *job, void *worker)
+{
+	(void)worker;
+	struct give_back_job *j = PR_CONTAINER(job, struct give_back_job, job);
+	for (unsigned i = j->batch->taken; i < j->batch->n; i++)
+		pr_ledger_give_back(j->ledger, j->batch->rows[i].row);
+}
+
+static void
+give_back_done(struct pr_job *job)
+{
+	struct give_back_job *j = PR_CONTAINER(job, struct give_back_job, job);
+	pr_batch_unref(j->batch);
+	free(j);
+}
+
+static void
+give_back(struct pr_campaign *c, struct pr_batch *b)
+{
+	if (!c->ledger || c->delivery->closing) {
+		pr_batch_unref(b);
+		return;
+	}
+	struct give_back_job *j = pr_calloc(1, sizeof *j);
+	j->job.work = work_give_back;
+	j->job.done = give_back_done;
+	j->ledger = c->ledger;
+	j->batch = b;
+	pr_lane_submit(c->delivery->folder_lane, &j->job);
+	refill_note_due(c, due_now(c->delivery));
+}
+
+static void
+take_due(struct pr_campaign *c, struct pr_batch *b)
+{
+	if (!b->end)
+		refill_note_due(c, due_now(c->delivery)); /* more are due already */
+	if (b->next_due_ms)
+		refill_note_due(c, b->next_due_ms);
+	if (b->n == 0)
+		pr_batch_unref(b);
+	else
+		c->due = b;
+}
+
+static void
+refill_done(struct pr_job *job)
+{
+	struct refill_job *j = PR_CONTAINER(job, struct refill_job, job);
+	struct pr_campaign *c = j->campaign;
+	if (j->due)
+		c->due_running = false;
+	else
+		c->fresh_running = false;
+	if (j->result == PR_ENOSPC) /* folding waits for room; ask again later */
+		refill_note_due(c, due_now(c->delivery) + PR_SECOND_MS);
+	else if (j->result < 0)
+		campaign_fail(c, j->error.text);
+	else if (j->epoch != c->epoch && j->due)
+		give_back(c, j->batch);
+	else if (j->epoch != c->epoch)
+		pr_batch_unref(j->batch);
+	else if (j->due)
+		take_due(c, j->batch);
+	else
+		take_fresh(c, j->batch);
+	free(j);
+	campaign_check_end(c);
+	pump_ask(c->delivery);
+}
+
+static void
+submit(struct refill_job *j)
+{
+	j->job.work = work_refill;
+	j->job.done = refill_done;
+	pr_lane_submit(j->campaign->delivery->folder_lane, &j->job);
+}
+
+static void
+on_durable(struct pr_journal_waiter *w)
+{
+	submit(PR_CONTAINER(w, struct refill_job, waiter));
+}
+
+static void
+submit_when_durable(struct refill_job *j)
+{
+	j->waiter.durable = on_durable;
+	pr_journal_wait(j->campaign->delivery->journal, &j->waiter);
+}
+
+static struct refill_job *
+job_create(struct pr_campaign *c, bool due)
+{
+	struct refill_job *j = pr_calloc(1, sizeof *j);
+	j->campaign = c;
+	j->epoch = c->epoch;
+	j->ledger = c->ledger;
+	j->folder = c->delivery->folder;
+	j->due = due;
+	j->max = REFILL_ROWS;
+	return j;
+}
+
+/* Rows for a tenth of a second: what the folder lane may need to come by again. */
+static unsigned
+rows_ahead(struct pr_campaign *c)
+{
+	double rows = meter_recent(&c->meter, pr_loop_now_ms(c->delivery->loop)) / 10;
+	return rows < REFILL_ROWS_MAX ? (unsigned)rows : REFILL_ROWS_MAX;
+}
+
+static void
+ask_fresh(struct pr_campaign *c)
+{
+	unsigned left = c->fresh ? c->fresh->n - c->fresh->taken : 0;
+	if (c->fresh_end || c->fresh_running || c->fresh_next)
+		return;
+	unsigned ahead = rows_ahead(c);
+	if (left > REFILL_ROWS / 2 && left > ahead)
+		return;
+	struct refill_job *j = job_create(c, false);
+	if (j->max < ahead)
+		j->max = ahead;
+	j->from = c->cursor;
+	j->fold_to = c->fresh_after;
+	c->fresh_running = true;
+	if (c->fresh_after <= pr_journal_durable(c->delivery->journal))
+		submit(j);
+	else
+		submit_when_durable(j);
+}
+
+static void
+ask_due(struct pr_campaign *c)
+{
+	struct pr_delivery *d = c->delivery;
+	int64_t now = due_now(d);
+	if (c->due || c->due_running || c->next_due_ms > now)
+		return;
+	struct refill_job *j = job_create(c, true);
+	j->now_ms = now;
+	j->fold_to = pr_journal_end(d->journal);
+	c->due_running = true;
+	c->next_due_ms = INT64_MAX;
+	submit_when_durable(j);
+}
+
+void
+refill_ask(struct pr_campaign *c)
+{
+	if (!c->ledger)
+		return;
+	ask_fresh(c);
+	ask_due(c);
+}
+
+void
+refill_note_due(struct pr_campaign *c, int64_t due_ms)
+{
+	if (due_ms < c->next_due_ms)
+		c->next_due_ms = due_ms;
+}
+
+bool
+campaign_has_rows(const struct pr_campaign *c)
+{
+	return c->due || c->fresh;
+}
+
+const struct pr_row *
+refill_peek(struct pr_campaign *c, struct pr_batch **batch)
+{
+	*batch = c->due ? c->due : c->fresh;
+	return &(*batch)->rows[(*batch)->taken];
+}
+
+void
+refill_take(struct pr_campaign *c, struct pr_batch *batch)
+{
+	if (++batch->taken == batch->n) {
+		if (batch == c->due)
+			c->due = NULL;
+		else {
+			c->fresh = c->fresh_next;
+			c->fresh_next = NULL;
+		}
+		pr_batch_unref(batch);
+	}
+	refill_ask(c);
+}
+
+void
+refill_drop(struct pr_campaign *c)
+{
+	c->epoch++;
+	if (c->fresh) {
+		c->cursor = c->fresh->rows[c->fresh->taken].row;
+		c->fresh_end = false;
+		pr_batch_unref(c->fresh);
+	}
+	if (c->fresh_next)
+		pr_batch_unref(c->fresh_next);
+	if (c->due)
+		give_back(c, c->due);
+	c->fresh = c->fresh_next = c->due = NULL;
+}

@@ -1,0 +1,294 @@
+/* Verdicts and retry delays: what real receivers say, and what it costs row and lane. */
+#include "corpus.h"
+#include "suite.h"
+
+#include "postrider/delivery/verdict.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- policy ---- */
+
+struct answer {
+	enum pr_smtp_stage stage;
+	const char *reply;
+	enum pr_state state;
+	enum pr_class class_;
+	bool lane_backs_off, early_retry;
+};
+
+static const struct answer answers[] = {
+    {PR_STAGE_DOT, "250 2.0.0 Ok: queued", PR_DELIVERED, PR_CLASS_DELIVERED},
+    {PR_STAGE_DOT, "250 spam filter passed", PR_DELIVERED, PR_CLASS_DELIVERED},
+    {PR_STAGE_RCPT, "550 5.1.1 user unknown", PR_BOUNCED, PR_CLASS_USER_UNKNOWN},
+    {PR_STAGE_RCPT, "550 no such user here", PR_BOUNCED, PR_CLASS_USER_UNKNOWN},
+    {PR_STAGE_RCPT, "550 nope", PR_BOUNCED, PR_CLASS_RECIPIENT_REFUSED},
+    {PR_STAGE_RCPT, "450 4.2.0 Greylisted, see http://postgrey", PR_DEFERRED, PR_CLASS_GREYLISTED,
+     .early_retry = true},
+    {PR_STAGE_RCPT, "452 4.2.2 mailbox full", PR_DEFERRED, PR_CLASS_MAILBOX_FULL},
+    {PR_STAGE_RCPT, "552 5.2.2 mailbox full", PR_BOUNCED, PR_CLASS_MAILBOX_FULL},
+    {PR_STAGE_RCPT, "552 too many recipients", PR_DEFERRED, PR_CLASS_RATE_LIMITED,
+     .lane_backs_off = true},
+    {PR_STAGE_RCPT, "550 5.5.3 too much", PR_DEFERRED, PR_CLASS_RATE_LIMITED,
+     .lane_backs_off = true},
+    {PR_STAGE_RCPT,
+     "450 4.2.1 The user you are trying to contact is receiving mail at a rate "
+     "that prevents additional messages from being delivered.",
+     PR_DEFERRED, PR_CLASS_RATE_LIMITED, .lane_backs_off = true},
+    {PR_STAGE_DOT, "550 Ip frequency limited [x Blocked IP 192.0.2.22]", PR_DEFERRED,
+     PR_CLASS_RATE_LIMITED, .lane_backs_off = true},
+    {PR_STAGE_DOT, "550 Domain frequency limited", PR_DEFERRED, PR_CLASS_RATE_LIMITED,
+     .lane_backs_off = true},
+    {PR_STAGE_RCPT, "550 Mailbox unavailable or access denied", PR_DEFERRED,
+     PR_CLASS_RECIPIENT_REFUSED},
+    {PR_STAGE_DOT, "550 Mail content denied", PR_BOUNCED, PR_CLASS_SPAM_CONTENT},
+    {PR_STAGE_DOT, "550 5.7.1 Message content rejected, UBE", PR_BOUNCED, PR_CLASS_SPAM_CONTENT},
+    {PR_STAGE_DOT, "550 5.7.26 Unauthenticated email from x is not accepted", PR_BOUNCED,
+     PR_CLASS_AUTHENTICATION, .lane_backs_off = true},
+    {PR_STAGE_DOT, "421 4.7.28 unusual rate of mail", PR_DEFERRED, PR_CLASS_RATE_LIMITED,
+     .lane_backs_off = true},
+    {PR_STAGE_DOT,
+     "550 5.7.515 Access denied, sending domain x does not meet the required "
+     "authentication level.",
+     PR_BOUNCED, PR_CLASS_AUTHENTICATION, .lane_backs_off = true},
+    {PR_STAGE_DOT,
+     "421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to "
+     "unexpected volume or user complaints",
+     PR_DEFERRED, PR_CLASS_REPUTATION, .lane_backs_off = true},
+    {PR_STAGE_DOT, "451 4.7.652 exceeded the maximum number of connections (S3115)", PR_DEFERRED,
+     PR_CLASS_RATE_LIMITED, .lane_backs_off = true},
+    {PR_STAGE_DOT, "552 5.3.4 message too big", PR_BOUNCED, PR_CLASS_TOO_LARGE},
+    {PR_STAGE_DOT, "421 closing", PR_DEFERRED, PR_CLASS_SYSTEM, .lane_backs_off = true},
+    {PR_STAGE_DOT, "451 local problem", PR_DEFERRED, PR_CLASS_SYSTEM},
+    {PR_STAGE_MAIL, "451 not now", PR_DEFERRED, PR_CLASS_SYSTEM, .lane_backs_off = true},
+    {PR_STAGE_MAIL, "553 5.1.8 Domain of sender address does not exist", PR_BOUNCED,
+     PR_CLASS_SENDER_REJECTED, .lane_backs_off = true},
+    {PR_STAGE_MAIL, "552 5.3.4 Message size exceeds fixed limit", PR_BOUNCED, PR_CLASS_TOO_LARGE},
+    {PR_STAGE_DATA, "554 5.5.1 no valid recipients", PR_BOUNCED, PR_CLASS_UNDETERMINED},
+    {PR_STAGE_DATA, "451 try again later", PR_DEFERRED, PR_CLASS_RATE_LIMITED,
+     .lane_backs_off = true},
+    {PR_STAGE_BODY, "552 5.2.3 too large", PR_BOUNCED, PR_CLASS_TOO_LARGE},
+    /* nothing but an answer to the end of data can deliver */
+    {PR_STAGE_DATA, "250 what?", PR_DEFERRED, PR_CLASS_DELIVERED},
+};
+
+/* Corpus texts are flattened to one line; "550-x" begins many of them. */
+static bool
+read_reply(const char *text, struct pr_reply_parser *p, struct pr_reply *out)
+{
+	struct pr_buf line = {0};
+	size_t used;
+	pr_buf_adds(&line, text);
+	for (size_t i = 0; i < line.len; i++)
+		if (line.data[i] == '\n' || line.data[i] == '\r')
+			line.data[i] = ' ';
+	if (line.len > 3 && line.data[3] == '-')
+		line.data[3] = ' ';
+	pr_buf_adds(&line, "\r\n");
+	pr_reply_parser_init(p);
+	int rc = pr_reply_feed(p, line.data, line.len, &used, out);
+	pr_buf_finish(&line);
+	return rc == 1;
+}
+
+START_TEST(answers_cost_the_row_and_the_lane_what_they_should)
+{
+	const struct answer *a = &answers[_i];
+	struct pr_reply_parser p;
+	struct pr_smtp_result r = {.stage = a->stage, .answered = true};
+	ck_assert(read_reply(a->reply, &p, &r.reply));
+	struct pr_verdict v = pr_verdict_message(&r);
+	ck_assert_msg(v.state == a->state && v.class_ == a->class_ &&
+	                  v.lane_backs_off == a->lane_backs_off && v.early_retry == a->early_retry,
+	              "%s: %s %s%s%s", a->reply, pr_state_word(v.state), pr_class_word(v.class_),
+	              v.lane_backs_off ? " lane" : "", v.early_retry ? " early" : "");
+	pr_reply_parser_finish(&p);
+}
+END_TEST
+
+START_TEST(what_was_not_answered_is_pending_in_doubt_or_impossible)
+{
+	struct pr_verdict v =
+	    pr_verdict_message(&(struct pr_smtp_result){.stage = PR_STAGE_DOT, .in_doubt = true});
+	ck_assert(v.state == PR_IN_DOUBT && v.lane_backs_off);
+	v = pr_verdict_message(&(struct pr_smtp_result){.stage = PR_STAGE_MAIL, .permanent = true});
+	ck_assert(v.state == PR_BOUNCED && v.class_ == PR_CLASS_PROTOCOL && !v.lane_backs_off);
+	v = pr_verdict_message(
+	    &(struct pr_smtp_result){.stage = PR_STAGE_MAIL, .permanent = true, .too_large = true});
+	ck_assert(v.state == PR_BOUNCED && v.class_ == PR_CLASS_TOO_LARGE);
+	v = pr_verdict_message(&(struct pr_smtp_result){.stage = PR_STAGE_RCPT});
+	ck_assert(v.state == PR_PENDING && v.class_ == PR_CLASS_NETWORK && !v.lane_backs_off);
+}
+END_TEST
+
+START_TEST(ends_of_connections_never_cost_a_row)
+{
+	static const struct {
+		enum pr_smtp_stage stage;
+		const char *reply;
+		enum pr_class class_;
+		bool backs_off;
+	} ends[] = {
+	    {PR_STAGE_CONNECT, NULL, PR_CLASS_NETWORK, true},
+	    {PR_STAGE_BANNER, NULL, PR_CLASS_NETWORK, true},
+	    {PR_STAGE_BANNER, "554 5.7.1 blocked using zen.spamhaus.org", PR_CLASS_REPUTATION,
+	     true},
+	    {PR_STAGE_BANNER, "421 HL:ICC", PR_CLASS_RATE_LIMITED, true},
+	    {PR_STAGE_EHLO, "550 who are you?", PR_CLASS_RECIPIENT_REFUSED, true},
+	    {PR_STAGE_RCPT, "421 4.7.0 too many messages", PR_CLASS_RATE_LIMITED, true},
+	    {PR_STAGE_DOT, NULL, PR_CLASS_NETWORK, true},
+	    {PR_STAGE_IDLE, NULL, PR_CLASS_NONE, false},
+	    {PR_STAGE_IDLE, "421 4.4.2 idle timeout", PR_CLASS_NETWORK, false},
+	    {PR_STAGE_IDLE, "421 too many connections", PR_CLASS_RATE_LIMITED, true},
+	    {PR_STAGE_QUIT, "221 bye", PR_CLASS_NONE, false},
+	    {PR_STAGE_QUIT, NULL, PR_CLASS_NONE, false},
+	};
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		struct pr_reply_parser p = {0};
+		struct pr_smtp_result r = {.stage = ends[i].stage, .answered = ends[i].reply};
+		if (ends[i].reply)
+			ck_assert(read_reply(ends[i].reply, &p, &r.reply));
+		struct pr_verdict v = pr_verdict_connection(&r);
+		ck_assert_msg(v.state == PR_PENDING && v.class_ == ends[i].class_ &&
+		                  v.lane_backs_off == ends[i].backs_off,
+		              "%zu: %s %d", i, pr_class_word(v.class_), v.lane_backs_off);
+		pr_reply_parser_finish(&p);
+	}
+}
+END_TEST
+
+/* ---- classes against the labels of others ---- */
+
+/* Their labels and ours (a list: any of these). Labels without a counterpart are left out. */
+static const struct {
+	const char *label;
+	enum pr_class classes[3];
+} labels[] = {
+    {"userunknown", {PR_CLASS_USER_UNKNOWN}},
+    {"hasmoved", {PR_CLASS_USER_UNKNOWN, PR_CLASS_USER_MOVED}},
+    {"suspend", {PR_CLASS_MAILBOX_DISABLED}},
+    {"mailboxfull", {PR_CLASS_MAILBOX_FULL}},
+    {"hostunknown", {PR_CLASS_DOMAIN_UNKNOWN}},
+    {"notaccept", {PR_CLASS_DOMAIN_UNKNOWN, PR_CLASS_MAIL_REFUSED}},
+    {"norelaying", {PR_CLASS_RELAY_DENIED}},
+    {"spamdetected", {PR_CLASS_SPAM_CONTENT}},
+    {"blocked", {PR_CLASS_REPUTATION}},
+    {"badreputation", {PR_CLASS_REPUTATION}},
+    {"policyviolation", {PR_CLASS_POLICY, PR_CLASS_CONTENT}},
+    {"contenterror", {PR_CLASS_CONTENT}},
+    {"virusdetected", {PR_CLASS_VIRUS}},
+    {"authfailure", {PR_CLASS_AUTHENTICATION}},
+    {"requireptr", {PR_CLASS_AUTHENTICATION, PR_CLASS_REPUTATION}},
+    {"toomanyconn", {PR_CLASS_RATE_LIMITED}},
+    {"exceedlimit", {PR_CLASS_TOO_LARGE, PR_CLASS_MAILBOX_FULL}},
+    {"systemerror", {PR_CLASS_SYSTEM}},
+    {"filtered", {PR_CLASS_RECIPIENT_REFUSED, PR_CLASS_USER_UNKNOWN}},
+    {"rejected", {PR_CLASS_SENDER_REJECTED}},
+    {"notcompliantrfc", {PR_CLASS_PROTOCOL}},
+    {"securityerror", {PR_CLASS_AUTHENTICATION, PR_CLASS_POLICY, PR_CLASS_TLS}},
+    {"QuotaIssues", {PR_CLASS_MAILBOX_FULL}},
+    {"InactiveMailbox", {PR_CLASS_MAILBOX_DISABLED}},
+    {"user_unknown", {PR_CLASS_USER_UNKNOWN}},
+    {"invalid_address", {PR_CLASS_USER_UNKNOWN, PR_CLASS_DOMAIN_UNKNOWN}},
+    {"mailbox_disabled", {PR_CLASS_MAILBOX_DISABLED}},
+    {"mailbox_full", {PR_CLASS_MAILBOX_FULL}},
+    {"greylisting", {PR_CLASS_GREYLISTED}},
+    {"rate_limited", {PR_CLASS_RATE_LIMITED}},
+    {"ip_blacklisted", {PR_CLASS_REPUTATION}},
+    {"domain_blacklisted", {PR_CLASS_REPUTATION}},
+    {"auth_failure", {PR_CLASS_AUTHENTICATION}},
+    {"relay_denied", {PR_CLASS_RELAY_DENIED}},
+    {"policy_blocked", {PR_CLASS_POLICY}},
+};
+
+/* 1: our class is one of the label's; 0: not; -1: the label has no counterpart. */
+static int
+agrees(const char *label, enum pr_class class_)
+{
+	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
+		if (strcmp(labels[i].label, label) == 0)
+			for (int k = 0; k < 3; k++)
+				if (labels[i].classes[k] == class_)
+					return 1;
+	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
+		if (strcmp(labels[i].label, label) == 0)
+			return 0;
+	return -1;
+}
+
+static int met, judged;
+
+/* Counts one line whose label is met, or not; what is no SMTP reply is not judged. */
+static void
+score(json_t *j)
+{
+	const char *text = corpus_text(j, "text");
+	struct pr_reply_parser p;
+	struct pr_reply r;
+	int best = -1;
+	if (read_reply(text, &p, &r)) {
+		enum pr_class c = pr_classify_reply(r.code, r.enhanced, r.text);
+		json_t *labels_of = json_object_get(j, "expected_any");
+		for (size_t i = 0; i < json_array_size(labels_of); i++) {
+			const char *label = json_string_value(json_array_get(labels_of, i));
+			int one = label ? agrees(label, c) : -1;
+			best = one > best ? one : best;
+		}
+		if (best == 0 && getenv("SHOW"))
+			printf("%s: %s\n", pr_class_word(c), text);
+	}
+	pr_reply_parser_finish(&p);
+	met += best == 1;
+	judged += best >= 0;
+}
+
+START_TEST(classes_agree_with_those_of_others_in_most_replies)
+{
+	if (!corpus_each("bounce-responses.jsonl", score))
+		return;
+	ck_assert_int_gt(judged, 50);
+	ck_assert_msg(met * 100 >= judged * 85, "%d of %d", met, judged);
+}
+END_TEST
+
+/* ---- retry ---- */
+
+START_TEST(retries_grow_to_their_maximum_and_keep_their_jitter)
+{
+	struct pr_retry retry = {.first_ms = 1200000, .max_ms = 21600000, .factor = 2};
+	ck_assert_int_eq(pr_retry_delay_ms(&retry, 1, 7), 1200000);
+	ck_assert_int_eq(pr_retry_delay_ms(&retry, 0, 7), 1200000);
+	ck_assert_int_eq(pr_retry_delay_ms(&retry, 2, 7), 2400000);
+	ck_assert_int_eq(pr_retry_delay_ms(&retry, 5, 7), 19200000);
+	ck_assert_int_eq(pr_retry_delay_ms(&retry, 6, 7), 21600000);
+	ck_assert_int_eq(pr_retry_delay_ms(&retry, 4000000000u, 7), 21600000);
+	retry.jitter = 0.1;
+	int64_t least = INT64_MAX, most = 0, sum = 0;
+	for (uint64_t seed = 0; seed < 1000; seed++) {
+		int64_t d = pr_retry_delay_ms(&retry, 1, seed);
+		ck_assert_int_eq(d, pr_retry_delay_ms(&retry, 1, seed));
+		least = d < least ? d : least;
+		most = d > most ? d : most;
+		sum += d;
+	}
+	ck_assert(least >= 1080000 && least < 1082000);
+	ck_assert(most <= 1320000 && most > 1318000);
+	ck_assert(llabs(sum / 1000 - 1200000) < 10000);
+	ck_assert_int_ne(pr_retry_delay_ms(&retry, 6, 1), pr_retry_delay_ms(&retry, 7, 1));
+	retry = (struct pr_retry){0};
+	ck_assert_int_eq(pr_retry_delay_ms(&retry, 3, 1), 1);
+}
+END_TEST
+
+int
+main(void)
+{
+	const struct suite_test tests[] = {
+	    {answers_cost_the_row_and_the_lane_what_they_should, ROWS(answers)},
+	    {what_was_not_answered_is_pending_in_doubt_or_impossible},
+	    {ends_of_connections_never_cost_a_row},
+	    {classes_agree_with_those_of_others_in_most_replies},
+	    {retries_grow_to_their_maximum_and_keep_their_jitter},
+	};
+	return suite_run("delivery_verdict", NULL, NULL, tests, ROWS(tests));
+}
