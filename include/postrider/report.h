@@ -1,0 +1,38 @@
+/*
+ * Reports: what became of a campaign, for people and programs: results.csv, report.json and
+ * report.html (self-contained: inline SVG and style, no script). Pure but for the files.
+ * Runs on any thread but the loop's.
+ */
+#ifndef POSTRIDER_REPORT_H
+#define POSTRIDER_REPORT_H
+
+#include "postrider/delivery.h"
+#include "postrider/ledger.h"
+
+/* A copy of a view that may leave the loop; holds a reference to the content. */
+struct pr_report_source {
+	struct pr_campaign_view view; /* strings are those below */
+	char id[PR_CAMPAIGN_ID_MAX], name[256], dir[4096], route[64], by[64], last_error[500];
+	pr_content *content; /* for Message-IDs; NULL: none */
+	bool final;          /* the campaign is at its end */
+};
+/* On the loop. final: as it will be when the report is written (finished or cancelled). */
+void pr_report_source_init(struct pr_report_source *out, const struct pr_campaign_view *view,
+                           bool final);
+void pr_report_source_finish(struct pr_report_source *s);
+
+/* Appends one campaign as JSON: the campaign object of the status socket. */
+void pr_report_campaign_json(const struct pr_campaign_view *view, struct pr_buf *out);
+
+/* Appends `"history":[...]`: what people and the daemon did with the campaign, oldest first. */
+void pr_report_history_json(pr_ledger *ledger, struct pr_buf *out);
+
+/* Each replaces its file in `dir` whole (temporary file, fsync, rename). */
+int pr_report_write_csv(const struct pr_report_source *s, pr_ledger *ledger, int dir,
+                        struct pr_error *e);
+int pr_report_write_json(const struct pr_report_source *s, pr_ledger *ledger, int dir,
+                         struct pr_error *e);
+int pr_report_write_html(const struct pr_report_source *s, pr_ledger *ledger, int dir,
+                         struct pr_error *e);
+
+#endif

@@ -1,0 +1,164 @@
+/* A campaign as JSON: for the status socket and for report.json. */
+#include "report_internal.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+static void
+add_string(struct pr_buf *b, const char *key, const char *value)
+{
+	pr_buf_addf(b, ",\"%s\":", key);
+	if (value && *value)
+		pr_buf_add_json(b, pr_str(value));
+	else
+		pr_buf_adds(b, "null");
+}
+
+static void
+add_time(struct pr_buf *b, const char *key, int64_t utc_ms)
+{
+	char text[PR_RFC3339_SIZE];
+	add_string(b, key, utc_ms ? pr_format_rfc3339(utc_ms, text) : NULL);
+}
+
+static void
+add_number(struct pr_buf *b, const char *key, uint64_t value)
+{
+	pr_buf_addf(b, ",\"%s\":%llu", key, (unsigned long long)value);
+}
+
+static void
+add_counts(struct pr_buf *b, const struct pr_counts *c)
+{
+	pr_buf_addf(b, ",\"counts\":{\"total\":%llu", (unsigned long long)c->total);
+	for (int i = 0; i < PR_STATES; i++)
+		add_number(b, pr_state_word((enum pr_state)i), c->of[i]);
+	pr_buf_addc(b, '}');
+}
+
+/* Tracking is not built yet: nothing can have been opened. */
+static void
+add_engagement(struct pr_buf *b)
+{
+	static const char *const keys[] = {"opens", "clicks", "unsubscribes", "complaints"};
+	for (unsigned i = 0; i < sizeof keys / sizeof *keys; i++)
+		pr_buf_addf(b, ",\"%s\":{\"total\":0,\"unique\":0,\"machine\":0}", keys[i]);
+}
+
+void
+pr_report_campaign_json(const struct pr_campaign_view *v, struct pr_buf *b)
+{
+	pr_buf_adds(b, "{\"id\":");
+	pr_buf_add_json(b, pr_str(v->id));
+	add_string(b, "name", v->name);
+	add_string(b, "state", pr_campaign_state_word(v->state));
+	add_string(b, "reason", pr_reason_word(v->reason));
+	add_counts(b, &v->counts);
+	pr_buf_addf(b, ",\"rate\":%.2f", v->rate);
+	add_time(b, "eta", v->eta_ms);
+	add_time(b, "accepted", v->accepted_ms);
+	add_time(b, "start", v->start_ms);
+	add_time(b, "started", v->started_ms);
+	add_time(b, "first_pass", v->first_pass_ms);
+	add_time(b, "finished", v->finished_ms);
+	add_time(b, "indexed", v->indexed_ms);
+	add_number(b, "attempts", v->counts.attempts);
+	add_engagement(b);
+	add_number(b, "in_doubt_ever", v->counts.in_doubt_ever);
+	add_number(b, "needs_decision", v->counts.needs_decision);
+	add_number(b, "import_rows", v->import_rows);
+	add_number(b, "priority", v->priority);
+	add_number(b, "owner", v->owner);
+	add_string(b, "route", v->route);
+	add_string(b, "by", v->by);
+	add_string(b, "folder", v->dir);
+	add_string(b, "last_error", v->last_error);
+	pr_buf_addc(b, '}');
+}
+
+static int
+add_classes(struct pr_buf *b, pr_ledger *l, enum pr_state state, struct pr_error *e)
+{
+	uint64_t tally[PR_CLASSES] = {0};
+	int r = pr_ledger_tally_classes(l, state, tally, e);
+	bool first = true;
+	pr_buf_addf(b, ",\"%s_classes\":{", pr_state_word(state));
+	for (int i = 0; i < PR_CLASSES; i++)
+		if (tally[i]) {
+			const char *word = pr_class_word((enum pr_class)i);
+			pr_buf_addf(b, "%s\"%s\":%llu", first ? "" : ",", *word ? word : "none",
+			            (unsigned long long)tally[i]);
+			first = false;
+		}
+	pr_buf_addc(b, '}');
+	return r;
+}
+
+static bool
+add_domain(void *context, struct pr_str domain, const uint64_t of[PR_STATES])
+{
+	struct pr_buf *b = context;
+	pr_buf_adds(b, b->data[b->len - 1] == '[' ? "{\"domain\":" : ",{\"domain\":");
+	pr_buf_add_json(b, domain);
+	for (int i = 0; i < PR_STATES; i++)
+		add_number(b, pr_state_word((enum pr_state)i), of[i]);
+	pr_buf_addc(b, '}');
+	return true;
+}
+
+void
+pr_report_history_json(pr_ledger *l, struct pr_buf *b)
+{
+	struct pr_buf lines = {0};
+	pr_buf_adds(b, "\"history\":[");
+	if (pr_ledger_get(l, "history", &lines) == 0) {
+		struct pr_str rest = pr_str_trim(pr_buf_str(&lines));
+		for (size_t i = 0; i < rest.n; i++)
+			pr_buf_addc(b, rest.p[i] == '\n' ? ',' : rest.p[i]);
+	}
+	pr_buf_addc(b, ']');
+	pr_buf_finish(&lines);
+}
+
+/* What a Message-ID holds after the number of its row: with it the ids of all rows are known when
+ * the campaign's content is not any more. */
+static void
+add_message_ids(struct pr_buf *b, const struct pr_report_source *s)
+{
+	struct pr_buf id = {0};
+	pr_buf_adds(b, ",\"message_id_tail\":");
+	if (s->content)
+		pr_message_id(s->content, 1, &id);
+	if (id.len > 2)
+		pr_buf_add_json(b, pr_str_n(id.data + 2, id.len - 2));
+	else
+		pr_buf_adds(b, "null");
+	pr_buf_finish(&id);
+}
+
+int
+pr_report_write_json(const struct pr_report_source *s, pr_ledger *l, int dir, struct pr_error *e)
+{
+	struct pr_buf b = {0};
+	char now[PR_RFC3339_SIZE];
+	pr_buf_addf(&b, "{\"version\":1,\"written\":\"%s\",\"final\":%s,\"serial\":%u",
+	            pr_format_rfc3339(pr_utc_ms(), now), s->final ? "true" : "false",
+	            s->view.serial);
+	add_message_ids(&b, s);
+	pr_buf_adds(&b, ",\"campaign\":");
+	pr_report_campaign_json(&s->view, &b);
+	int r = add_classes(&b, l, PR_BOUNCED, e);
+	if (r == 0)
+		r = add_classes(&b, l, PR_DEFERRED, e);
+	pr_buf_adds(&b, ",\"domains\":[");
+	if (r == 0)
+		r = pr_ledger_tally_domains(l, DOMAINS_SHOWN, add_domain, &b, e);
+	pr_buf_addc(&b, ']');
+	pr_buf_addc(&b, ',');
+	pr_report_history_json(l, &b);
+	pr_buf_adds(&b, "}\n");
+	if (r == 0)
+		r = pr_file_replace(dir, "report.json", b.data, b.len, 0640, e);
+	pr_buf_finish(&b);
+	return r;
+}
