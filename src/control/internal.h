@@ -1,0 +1,140 @@
+/*
+ * What the files of control share.
+ *
+ *   server.c   libmicrohttpd on the loop: requests in, answers out
+ *   access.c   who may do what, by the peer's uid
+ *   resource.c the table of paths
+ *   status.c   status and campaigns as JSON
+ *   metrics.c  Prometheus text, health
+ *   verbs.c    what changes something
+ *   rows.c     rows of a campaign, one person's story: read on the reader lane
+ *   campaign.c one campaign with its history
+ *   report.c   a campaign's report, made now, on a lane of its own
+ *   events.c   the journal as events: pages and streams; reading.c tells the records
+ *   shelf.c    campaigns of earlier runs, from done/
+ */
+#ifndef CONTROL_INTERNAL_H
+#define CONTROL_INTERNAL_H
+
+#include "postrider/base/hash.h"
+#include "postrider/control.h"
+#include "postrider/poll.h"
+#include "postrider/report.h"
+
+#include <microhttpd.h>
+
+#define BODY_MAX (1u << 20)
+#define PATH_MAX_OCTETS 1024
+#define PAGE_DEFAULT 100
+#define PAGE_MAX 1000
+
+/* Who asks. */
+struct peer {
+	uint32_t uid;
+	bool known;       /* came by the Unix socket */
+	bool is_operator; /* all, on all campaigns */
+	char name[64];    /* of the user, for `by` */
+};
+
+/* One of the two listeners: the Unix socket, and the one for metrics. */
+struct server {
+	struct pr_control *control;
+	struct MHD_Daemon *daemon;
+	pr_poll *poll;
+	struct pr_timer timer;
+	struct pr_turn_hook run;
+	bool metrics_only;
+	int socket;
+};
+
+struct pr_control {
+	struct pr_control_options options;
+	pr_loop *loop;
+	struct server unix_server, metrics_server;
+	pr_lane *readers;
+	pr_lane *reports;        /* those take long: nobody else waits behind them */
+	struct pr_list streams;  /* requests that follow events */
+	struct pr_list accepted; /* Idempotency-Keys of submissions */
+	unsigned accepted_n;
+	struct pr_list shelf; /* campaigns that earlier runs finished */
+	bool closing;
+};
+
+/* A request from its first line to its answer. Freed when libmicrohttpd is through with it. */
+struct request {
+	struct pr_control *control;
+	struct server *server;
+	struct MHD_Connection *connection;
+	struct peer peer;
+	char method[8], path[PATH_MAX_OCTETS];
+	char *segments[6]; /* of the path, NULL after the last */
+	char segment_text[PATH_MAX_OCTETS];
+	struct pr_buf body;
+	bool too_large, suspended, answered, gone;
+	unsigned status;
+	const char *type;
+	const char *allow; /* of a 405: the methods that are possible (RFC 9110, 15.5.6) */
+	struct pr_buf answer;
+	struct MHD_Response *response; /* instead of answer: a stream */
+	unsigned jobs;                 /* work under way that will answer */
+};
+
+/* ---- server.c ---- */
+/* Exactly one answer a request, at once or after request_wait. The buffer is taken. */
+void request_answer(struct request *q, unsigned status, const char *type, struct pr_buf *body);
+void request_json(struct request *q, struct pr_buf *body); /* 200 */
+void request_fail(struct request *q, unsigned status, const char *code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void request_fail_code(struct request *q, int code, const char *text); /* a PR_E code */
+void request_wait(struct request *q); /* the answer comes later, from the loop */
+void request_done(struct request *q); /* the later work is through (after its answer) */
+const char *request_argument(struct request *q, const char *name); /* of the query, or NULL */
+void server_kick(struct server *s);                                /* something was resumed */
+
+/* ---- access.c ---- */
+void peer_of(struct pr_control *c, struct MHD_Connection *connection, struct peer *out);
+bool may_see_rows(const struct request *q, uint32_t owner);
+bool may_act(const struct request *q, uint32_t owner);
+
+/* ---- resource.c ---- */
+void resource_dispatch(struct request *q);
+
+/* ---- handlers ---- */
+void get_status(struct request *q);
+void get_campaigns(struct request *q);
+void get_campaign(struct request *q);
+void get_metrics(struct request *q);
+void get_health(struct request *q);
+void get_rows(struct request *q);
+void get_recipient(struct request *q);
+void get_events(struct request *q);
+void get_report(struct request *q);
+void post_submit(struct request *q);
+void post_verb(struct request *q);
+void post_all(struct request *q);
+void post_reload(struct request *q);
+void post_drain(struct request *q);
+
+/* A campaign that an earlier run finished, as far as it must be known without its folder. */
+struct shelved {
+	struct pr_list link;
+	uint32_t serial, owner;
+	char id[PR_CAMPAIGN_ID_MAX];
+};
+void shelf_open(struct pr_control *c); /* reads done/: at the start only */
+void shelf_close(struct pr_control *c);
+const struct shelved *shelf_find(const struct pr_control *c, const char *id); /* or NULL */
+
+/* A campaign an earlier run finished: answers or 404s. */
+void shelf_get(struct request *q, const char *id);
+/* Appends the campaigns in done/ that delivery does not know, then answers. */
+void shelf_list(struct request *q, struct pr_buf *begun);
+bool id_is_sound(const char *id); /* may name a folder */
+
+/* The folder of the campaign in the path; false when it was answered: unknown or not to be seen. */
+bool find_folder(struct request *q, char *dir, size_t size);
+int open_ledger(const char *dir, pr_ledger **out, struct pr_error *e); /* read-only */
+
+void events_close(struct pr_control *c);
+
+#endif

@@ -1,0 +1,146 @@
+/* Prometheus text (format 0.0.4) and health. No address or domain ever becomes a label. */
+#include "internal.h"
+
+#define LAG_UNWELL_US (5 * 1000 * 1000)
+
+static void
+head(struct pr_buf *b, const char *name, const char *type, const char *help)
+{
+	pr_buf_addf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void
+gauge(struct pr_buf *b, const char *name, const char *help, double value)
+{
+	head(b, name, "gauge", help);
+	pr_buf_addf(b, "%s %.15g\n", name, value);
+}
+
+static void
+add_recipients(struct pr_buf *b, const struct pr_delivery_status *s)
+{
+	head(b, "postrider_recipients", "gauge", "Recipients of campaigns under way, by state.");
+	for (int i = 0; i < PR_STATES; i++)
+		pr_buf_addf(b, "postrider_recipients{state=\"%s\"} %llu\n",
+		            pr_state_word((enum pr_state)i), (unsigned long long)s->recipients[i]);
+	head(b, "postrider_messages_total", "counter", "Outcomes since the start.");
+	for (int i = 0; i < PR_STATES; i++)
+		if (i != PR_PENDING && i != PR_SENDING)
+			pr_buf_addf(
+			    b, "postrider_messages_total{outcome=\"%s\",provider=\"other\"} %llu\n",
+			    pr_state_word((enum pr_state)i), (unsigned long long)s->messages[i]);
+	head(b, "postrider_in_doubt_total", "counter", "Rows that came to be in doubt.");
+	pr_buf_addf(b, "postrider_in_doubt_total %llu\n", (unsigned long long)s->in_doubt_total);
+}
+
+static void
+add_sync(struct pr_buf *b, const pr_journal *j)
+{
+	struct pr_journal_stats s;
+	uint64_t sum = 0;
+	pr_journal_stats(j, &s);
+	head(b, "postrider_journal_sync_seconds", "histogram",
+	     "Time of one fdatasync of the journal.");
+	for (int i = 0; i < 15; i++) {
+		sum += s.sync_histogram[i];
+		pr_buf_addf(b, "postrider_journal_sync_seconds_bucket{le=\"%.6g\"} %llu\n",
+		            64e-6 * (double)(1u << i), (unsigned long long)sum);
+	}
+	pr_buf_addf(b,
+	            "postrider_journal_sync_seconds_bucket{le=\"+Inf\"} %llu\n"
+	            "postrider_journal_sync_seconds_sum %.6f\n"
+	            "postrider_journal_sync_seconds_count %llu\n",
+	            (unsigned long long)s.syncs, (double)s.sync_us_total / 1e6,
+	            (unsigned long long)s.syncs);
+	head(b, "postrider_journal_records_total", "counter", "Records appended since the start.");
+	pr_buf_addf(b, "postrider_journal_records_total %llu\n", (unsigned long long)s.records);
+}
+
+static void
+add_lag(struct pr_buf *b, const pr_loop *loop)
+{
+	const uint64_t *h = pr_loop_lag_histogram(loop);
+	uint64_t sum = 0;
+	head(b, "postrider_loop_lag_seconds", "histogram", "Time one turn of the loop took.");
+	for (int i = 0; i < PR_LOOP_LAG_BUCKETS; i++) {
+		sum += h[i];
+		if (i < PR_LOOP_LAG_BUCKETS - 1)
+			pr_buf_addf(b, "postrider_loop_lag_seconds_bucket{le=\"%.3f\"} %llu\n",
+			            (double)(1u << i) / 1000, (unsigned long long)sum);
+	}
+	pr_buf_addf(b,
+	            "postrider_loop_lag_seconds_bucket{le=\"+Inf\"} %llu\n"
+	            "postrider_loop_lag_seconds_count %llu\n",
+	            (unsigned long long)sum, (unsigned long long)sum);
+}
+
+static void
+add_connections(struct pr_buf *b, const struct pr_delivery_status *s)
+{
+	head(b, "postrider_connections", "gauge", "Connections to receivers, by state.");
+	pr_buf_addf(b,
+	            "postrider_connections{state=\"busy\"} %u\n"
+	            "postrider_connections{state=\"idle\"} %u\n"
+	            "postrider_connections{state=\"opening\"} %u\n",
+	            s->connections_busy, s->connections_idle,
+	            s->connections_open - s->connections_busy - s->connections_idle);
+}
+
+static void
+add_campaigns(struct pr_buf *b, pr_delivery *d)
+{
+	unsigned n[PR_CAMPAIGN_STATES][PR_REASONS] = {{0}};
+	for (pr_campaign *c = pr_delivery_next(d, NULL); c; c = pr_delivery_next(d, c)) {
+		struct pr_campaign_view v;
+		pr_campaign_view(c, &v);
+		n[v.state][v.reason]++;
+	}
+	head(b, "postrider_campaigns", "gauge", "Campaigns, by state and reason.");
+	for (int i = 0; i < PR_CAMPAIGN_STATES; i++)
+		for (int k = 0; k < PR_REASONS; k++)
+			if (n[i][k] || k == 0)
+				pr_buf_addf(b,
+				            "postrider_campaigns{state=\"%s\",reason=\"%s\"} %u\n",
+				            pr_campaign_state_word((enum pr_campaign_state)i),
+				            pr_reason_word((enum pr_reason)k), n[i][k]);
+}
+
+void
+get_metrics(struct request *q)
+{
+	struct pr_control *c = q->control;
+	const struct pr_left_behind *left;
+	struct pr_delivery_status s;
+	struct pr_buf b = {0};
+	pr_delivery_status(c->options.delivery, &s);
+	add_recipients(&b, &s);
+	add_connections(&b, &s);
+	add_campaigns(&b, c->options.delivery);
+	add_sync(&b, c->options.journal);
+	add_lag(&b, c->loop);
+	gauge(&b, "postrider_oldest_due_seconds", "How long the oldest due row has waited.",
+	      (double)s.oldest_due_ms / 1000);
+	gauge(&b, "postrider_fold_lag_records", "Outcomes not folded into the ledgers yet.",
+	      (double)s.fold_lag_records);
+	gauge(&b, "postrider_webhook_backlog_bytes", "Octets of events that webhooks lag behind.",
+	      0);
+	gauge(&b, "postrider_spool_free_bytes", "Free octets where spool and state are.",
+	      (double)c->options.spool_free(c->options.context));
+	gauge(&b, "postrider_paused_all", "1 when everything is paused.", s.paused_all);
+	gauge(&b, "postrider_intake_left_behind", "Sources taken that could not be removed.",
+	      (double)pr_intake_left_behind(c->options.intake, &left));
+	gauge(&b, "postrider_ready_bytes", "Octets of composed messages that wait.",
+	      (double)s.ready_octets);
+	request_answer(q, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &b);
+}
+
+void
+get_health(struct request *q)
+{
+	struct pr_delivery_status s;
+	struct pr_buf b = {0};
+	pr_delivery_status(q->control->options.delivery, &s);
+	bool well = !s.journal_full && pr_loop_lag_us(q->control->loop) < LAG_UNWELL_US;
+	pr_buf_adds(&b, well ? "ok\n" : "unwell\n");
+	request_answer(q, well ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain", &b);
+}

@@ -1,0 +1,248 @@
+/*
+ * Rows: pages of a campaign's recipients, and one person's story over all campaigns. Read on the
+ * reader lane with a read-only connection of its own; what the journal holds and the ledger does
+ * not yet is a moment behind.
+ */
+#include "internal.h"
+
+#include "postrider/base/file.h"
+#include "postrider/campaign/address.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct rows_job {
+	struct pr_job job;
+	struct request *request;
+	char dir[4096]; /* of the campaign; of the spool for a person's story */
+	enum pr_state state;
+	uint32_t after;
+	unsigned limit, n;
+	struct pr_mailbox mailbox;
+	const char *campaign; /* the one being read, for a person's story */
+	struct pr_buf out;
+	int result;
+	struct pr_error error;
+};
+
+static void
+add_text(struct pr_buf *b, const char *key, struct pr_str text)
+{
+	pr_buf_addf(b, ",\"%s\":", key);
+	pr_buf_add_json(b, text);
+}
+
+static void
+add_time(struct pr_buf *b, const char *key, int64_t utc_ms)
+{
+	char at[PR_RFC3339_SIZE];
+	if (utc_ms)
+		pr_buf_addf(b, ",\"%s\":\"%s\"", key, pr_format_rfc3339(utc_ms, at));
+}
+
+static bool
+add_known(void *context, const struct pr_known *k)
+{
+	struct rows_job *j = context;
+	struct pr_buf *b = &j->out;
+	pr_buf_addf(b, "%s{\"row\":%u", b->data[b->len - 1] == '[' ? "" : ",", k->row);
+	if (j->campaign)
+		add_text(b, "campaign", pr_str(j->campaign));
+	add_text(b, "email", k->email);
+	add_text(b, "state", pr_str(pr_state_word(k->state)));
+	add_text(b, "class", pr_str(pr_class_word(k->class_)));
+	pr_buf_addf(b, ",\"code\":%u", k->code);
+	if (k->enhanced[0])
+		pr_buf_addf(b, ",\"enhanced\":\"%u.%u.%u\"", k->enhanced[0], k->enhanced[1],
+		            k->enhanced[2]);
+	add_text(b, "reply", k->reply);
+	add_text(b, "mx", k->mx);
+	pr_buf_addf(b, ",\"attempts\":%u,\"doubts\":%u,\"held\":%s", k->attempts, k->doubts,
+	            k->flags & PR_OUTCOME_HELD ? "true" : "false");
+	add_time(b, "first_attempt", k->first_ms);
+	add_time(b, "last_attempt", k->last_ms);
+	add_time(b, "due", k->due_ms);
+	pr_buf_addc(b, '}');
+	j->after = k->row;
+	j->n++;
+	return true;
+}
+
+int
+open_ledger(const char *dir, pr_ledger **out, struct pr_error *e)
+{
+	char path[5000];
+	snprintf(path, sizeof path, "%s/ledger.db", dir);
+	return pr_ledger_open(path, PR_LEDGER_READ, out, e);
+}
+
+static void
+rows_done(struct pr_job *job)
+{
+	struct rows_job *j = PR_CONTAINER(job, struct rows_job, job);
+	struct request *q = j->request;
+	if (j->result < 0)
+		request_fail_code(q, j->result, j->error.text);
+	else
+		request_json(q, &j->out);
+	request_done(q);
+	pr_buf_finish(&j->out);
+	free(j);
+}
+
+static void
+work_rows(struct pr_job *job, void *worker)
+{
+	(void)worker;
+	struct rows_job *j = PR_CONTAINER(job, struct rows_job, job);
+	pr_ledger *l;
+	pr_buf_adds(&j->out, "{\"recipients\":[");
+	j->result = open_ledger(j->dir, &l, &j->error);
+	if (j->result < 0)
+		return;
+	j->result = pr_ledger_page(l, j->state, j->after, j->limit, add_known, j, &j->error);
+	pr_ledger_close(l);
+	if (j->n == j->limit)
+		pr_buf_addf(&j->out, "],\"next\":%u}", j->after);
+	else
+		pr_buf_adds(&j->out, "],\"next\":null}");
+}
+
+static struct rows_job *
+job_create(struct request *q, void (*work)(struct pr_job *, void *))
+{
+	struct rows_job *j = pr_calloc(1, sizeof *j);
+	j->request = q;
+	j->job.work = work;
+	j->job.done = rows_done;
+	j->state = PR_STATES;
+	return j;
+}
+
+static void
+start(struct rows_job *j)
+{
+	request_wait(j->request);
+	pr_lane_submit(j->request->control->readers, &j->job);
+}
+
+bool
+find_folder(struct request *q, char *dir, size_t size)
+{
+	struct pr_campaign_view v = {.owner = (uint32_t)-1};
+	const char *id = q->segments[2];
+	pr_campaign *c = pr_delivery_find(q->control->options.delivery, id);
+	const struct shelved *s = c ? NULL : shelf_find(q->control, id);
+	if (c)
+		pr_campaign_view(c, &v);
+	else if (s)
+		v.owner = s->owner;
+	if (!may_see_rows(q, v.owner)) {
+		request_fail(q, MHD_HTTP_FORBIDDEN, "denied",
+		             "only operators and the campaign's owner see recipients");
+		return false;
+	}
+	if (c)
+		snprintf(dir, size, "%s", v.dir);
+	else if (id_is_sound(id))
+		snprintf(dir, size, "%s/done/%s", q->control->options.config->spool.p, id);
+	else {
+		request_fail(q, MHD_HTTP_NOT_FOUND, "not_found", "there is no such campaign");
+		return false;
+	}
+	return true;
+}
+
+static bool
+read_number(struct request *q, const char *name, uint64_t least, uint64_t most, uint64_t *out)
+{
+	const char *text = request_argument(q, name);
+	if (!text || (pr_str_u64(pr_str(text), out) && *out >= least && *out <= most))
+		return true;
+	request_fail(q, MHD_HTTP_BAD_REQUEST, "invalid", "%s must be a number from %llu to %llu",
+	             name, (unsigned long long)least, (unsigned long long)most);
+	return false;
+}
+
+void
+get_rows(struct request *q)
+{
+	char dir[4096];
+	uint64_t after = 0, limit = PAGE_DEFAULT;
+	enum pr_state state = PR_STATES;
+	const char *word = request_argument(q, "state");
+	if (!find_folder(q, dir, sizeof dir) || !read_number(q, "after", 0, UINT32_MAX, &after) ||
+	    !read_number(q, "limit", 1, PAGE_MAX, &limit))
+		return;
+	if (word && !pr_state_parse(pr_str(word), &state)) {
+		request_fail(q, MHD_HTTP_BAD_REQUEST, "invalid", "there is no such state");
+		return;
+	}
+	struct rows_job *j = job_create(q, work_rows);
+	memcpy(j->dir, dir, sizeof j->dir);
+	j->state = state;
+	j->after = (uint32_t)after;
+	j->limit = (unsigned)limit;
+	start(j);
+}
+
+/* ---- one person's story ---- */
+
+static void
+find_in(struct rows_job *j, const char *folder)
+{
+	char path[4200];
+	struct pr_error e;
+	snprintf(path, sizeof path, "%s/%s", j->dir, folder);
+	DIR *d = opendir(path);
+	for (struct dirent *entry; d && (entry = readdir(d));) {
+		char dir[4500];
+		pr_ledger *l;
+		if (!id_is_sound(entry->d_name))
+			continue;
+		snprintf(dir, sizeof dir, "%s/%s", path, entry->d_name);
+		if (open_ledger(dir, &l, &e) < 0)
+			continue;
+		j->campaign = entry->d_name;
+		pr_ledger_find(l, pr_str_n(j->mailbox.address, j->mailbox.n), add_known, j, &e);
+		pr_ledger_close(l);
+	}
+	if (d)
+		closedir(d);
+}
+
+static void
+work_person(struct pr_job *job, void *worker)
+{
+	(void)worker;
+	struct rows_job *j = PR_CONTAINER(job, struct rows_job, job);
+	pr_buf_adds(&j->out, "{\"address\":");
+	pr_buf_add_json(&j->out, pr_str_n(j->mailbox.address, j->mailbox.n));
+	pr_buf_adds(&j->out, ",\"campaigns\":[");
+	find_in(j, "active");
+	find_in(j, "done");
+	pr_buf_adds(&j->out, "]}");
+}
+
+void
+get_recipient(struct request *q)
+{
+	const char *why, *address = request_argument(q, "address");
+	struct pr_mailbox m;
+	if (!q->peer.is_operator) {
+		request_fail(q, MHD_HTTP_FORBIDDEN, "denied", "only operators see recipients");
+		return;
+	}
+	if (!address || pr_mailbox_parse(pr_str(address), &m, &why) < 0) {
+		request_fail(q, MHD_HTTP_BAD_REQUEST, "invalid", "address: %s",
+		             address ? why : "say whose story");
+		return;
+	}
+	struct rows_job *j = job_create(q, work_person);
+	snprintf(j->dir, sizeof j->dir, "%s", q->control->options.config->spool.p);
+	j->mailbox = m;
+	start(j);
+}

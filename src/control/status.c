@@ -1,0 +1,98 @@
+/* Status and campaigns as JSON: read from delivery's views, on the loop. */
+#include "internal.h"
+
+static void
+add_flag(struct pr_buf *b, const char *key, bool value)
+{
+	pr_buf_addf(b, ",\"%s\":%s", key, value ? "true" : "false");
+}
+
+static void
+add_left_behind(struct pr_buf *b, const pr_intake *intake)
+{
+	const struct pr_left_behind *list;
+	char at[PR_RFC3339_SIZE];
+	size_t n = pr_intake_left_behind(intake, &list);
+	pr_buf_adds(b, ",\"left_behind\":[");
+	for (size_t i = 0; i < n; i++) {
+		pr_buf_adds(b, i ? ",{\"name\":" : "{\"name\":");
+		pr_buf_add_json(b, pr_str(list[i].name));
+		pr_buf_addf(b, ",\"since\":\"%s\"}", pr_format_rfc3339(list[i].since_ms, at));
+	}
+	pr_buf_addc(b, ']');
+}
+
+static void
+add_numbers(struct pr_buf *b, const struct pr_delivery_status *s)
+{
+	pr_buf_adds(b, ",\"campaigns\":{");
+	for (int i = 0; i < PR_CAMPAIGN_STATES; i++)
+		pr_buf_addf(b, "%s\"%s\":%u", i ? "," : "",
+		            pr_campaign_state_word((enum pr_campaign_state)i), s->campaigns[i]);
+	pr_buf_adds(b, "},\"recipients\":{");
+	for (int i = 0; i < PR_STATES; i++)
+		pr_buf_addf(b, "%s\"%s\":%llu", i ? "," : "", pr_state_word((enum pr_state)i),
+		            (unsigned long long)s->recipients[i]);
+	pr_buf_addf(b, "},\"connections\":{\"open\":%u,\"busy\":%u,\"idle\":%u}",
+	            s->connections_open, s->connections_busy, s->connections_idle);
+	pr_buf_addf(b, ",\"ready\":{\"messages\":%llu,\"octets\":%llu},\"rate\":%.2f",
+	            (unsigned long long)s->ready_messages, (unsigned long long)s->ready_octets,
+	            s->rate);
+	pr_buf_addf(b, ",\"in_doubt_total\":%llu,\"oldest_due_seconds\":%.3f",
+	            (unsigned long long)s->in_doubt_total, (double)s->oldest_due_ms / 1000);
+	pr_buf_addf(b, ",\"fold_lag_records\":%llu,\"clock_jump_seconds\":%.3f",
+	            (unsigned long long)s->fold_lag_records, (double)s->clock_jump_ms / 1000);
+}
+
+void
+get_status(struct request *q)
+{
+	struct pr_control *c = q->control;
+	struct pr_delivery_status s;
+	struct pr_buf b = {0};
+	char now[PR_RFC3339_SIZE];
+	pr_delivery_status(c->options.delivery, &s);
+	bool disk = s.journal_full || s.low_space;
+	pr_buf_addf(&b, "{\"version\":\"%s\",\"at\":\"%s\",\"state\":\"%s\"", c->options.version,
+	            pr_format_rfc3339(pr_utc_ms(), now),
+	            s.draining     ? "draining"
+	            : disk         ? "disk_full"
+	            : s.paused_all ? "paused"
+	                           : "running");
+	add_flag(&b, "paused_all", s.paused_all);
+	add_flag(&b, "draining", s.draining);
+	add_flag(&b, "journal_full", s.journal_full);
+	add_flag(&b, "low_space", s.low_space);
+	pr_buf_addf(&b, ",\"spool_free_bytes\":%llu,\"intake_waiting\":%zu",
+	            (unsigned long long)c->options.spool_free(c->options.context),
+	            pr_intake_waiting(c->options.intake));
+	add_left_behind(&b, c->options.intake);
+	add_numbers(&b, &s);
+	pr_buf_addc(&b, '}');
+	request_json(q, &b);
+}
+
+/* Errors may quote an address a server named; folders are paths of the spool. */
+static void
+add_campaign(struct request *q, const pr_campaign *campaign, struct pr_buf *b)
+{
+	struct pr_campaign_view v;
+	pr_campaign_view(campaign, &v);
+	if (!may_see_rows(q, v.owner))
+		v.last_error = NULL;
+	pr_report_campaign_json(&v, b);
+}
+
+void
+get_campaigns(struct request *q)
+{
+	struct pr_buf b = {0};
+	pr_delivery *d = q->control->options.delivery;
+	pr_buf_adds(&b, "{\"campaigns\":[");
+	for (pr_campaign *c = pr_delivery_next(d, NULL); c; c = pr_delivery_next(d, c)) {
+		if (b.data[b.len - 1] != '[')
+			pr_buf_addc(&b, ',');
+		add_campaign(q, c, &b);
+	}
+	shelf_list(q, &b);
+}

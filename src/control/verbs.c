@@ -1,0 +1,218 @@
+/*
+ * What changes something: verbs on campaigns, pause and resume of all, reload, drain. Each is
+ * answered when it is durable.
+ */
+#include "internal.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NOBODY UINT32_MAX /* owner of a campaign that is only in done/: for operators */
+
+struct verb_request {
+	struct pr_verb verb;
+	struct request *request;
+	char id[PR_CAMPAIGN_ID_MAX], by[64];
+	uint32_t *rows;
+};
+
+static void
+on_verb_done(struct pr_verb *v, int result, const char *text)
+{
+	struct verb_request *r = PR_CONTAINER(v, struct verb_request, verb);
+	struct pr_buf b = {0};
+	if (result < 0)
+		request_fail_code(r->request, result, text);
+	else {
+		pr_buf_addf(&b, "{\"ok\":true,\"changed\":%llu}", (unsigned long long)v->changed);
+		request_json(r->request, &b);
+	}
+	request_done(r->request);
+	free(r->rows);
+	free(r);
+}
+
+static struct verb_request *
+verb_create(struct request *q, enum pr_verb_kind kind)
+{
+	struct verb_request *r = pr_calloc(1, sizeof *r);
+	r->request = q;
+	snprintf(r->by, sizeof r->by, "%s", q->peer.name);
+	r->verb.kind = kind;
+	r->verb.by = r->by;
+	r->verb.id = r->id;
+	r->verb.done = on_verb_done;
+	return r;
+}
+
+static void
+verb_start(struct verb_request *r)
+{
+	request_wait(r->request);
+	pr_delivery_verb(r->request->control->options.delivery, &r->verb);
+}
+
+/* {"as": "resend" | "delivered", "rows": [1, 2]}: what is wrong, or NULL. */
+static const char *
+read_resolve(struct verb_request *r, const json_t *body)
+{
+	const char *as = json_string_value(json_object_get(body, "as"));
+	const json_t *rows = json_object_get(body, "rows");
+	if (!as || (strcmp(as, "resend") != 0 && strcmp(as, "delivered") != 0))
+		return "the body must say {\"as\": \"resend\"} or {\"as\": \"delivered\"}";
+	r->verb.delivered = strcmp(as, "delivered") == 0;
+	if (!rows || json_is_null(rows))
+		return NULL;
+	if (!json_is_array(rows))
+		return "rows must be a list of row numbers";
+	r->rows = pr_calloc(json_array_size(rows) + 1, sizeof *r->rows);
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		json_int_t n = json_integer_value(json_array_get(rows, i));
+		if (n <= 0 || n > UINT32_MAX)
+			return "rows must be a list of row numbers";
+		r->rows[r->verb.rows_n++] = (uint32_t)n;
+	}
+	r->verb.rows = r->rows;
+	return NULL;
+}
+
+/* {"as": "trust-ledger" | "hold-unsent"}: what is wrong, or NULL. */
+static const char *
+read_adopt(struct verb_request *r, const json_t *body)
+{
+	const char *as = json_string_value(json_object_get(body, "as"));
+	if (!as || (strcmp(as, "trust-ledger") != 0 && strcmp(as, "hold-unsent") != 0))
+		return "the body must say {\"as\": \"trust-ledger\"} or {\"as\": \"hold-unsent\"}";
+	r->verb.trust_ledger = strcmp(as, "trust-ledger") == 0;
+	return NULL;
+}
+
+static const struct {
+	const char *word;
+	enum pr_verb_kind kind;
+	const char *(*read)(struct verb_request *r, const json_t *body); /* NULL: no body */
+} verbs[] = {
+    {"pause", PR_VERB_PAUSE, NULL},
+    {"resume", PR_VERB_RESUME, NULL},
+    {"cancel", PR_VERB_CANCEL, NULL},
+    {"approve", PR_VERB_APPROVE, NULL},
+    {"resolve", PR_VERB_RESOLVE, read_resolve},
+    {"adopt", PR_VERB_ADOPT, read_adopt},
+};
+
+static unsigned
+index_of(const char *word)
+{
+	unsigned i = 0;
+	while (strcmp(verbs[i].word, word) != 0)
+		i++; /* the table of paths lets no other word in */
+	return i;
+}
+
+static const char *
+read_body(struct verb_request *r, unsigned verb)
+{
+	if (!verbs[verb].read)
+		return NULL;
+	const struct pr_buf *b = &r->request->body;
+	json_t *body = json_loadb(b->data ? b->data : "", b->len, 0, NULL);
+	const char *wrong = verbs[verb].read(r, body);
+	json_decref(body);
+	return wrong;
+}
+
+void
+post_verb(struct request *q)
+{
+	struct pr_campaign_view v = {.id = q->segments[2], .owner = NOBODY};
+	pr_campaign *c = pr_delivery_find(q->control->options.delivery, q->segments[2]);
+	unsigned verb = index_of(q->segments[3]);
+	const struct shelved *s = c ? NULL : shelf_find(q->control, q->segments[2]);
+	if (s)
+		v.owner = s->owner;
+	if (s && verbs[verb].kind != PR_VERB_RESOLVE) {
+		request_fail_code(q, PR_ESTATE, "the campaign has ended");
+		return;
+	}
+	if (!c && verbs[verb].kind != PR_VERB_RESOLVE) {
+		request_fail(q, MHD_HTTP_NOT_FOUND, "not_found",
+		             "there is no campaign %s under way", q->segments[2]);
+		return;
+	}
+	if (c)
+		pr_campaign_view(c, &v);
+	if (!may_act(q, v.owner)) {
+		request_fail(q, MHD_HTTP_FORBIDDEN, "denied",
+		             "only operators and the campaign's owner may do this");
+		return;
+	}
+	struct verb_request *r = verb_create(q, verbs[verb].kind);
+	snprintf(r->id, sizeof r->id, "%s", v.id);
+	const char *wrong = read_body(r, verb);
+	if (!wrong) {
+		verb_start(r);
+		return;
+	}
+	request_fail(q, MHD_HTTP_BAD_REQUEST, "invalid", "%s", wrong);
+	free(r->rows);
+	free(r);
+}
+
+static bool
+is_operator(struct request *q)
+{
+	if (!q->peer.is_operator)
+		request_fail(q, MHD_HTTP_FORBIDDEN, "denied", "only operators may do this");
+	return q->peer.is_operator;
+}
+
+void
+post_all(struct request *q)
+{
+	if (is_operator(q))
+		verb_start(verb_create(q, strcmp(q->segments[1], "pause") == 0
+		                              ? PR_VERB_PAUSE_ALL
+		                              : PR_VERB_RESUME_ALL));
+}
+
+/* {"errors": [...]}, with `error` put before it, as every refusal has. */
+static void
+refuse_reload(struct request *q, struct pr_buf *errors)
+{
+	struct pr_buf b = {0};
+	pr_buf_adds(&b, "{\"error\":{\"code\":\"invalid\",\"message\":"
+	                "\"the configuration has errors: nothing was changed\"}");
+	if (errors->len > 2) {
+		pr_buf_addc(&b, ',');
+		pr_buf_add(&b, errors->data + 1, errors->len - 1);
+	} else
+		pr_buf_addc(&b, '}');
+	pr_buf_addc(&b, '\n');
+	pr_buf_finish(errors);
+	request_answer(q, MHD_HTTP_BAD_REQUEST, "application/json", &b);
+}
+
+void
+post_reload(struct request *q)
+{
+	struct pr_buf b = {0};
+	if (!is_operator(q))
+		return;
+	int r = q->control->options.reload(q->control->options.context, &b);
+	if (r < 0)
+		refuse_reload(q, &b);
+	else
+		request_json(q, &b);
+}
+
+void
+post_drain(struct request *q)
+{
+	struct pr_buf b = {0};
+	if (!is_operator(q))
+		return;
+	q->control->options.drain(q->control->options.context);
+	pr_buf_adds(&b, "{\"ok\":true}");
+	request_json(q, &b);
+}
