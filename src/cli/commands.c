@@ -1,0 +1,138 @@
+/* The table of commands. Their order is that of the help. */
+#include "cli.h"
+#include "cli_filters.h"
+
+#define PREPARE "Prepare"
+#define SEND "Send"
+#define WATCH "Watch"
+#define KEEP "Keep"
+#define FILTER "Filters: JSON lines in, JSON lines out"
+
+static enum cli_exit
+run_filter(struct cli *c, int (*filter)(FILE *, FILE *))
+{
+	if (!cli_given(c, "jsonl"))
+		return cli_usage(c, "it reads JSON lines: say --jsonl");
+	return filter(stdin, stdout) == 0 ? CLI_DONE : cli_fail_errno("cannot go on");
+}
+
+static enum cli_exit
+run_liquid(struct cli *c)
+{
+	return run_filter(c, pr_cli_liquid);
+}
+
+static enum cli_exit
+run_address(struct cli *c)
+{
+	return run_filter(c, pr_cli_address);
+}
+
+static const struct cli_option preview_options[] = {
+    {"row", "N", "the row of this number (the first data row is 1)", 0, false},
+    {"email", "ADDRESS", "the first row of this address", 0, false},
+    {0}};
+static const struct cli_option submit_options[] = {
+    {"no-wait", NULL, "hand over only: do not wait until the daemon took it", 0, false},
+    {"timeout", "D", "wait at most so long for it to be taken (10m)", 0, false},
+    {0}};
+static const struct cli_option all_options[] = {
+    {"all", NULL, "all sending, of all campaigns", 0, false},
+    {"variant", "V", "one variant", 0, true},
+    {"domain", "D", "one domain", 0, true},
+    {0}};
+static const struct cli_option cancel_options[] = {
+    {"variant", "V", "one variant", 0, true}, {"domain", "D", "one domain", 0, true}, {0}};
+static const struct cli_option resolve_options[] = {
+    {"resend", NULL, "send them again: some people may get the message twice", 0, false},
+    {"delivered", NULL, "count them as delivered: some people may never get it", 0, false},
+    {"rows", "FILE", "only these: the number of a row on each line, or first in a CSV", 0, false},
+    {0}};
+static const struct cli_option wait_options[] = {
+    {"until", "WHAT", "finished (default), or first-pass: every row was tried once", 0, false},
+    {"timeout", "D", "give up after so long: 90s, 15m, 2h", 0, false},
+    {0}};
+static const struct cli_option events_options[] = {
+    {"follow", NULL, "go on with what happens now", 'f', false},
+    {"after", "ID", "begin after this event (default: the oldest kept; with -f: now)", 0, false},
+    {0}};
+static const struct cli_option report_options[] = {
+    {"out", "FILE", "write it there", 0, false},
+    {"csv", NULL, "one line a recipient, instead of HTML", 0, false},
+    {0}};
+static const struct cli_option adopt_options[] = {
+    {"trust-ledger", NULL, "the ledger is right: go on with what it says is unsent", 0, false},
+    {"hold-unsent", NULL, "it may be old: keep back all that is unsent in it", 0, false},
+    {0}};
+static const struct cli_option filter_options[] = {
+    {"jsonl", NULL, "JSON lines on standard input and output", 0, false}, {0}};
+
+const struct cli_command cli_commands[] = {
+    {"init", "DIR", "write a sample campaign into a new folder", NULL, 1, 1, NULL, cli_run_init,
+     PREPARE},
+    {"check", "DIR", "find what is wrong with a campaign, without sending",
+     "Reads the manifest, the templates and every row of the recipients, and makes every\n"
+     "message. All errors are shown, each with its file, line and remedy. Needs no daemon;\n"
+     "route and brand are looked at when a postrider.yaml can be read. Exit status 1 when\n"
+     "the campaign cannot be sent.",
+     1, 1, NULL, cli_run_check, PREPARE},
+    {"preview", "DIR", "print the finished message of one row, as it would leave",
+     "Without options that of the first good row. Needs no daemon. The output is an .eml\n"
+     "file: redirect it and open it in a mail program.",
+     1, 1, preview_options, cli_run_preview, PREPARE},
+
+    {"submit", "DIR", "hand a campaign over and print its id",
+     "Copies the folder into the spool's incoming/, then waits until the daemon took it and\n"
+     "read its recipients. Prints the id of the campaign, or why it was refused (exit 1).",
+     1, 1, submit_options, cli_run_submit, SEND},
+    {"approve", "ID", "let a held campaign begin", NULL, 1, 1, NULL, cli_run_verb, SEND},
+    {"pause", "ID|--all", "stop sending, within a second",
+     "What is on its way is finished; nothing new begins until `postrider resume`.", 0, 1,
+     all_options, cli_run_verb, SEND},
+    {"resume", "ID|--all", "go on after a pause", NULL, 0, 1, all_options, cli_run_verb, SEND},
+    {"cancel", "ID", "end a campaign: what is unsent stays unsent",
+     "Cannot be undone. What is on its way is finished.", 1, 1, cancel_options, cli_run_verb, SEND},
+    {"resolve", "ID", "decide about rows whose delivery is uncertain",
+     "A row is uncertain when its message was sent and the receiver's answer was lost.", 1, 1,
+     resolve_options, cli_run_resolve, SEND},
+
+    {"status", "", "what the daemon does now", NULL, 0, 0, NULL, cli_run_status, WATCH},
+    {"campaigns", "", "all campaigns, with their numbers", NULL, 0, 0, NULL, cli_run_campaigns,
+     WATCH},
+    {"campaign", "ID", "one campaign in detail", NULL, 1, 1, NULL, cli_run_campaign, WATCH},
+    {"watch", "[ID]", "follow a campaign until it ends",
+     "Without ID the newest one that is not finished. In a terminal a progress bar; in a\n"
+     "pipe a line a second (with --json the campaign's object).",
+     0, 1, NULL, cli_run_watch, WATCH},
+    {"wait", "ID", "wait until a campaign is finished",
+     "Exit status 1 when it failed, was cancelled, or the time is over.", 1, 1, wait_options,
+     cli_run_wait, WATCH},
+    {"recipient", "ADDRESS", "one recipient's story over all campaigns", NULL, 1, 1, NULL,
+     cli_run_recipient, WATCH},
+    {"events", "", "what happened to whom, from the journal",
+     "One line an event (with --json an object a line).", 0, 0, events_options, cli_run_events,
+     WATCH},
+    {"report", "ID", "the campaign's report, as HTML or CSV", NULL, 1, 1, report_options,
+     cli_run_report, WATCH},
+
+    {"adopt", "ID", "let a campaign go on whose folder was restored or copied",
+     "Its ledger and the daemon's own state disagree, so it is held (reason: restored).", 1, 1,
+     adopt_options, cli_run_adopt, KEEP},
+    {"reload", "", "let the daemon read its configuration again",
+     "All or nothing: with an error in it nothing changes.", 0, 0, NULL, cli_run_service, KEEP},
+    {"drain", "", "let the daemon finish what is in flight, and end", NULL, 0, 0, NULL,
+     cli_run_service, KEEP},
+
+    {"liquid", "--jsonl", "render templates",
+     "In: {\"id\",\"template\",\"data\",\"partials\",\"mode\",...}; out: {\"output\"} or "
+     "{\"error\"}.",
+     0, 0, filter_options, run_liquid, FILTER},
+    {"address", "--jsonl", "judge e-mail addresses (RFC 5321, RFC 6531)",
+     "In: {\"address\"}; out: {\"valid\",\"reason\"?,\"ascii\"?,\"smtputf8\"}.", 0, 0,
+     filter_options, run_address, FILTER},
+    {0}};
+
+const char *const cli_later[] = {"proof",    "plan",     "doctor",   "replace", "reschedule",
+                                 "sites",    "suppress", "contacts", "segment", "track",
+                                 "forget",   "export",   "feedback", "purge",   "backup",
+                                 "classify", NULL};

@@ -1,0 +1,51 @@
+/* A campaign's folder, opened without a daemon. */
+#include "trial.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Its last component as it really is: "." has a name, too. */
+static void
+name_of(const char *path, char out[256])
+{
+	char *real = realpath(path, NULL);
+	const char *slash = real ? strrchr(real, '/') : NULL;
+	snprintf(out, 256, "%s", slash && slash[1] ? slash + 1 : "campaign");
+	free(real);
+}
+
+enum cli_exit
+cli_folder_open(struct cli_folder *f, const char *path)
+{
+	*f = (struct cli_folder){.dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+	if (f->dir < 0)
+		return cli_fail_errno("cannot open the folder %s", cli_show(path));
+	name_of(path, f->name);
+	pr_manifest_load(f->dir, f->name, &f->problems, &f->manifest);
+	return CLI_DONE;
+}
+
+void
+cli_folder_close(struct cli_folder *f)
+{
+	pr_manifest_destroy(f->manifest);
+	pr_problems_finish(&f->problems);
+	if (f->dir >= 0)
+		close(f->dir);
+}
+
+struct pr_trial
+cli_trial(struct cli *c, const struct cli_folder *f)
+{
+	const struct pr_config *config = cli_config(c, false);
+	return (struct pr_trial){
+	    .manifest = f->manifest,
+	    .dir = f->dir,
+	    .campaign_id = "preview",
+	    .hostname = config ? config->hostname.p : NULL,
+	    .timezone = config ? config->timezone.p : NULL,
+	    .utc_ms = pr_utc_ms(),
+	};
+}

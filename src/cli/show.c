@@ -1,0 +1,297 @@
+/* What there is to see: status, campaigns, one campaign, one person's story. */
+#include "cli.h"
+
+#include "postrider/base/clock.h"
+
+#include <stdlib.h>
+
+/* With --json: the answer as it came. */
+static enum cli_exit
+pass_on(struct cli *c, const char *path)
+{
+	struct cli_reply reply;
+	enum cli_exit result = cli_call(c, path, NULL, &reply);
+	if (result != CLI_DONE)
+		return result;
+	struct pr_str text = pr_buf_str(&reply.body);
+	fwrite(text.p, 1, text.n, stdout);
+	if (!pr_str_ends(text, "\n"))
+		putchar('\n');
+	pr_buf_finish(&reply.body);
+	return CLI_DONE;
+}
+
+static const char *
+state_words(const char *state)
+{
+	static const struct {
+		const char *state, *words;
+	} table[] = {{"pending", "to send"},    {"sending", "on the way"},
+	             {"delivered", "accepted"}, {"deferred", "will retry"},
+	             {"bounced", "bounced"},    {"in_doubt", "uncertain"},
+	             {"skipped", "left out"},   {"suppressed", "left out (suppressed)"}};
+	for (unsigned i = 0; state && i < sizeof table / sizeof *table; i++)
+		if (strcmp(table[i].state, state) == 0)
+			return table[i].words;
+	return cli_show(state);
+}
+
+/* ---- status ---- */
+
+static void
+print_flags(const json_t *s)
+{
+	if (json_is_true(json_object_get(s, "paused_all")))
+		puts("All sending is paused: `postrider resume --all` goes on.");
+	if (json_is_true(json_object_get(s, "draining")))
+		puts("The daemon drains: what is in flight ends, nothing new begins.");
+	if (json_is_true(json_object_get(s, "journal_full")))
+		puts("The journal's disk is full: nothing is sent until there is room; then it "
+		     "goes on.");
+	if (json_is_true(json_object_get(s, "low_space")))
+		puts("The spool's disk is nearly full: sending is paused until there is room.");
+}
+
+static void
+print_tally(const char *label, const json_t *numbers, const char *(*words)(const char *))
+{
+	const char *key;
+	json_t *value;
+	char number[CLI_TEXT];
+	bool any = false;
+	printf("%-12s", label);
+	json_object_foreach((json_t *)(uintptr_t)numbers, key, value)
+	{
+		if (json_integer_value(value) <= 0)
+			continue;
+		printf("%s%s %s", any ? ", " : "",
+		       cli_number((uint64_t)json_integer_value(value), number),
+		       words ? words(key) : cli_show(key));
+		any = true;
+	}
+	puts(any ? "" : "none");
+}
+
+static void
+print_connections(const json_t *s)
+{
+	const json_t *n = json_object_get(s, "connections"), *ready = json_object_get(s, "ready");
+	char a[CLI_TEXT], b[CLI_TEXT];
+	printf("%-12s%.1f messages/s over %s connections (%llu busy), %s messages ready\n",
+	       "sending", cli_real_of(s, "rate"), cli_number(cli_number_of(n, "open"), a),
+	       (unsigned long long)cli_number_of(n, "busy"),
+	       cli_number(cli_number_of(ready, "messages"), b));
+	if (cli_real_of(s, "oldest_due_seconds") >= 1)
+		printf("%-12sthe oldest due message waits since %s\n", "",
+		       cli_duration((int64_t)(cli_real_of(s, "oldest_due_seconds") * 1000), a));
+}
+
+static void
+print_left_behind(const json_t *s)
+{
+	size_t i;
+	json_t *one;
+	char at[CLI_TEXT];
+	json_array_foreach(json_object_get(s, "left_behind"), i, one)
+	    printf("incoming/%s was taken, but could not be removed (%s): remove it\n",
+	           cli_show(cli_text_of(one, "name")), cli_time(cli_text_of(one, "since"), at));
+}
+
+enum cli_exit
+cli_run_status(struct cli *c)
+{
+	if (c->arguments.json)
+		return pass_on(c, "/v1/status");
+	json_t *s = cli_get(c, "/v1/status");
+	char text[CLI_TEXT];
+	if (!s)
+		return CLI_FAILED;
+	printf("postriderd %s, %s\n", cli_show(cli_text_of(s, "version")),
+	       cli_show(cli_text_of(s, "state")));
+	print_flags(s);
+	print_connections(s);
+	print_tally("campaigns", json_object_get(s, "campaigns"), NULL);
+	print_tally("recipients", json_object_get(s, "recipients"), state_words);
+	printf("%-12s%llu folders wait in incoming/, %s free\n", "spool",
+	       (unsigned long long)cli_number_of(s, "intake_waiting"),
+	       cli_octets(cli_number_of(s, "spool_free_bytes"), text));
+	print_left_behind(s);
+	json_decref(s);
+	return CLI_DONE;
+}
+
+/* ---- campaigns ---- */
+
+static void
+add_campaign(struct cli_table *t, const json_t *o)
+{
+	struct cli_counts n = cli_counts_of(o);
+	char text[CLI_TEXT];
+	const uint64_t numbers[] = {n.total,   n.delivered, n.deferred,
+	                            n.bounced, n.in_doubt,  n.pending + n.sending};
+	cli_table_add(t, cli_show(cli_text_of(o, "id")));
+	cli_table_add(t, cli_show(cli_text_of(o, "state")));
+	for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		cli_table_add(t, cli_number(numbers[i], text));
+	snprintf(text, sizeof text, "%.1f/s", cli_real_of(o, "rate"));
+	cli_table_add(t, cli_real_of(o, "rate") > 0 && !cli_ended(o) ? text : "-");
+	cli_table_add(t, cli_show(cli_text_of(o, "name")));
+}
+
+enum cli_exit
+cli_run_campaigns(struct cli *c)
+{
+	if (c->arguments.json)
+		return pass_on(c, "/v1/campaigns");
+	json_t *answer = cli_get(c, "/v1/campaigns");
+	json_t *list = json_object_get(answer, "campaigns"), *one;
+	size_t i;
+	if (!answer)
+		return CLI_FAILED;
+	if (json_array_size(list) == 0)
+		puts("No campaign yet. `postrider submit DIR` hands one over.");
+	else {
+		struct cli_table *t =
+		    cli_table_create("ID\tSTATE\t>ROWS\t>ACCEPTED\t>WILL RETRY\t"
+		                     ">BOUNCED\t>UNCERTAIN\t>TO SEND\t>RATE\tNAME");
+		json_array_foreach(list, i, one) add_campaign(t, one);
+		cli_table_print(t, stdout);
+	}
+	json_decref(answer);
+	return CLI_DONE;
+}
+
+/* ---- one campaign ---- */
+
+static void
+print_counts(const struct cli_counts *n)
+{
+	const struct {
+		const char *words;
+		uint64_t n;
+		bool always;
+	} rows[] = {
+	    {"accepted by the receiver", n->delivered, true},
+	    {"will retry", n->deferred, false},
+	    {"bounced", n->bounced, true},
+	    {"uncertain: sent, the answer was lost", n->in_doubt, false},
+	    {"left out: suppressed", n->suppressed, false},
+	    {"left out: bad row, duplicate or template", n->skipped, false},
+	    {"cancelled", n->cancelled, false},
+	    {"on the way", n->sending, false},
+	    {"to send", n->pending, true},
+	    {"in all", n->total, true},
+	};
+	char text[CLI_TEXT];
+	struct cli_table *t = cli_table_create("\t>\t>");
+	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+		if (!rows[i].n && !rows[i].always)
+			continue;
+		cli_table_add(t, rows[i].words);
+		cli_table_add(t, cli_number(rows[i].n, text));
+		cli_table_add(t, cli_percent(rows[i].n, n->total, text));
+	}
+	cli_table_print(t, stdout);
+}
+
+static void
+print_times(const json_t *o)
+{
+	static const struct {
+		const char *key, *words;
+	} times[] = {{"accepted", "taken"},       {"start", "to begin"},    {"started", "begun"},
+	             {"first_pass", "all tried"}, {"finished", "finished"}, {"eta", "done about"}};
+	char text[CLI_TEXT];
+	for (unsigned i = 0; i < sizeof times / sizeof *times; i++) {
+		const char *at = cli_text_of(o, times[i].key);
+		if (at && !(cli_ended(o) && strcmp(times[i].key, "eta") == 0))
+			printf("%-11s%s\n", times[i].words, cli_time(at, text));
+	}
+}
+
+static void
+print_campaign(const json_t *o)
+{
+	struct cli_counts n = cli_counts_of(o);
+	const char *reason = cli_text_of(o, "reason"), *error = cli_text_of(o, "last_error");
+	char text[CLI_TEXT];
+	uint64_t decide = cli_number_of(o, "needs_decision");
+	printf("%s  \"%s\"\n", cli_show(cli_text_of(o, "id")), cli_show(cli_text_of(o, "name")));
+	printf("%-11s%s%s%s\n", "state", cli_show(cli_text_of(o, "state")), reason ? ": " : "",
+	       cli_show(cli_reason_words(reason)));
+	print_times(o);
+	if (cli_real_of(o, "rate") > 0 && !cli_ended(o))
+		printf("%-11s%.1f messages/s\n", "rate", cli_real_of(o, "rate"));
+	if (cli_text_of(o, "folder"))
+		printf("%-11s%s\n", "folder", cli_show(cli_text_of(o, "folder")));
+	if (error)
+		printf("%-11s%s\n", "last error", cli_show(error));
+	putchar('\n');
+	print_counts(&n);
+	if (cli_number_of(o, "in_doubt_ever"))
+		printf("\n%s rows were uncertain at some time (sent again, some may have come "
+		       "twice).\n",
+		       cli_number(cli_number_of(o, "in_doubt_ever"), text));
+	if (decide)
+		printf(
+		    "\n%s uncertain rows wait for you: postrider resolve %s --resend|--delivered\n",
+		    cli_number(decide, text), cli_show(cli_text_of(o, "id")));
+}
+
+enum cli_exit
+cli_run_campaign(struct cli *c)
+{
+	const char *path = cli_campaign_path(c->arguments.words[0], "");
+	if (c->arguments.json)
+		return pass_on(c, path);
+	json_t *o = cli_get(c, path);
+	if (!o)
+		return CLI_FAILED;
+	print_campaign(o);
+	json_decref(o);
+	return CLI_DONE;
+}
+
+/* ---- one person ---- */
+
+static void
+add_story(struct cli_table *t, const json_t *row)
+{
+	char text[CLI_TEXT];
+	cli_table_add(t, cli_show(cli_text_of(row, "campaign")));
+	cli_table_add(t, cli_number(cli_number_of(row, "row"), text));
+	cli_table_add(t, state_words(cli_text_of(row, "state")));
+	cli_table_add(t, cli_number(cli_number_of(row, "attempts"), text));
+	cli_table_add(t, cli_time(cli_text_of(row, "last_attempt"), text));
+	cli_table_add(t, cli_show(cli_text_of(row, "reply")));
+}
+
+enum cli_exit
+cli_run_recipient(struct cli *c)
+{
+	struct pr_buf path = {0};
+	enum cli_exit result = CLI_DONE;
+	pr_buf_adds(&path, "/v1/recipient?address=");
+	cli_path_add(&path, c->arguments.words[0]);
+	if (c->arguments.json)
+		result = pass_on(c, path.data);
+	else {
+		json_t *answer = cli_get(c, path.data), *one;
+		json_t *list = json_object_get(answer, "campaigns");
+		size_t i;
+		if (!answer)
+			result = CLI_FAILED;
+		else if (json_array_size(list) == 0)
+			printf("%s is in no campaign that is still kept.\n",
+			       cli_show(cli_text_of(answer, "address")));
+		else {
+			struct cli_table *t = cli_table_create(
+			    "CAMPAIGN\t>ROW\tSTATE\t>ATTEMPTS\tLAST ATTEMPT\tREPLY");
+			json_array_foreach(list, i, one) add_story(t, one);
+			cli_table_print(t, stdout);
+		}
+		json_decref(answer);
+	}
+	pr_buf_finish(&path);
+	return result;
+}

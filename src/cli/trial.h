@@ -1,0 +1,21 @@
+/* A campaign's folder opened by check, preview and submit, without a daemon. */
+#ifndef POSTRIDER_CLI_TRIAL_H
+#define POSTRIDER_CLI_TRIAL_H
+
+#include "cli.h"
+
+#include "postrider/message.h"
+
+struct cli_folder {
+	int dir;
+	char name[256];               /* of the folder */
+	struct pr_manifest *manifest; /* NULL: cannot be read, told in problems */
+	struct pr_problems problems;
+};
+
+/* CLI_FAILED: there is no such folder; said so. What is wrong inside goes to problems. */
+enum cli_exit cli_folder_open(struct cli_folder *f, const char *path);
+void cli_folder_close(struct cli_folder *f);
+struct pr_trial cli_trial(struct cli *c, const struct cli_folder *f);
+
+#endif
