@@ -1,0 +1,56 @@
+/* What the files of the daemon share. */
+#ifndef DAEMON_H
+#define DAEMON_H
+
+#include "postrider/campaign/config.h"
+#include "postrider/control.h"
+#include "postrider/delivery.h"
+#include "postrider/statedb.h"
+
+#include <uv.h>
+
+struct daemon {
+	const char *config_path;
+	struct pr_config *config;
+	pr_loop *loop;
+	pr_spool *spool;
+	struct pr_statedb *folder_db, *intake_db; /* one connection a thread */
+	pr_journal *journal;
+	pr_delivery *delivery;
+	pr_intake *intake;
+	pr_control *control;
+	pr_lane *reports;      /* finished campaigns: written here, one at a time */
+	struct pr_timer space; /* looks at the disk once a second */
+	struct pr_timer watchdog, live, retention;
+	uint64_t spool_free;
+	int64_t watchdog_ms;
+	uv_signal_t signals[3];
+	/* Replaced configurations: intake and jobs under way may still look at one. */
+	struct pr_config **retired;
+	unsigned retired_n;
+	bool stopping;
+	int status; /* of the program */
+};
+
+/* Runs until it is told to end: the exit status of the program. */
+int daemon_run(const char *config_path, struct pr_config *config);
+/* For --check: the daemon could read the configuration and use its folders, or make them. Changes
+ * nothing, and a daemon that runs is not in its way. Asked by root it becomes, for good, the user
+ * whom the spool belongs to: root may what the daemon may not. */
+int daemon_check(const struct pr_config *config, struct pr_error *e);
+
+/* ---- finish.c: the end of a campaign ---- */
+/* Write results.csv, report.json, report.html; move the folder to done/; tell delivery. */
+void daemon_finish_campaign(void *context, struct pr_campaign *c);
+
+/* ---- live.c, retention.c ---- */
+void live_open(struct daemon *d);
+void retention_open(struct daemon *d);
+
+/* ---- signals.c ---- */
+void signals_open(struct daemon *d);
+void signals_close(struct daemon *d);
+void daemon_stop(struct daemon *d); /* drain, then end */
+int daemon_reload(void *context, struct pr_buf *answer);
+
+#endif
