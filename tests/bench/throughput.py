@@ -1,0 +1,123 @@
+"""Messages a second, CPU and memory: Postrider, Postfix fed by smtp-source, and smtp-source
+alone, one after the other on this machine, into the same sink program.
+
+Postrider is measured from the moment its campaign leaves `importing` until it is `finished`,
+the others from the start of smtp-source until the sink has the last message."""
+import os
+import socket
+import subprocess
+import time
+import unittest
+
+import bench
+import postfix
+from bench import pt
+
+COLUMNS = (("program", "program", "%s"), ("messages", "messages", "%d"),
+           ("seconds", "seconds", "%.2f"), ("rate", "messages/s", "%.0f"),
+           ("cpu_us", "CPU us/message", "%.1f"), ("sink_cpu_us", "sink us/message", "%.1f"),
+           ("peak_mb", "peak MB", "%.0f"))
+
+
+def slow_sync(folder, delay):
+    """Environment that makes each sync of a file so much slower ("10ms")."""
+    if not delay:
+        return {}
+    library = os.path.join(folder, "slowsync.so")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "slowsync.c")
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return {"LD_PRELOAD": library,
+            "POSTRIDER_SLOW_SYNC_US": str(int(float(delay.rstrip("ms")) * 1000))}
+
+
+def result(program, messages, seconds, cpu_us, sink_cpu_us, peak_kb):
+    return {"program": program, "messages": messages, "seconds": seconds,
+            "rate": messages / seconds, "cpu_us": cpu_us / messages,
+            "sink_cpu_us": sink_cpu_us / messages, "peak_mb": peak_kb / 1024}
+
+
+def run_postrider(folder, args):
+    bench.note("Postrider: %d messages ..." % args.count)
+    campaign = pt.make_campaign(folder, "bench", args.count, args.domains, bench.OCTETS)
+    env = slow_sync(folder, args.slow_sync)
+    with pt.Sink(folder, log=False) as sink, \
+         pt.Daemon(folder, sink, args.connections, env=env) as daemon:
+        sending = {}
+
+        def done(objects):
+            c = objects[0]
+            if c and c["state"] not in ("importing", "scheduled") and not sending:
+                sending.update(at=time.monotonic(), cpu=pt.cpu_us(daemon.pid))
+            return c and c["state"] in ("finished", "held", "failed", "cancelled")
+        daemon.drop(campaign)
+        dropped = time.monotonic()
+        end, (c,) = bench.wait_campaigns(daemon, ["bench"], done, args.timeout)[-1]
+        totals = sink.totals()
+        if c["state"] != "finished" or c["counts"]["delivered"] != args.count or \
+                totals["messages"] != args.count:
+            raise AssertionError("not all delivered: %s %s, sink: %d" % (
+                c["state"], c["counts"], totals["messages"]))
+        row = result("postrider", args.count, end - sending["at"],
+                     pt.cpu_us(daemon.pid) - sending["cpu"], totals["cpu_us"],
+                     pt.peak_kb(daemon.pid))
+        row["import_seconds"] = sending["at"] - dropped
+        row["octets"] = totals["octets"] // args.count
+        return row
+
+
+def run_source(folder, args):
+    bench.note("smtp-source: %d messages ..." % args.count)
+    with pt.Sink(folder, log=False) as sink:
+        begin = time.monotonic()
+        cpu_us, peak_kb = postfix.wait_source(postfix.smtp_source(sink.port, args.count))
+        seconds = time.monotonic() - begin
+        return result("smtp-source", args.count, seconds, cpu_us, sink.totals()["cpu_us"], peak_kb)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def run_postfix(folder, args):
+    bench.note("Postfix: %d messages ..." % args.postfix_count)
+    with pt.Sink(folder, log=False) as sink, \
+         postfix.Postfix(folder, sink, free_port()) as server:
+        before, begin = server.cpu_us(), time.monotonic()
+        source = postfix.smtp_source(server.port, args.postfix_count)
+        _, totals = postfix.wait_messages(sink, args.postfix_count, args.timeout)
+        seconds = time.monotonic() - begin
+        postfix.wait_source(source)
+        return result("postfix", args.postfix_count, seconds, server.cpu_us() - before,
+                      totals["cpu_us"], server.peak_kb())
+
+
+def main():
+    args = bench.options(
+        __doc__, count=(200000, "messages of Postrider and smtp-source"),
+        postfix_count=(10000, "messages of Postfix"), domains=(1, "recipient domains"),
+        connections=(20, "connections of Postrider"), slow_sync=("", "delay each sync: 10ms"),
+        only=("", "run only postrider, postfix or smtp-source"),
+        timeout=(600.0, "seconds for each"))
+    rows, facts = [], {}
+    for name, runner in (("postrider", run_postrider), ("postfix", run_postfix),
+                         ("smtp-source", run_source)):
+        if args.only and args.only != name:
+            continue
+        try:
+            with bench.Folder(args) as folder:
+                rows.append(runner(folder, args))
+        except (unittest.SkipTest, FileNotFoundError) as missing:
+            bench.note("%s: left out, %s" % (name, missing))
+    rates = {row["program"]: row["rate"] for row in rows}
+    if "postrider" in rates:
+        facts["import_seconds"] = rows[0]["import_seconds"]
+        facts["octets_a_message"] = rows[0]["octets"]
+        if "postfix" in rates:
+            facts["times_postfix"] = rates["postrider"] / rates["postfix"]
+    bench.show(args, "throughput", rows, COLUMNS, facts)
+    return 0 if rows else 1
+
+
+bench.run(main)
