@@ -39,6 +39,7 @@ struct pr_content_source {
 	const char *bounce_domain;  /* of the brand: bounce@ it; NULL: the reverse-path is the From
 	                             * address */
 	const char *postal_address; /* of the brand, when the manifest has none; may be NULL */
+	const char *language;       /* the same */
 	size_t size_max;            /* of one message; 0: 25 MiB */
 };
 /* Every problem found is told; PR_EINVAL when it cannot be sent. Nothing of the source need

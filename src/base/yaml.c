@@ -221,6 +221,25 @@ read_pairs(struct pr_yaml_reader *r, const struct pr_yaml_row *row, const yaml_n
 	}
 }
 
+/* `subject: {{ name }}` is a map in a map to YAML. */
+static bool
+is_liquid(struct pr_yaml_reader *r, const yaml_node_t *node)
+{
+	const yaml_node_pair_t *first = node->data.mapping.pairs.start;
+	return first < node->data.mapping.pairs.top &&
+	       node_at(r, first->key)->type == YAML_MAPPING_NODE;
+}
+
+static void
+read_choice(struct pr_yaml_reader *r, const struct pr_yaml_row *row, const yaml_node_t *node,
+            struct pr_choice *out)
+{
+	if (node->type == YAML_MAPPING_NODE && !is_liquid(r, node))
+		read_pairs(r, row, node, &out->by);
+	else if (read_scalar(r, node, &out->text) && !pr_yaml_check_text(r, row->flags, &out->text))
+		out->text = (struct pr_text){0};
+}
+
 static void
 read_named(struct pr_yaml_reader *r, const struct pr_yaml_row *row, const yaml_node_t *node,
            struct pr_yaml_array *out)
@@ -268,15 +287,10 @@ read_row(struct pr_yaml_reader *r, const struct pr_yaml_row *row, const yaml_nod
 	case PR_YAML_LATER: not_available(r, node, ""); return;
 	case PR_YAML_LIST: read_list(r, row, node, (void *)field); return;
 	case PR_YAML_PAIRS: read_pairs(r, row, node, (void *)field); return;
+	case PR_YAML_CHOICE: read_choice(r, row, node, (void *)field); return;
 	case PR_YAML_NAMED: read_named(r, row, node, (void *)field); return;
 	case PR_YAML_SECTION: read_section(r, row->schema, node, field); return;
 	default: break;
-	}
-	if (row->map_later && node->type == YAML_MAPPING_NODE &&
-	    !pr_yaml_line_has(r, line_at(node), "{{")) {
-		pr_yaml_problem(r, line_at(node), column_at(node), "write one text",
-		                "%s: %s is not available yet", r->path.data, row->map_later);
-		return;
 	}
 	if (read_scalar(r, node, &text))
 		pr_yaml_value(r, row, text, field);

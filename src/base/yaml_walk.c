@@ -41,6 +41,12 @@ same_pairs(const struct pr_pairs *a, const struct pr_pairs *b)
 	return same;
 }
 
+static bool
+same_choice(const struct pr_choice *a, const struct pr_choice *b)
+{
+	return same_text(&a->text, &b->text) && same_pairs(&a->by, &b->by);
+}
+
 static size_t
 plain_size(const struct pr_yaml_row *row)
 {
@@ -61,6 +67,7 @@ same_value(const struct pr_yaml_row *row, const char *a, const char *b)
 	case PR_YAML_TEXT: return same_text((const void *)a, (const void *)b);
 	case PR_YAML_LIST: return same_list((const void *)a, (const void *)b);
 	case PR_YAML_PAIRS: return same_pairs((const void *)a, (const void *)b);
+	case PR_YAML_CHOICE: return same_choice((const void *)a, (const void *)b);
 	default: return memcmp(a, b, plain_size(row)) == 0;
 	}
 }

@@ -32,6 +32,15 @@ is_body(const char *name)
 	       (pr_str_ends(s, ".html") || pr_str_ends(s, ".txt") || pr_str_ends(s, ".md"));
 }
 
+static bool
+is_body_of(const struct pr_manifest *m, const char *path)
+{
+	bool is = is_text(&m->html, path) || is_text(&m->text, path);
+	for (size_t i = 0; !is && i < m->editions_n; i++)
+		is = is_text(&m->editions[i].html, path) || is_text(&m->editions[i].text, path);
+	return is;
+}
+
 bool
 pr_folder_knows(void *manifest, const struct pr_tree_entry *entry)
 {
@@ -44,8 +53,7 @@ pr_folder_knows(void *manifest, const struct pr_tree_entry *entry)
 		return false;
 	if (strcmp(path, PR_MANIFEST_FILE) == 0 || is_body(path))
 		return true;
-	return m && (is_text(&m->recipients.file, path) || is_text(&m->html, path) ||
-	             is_text(&m->text, path));
+	return m && (is_text(&m->recipients.file, path) || is_body_of(m, path));
 }
 
 void

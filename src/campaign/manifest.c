@@ -266,7 +266,7 @@ check_all(struct pr_manifest *m, const char *folder_name, struct pr_problems *pr
 	r |= check_sender(&m->reply_to, "reply_to", problems);
 	r |= check_headers(&m->headers, problems);
 	r |= m->list.p ? check_list(&m->list, problems) : 0;
-	r |= check_language(&m->language, problems);
+	r |= check_language(&m->language.fallback, problems);
 	r |= check_encoding(m, problems);
 	r |= check_schedule(m, problems);
 	return r ? PR_EINVAL : 0;
@@ -281,13 +281,17 @@ read_manifest(struct pr_str text, int dir, const char *folder_name, struct pr_pr
 	unsigned told = problems->n;
 	pr_arena_init(&arena);
 	int r = pr_yaml_read(text, PR_MANIFEST_FILE, &pr_manifest_schema, &arena, m, problems);
-	bool empty = !m->from.text.p && !m->subject.p && !m->html.p && !m->text.p;
+	bool empty = !m->from.text.p && !m->subject.text.p && !m->html.p && !m->text.p;
+	struct pr_language_files *languages = NULL;
+	size_t languages_n = 0;
 	m->arena = arena;
 	r |= check_all(m, folder_name, problems);
 	if (dir >= 0 && !(r < 0 && empty)) /* not YAML at all: its files are not the matter */
-		r |= pr_manifest_find_files(m, dir, problems);
+		r |= pr_manifest_find_files(m, dir, &languages, &languages_n, problems);
 	else if (!m->html.p && !m->text.p)
 		m->html = (struct pr_text){.p = "body.html", .n = 9};
+	if (r == 0)
+		r = pr_manifest_make_editions(m, languages, languages_n, problems);
 	pr_yaml_arrange(text, PR_MANIFEST_FILE, problems, told);
 	if (r) {
 		pr_manifest_destroy(m);

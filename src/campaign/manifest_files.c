@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,31 +64,123 @@ check_file(struct pr_manifest *m, int dir, const char *key, const struct pr_text
 	                       "%s: there is no file %s in the folder", key, file->p);
 }
 
-static void
+static bool
 find_body(struct pr_text *body, int dir, const char *name)
 {
 	if (!body->p && is_there(dir, name))
 		*body = (struct pr_text){.p = name, .n = strlen(name)};
+	return body->p != NULL;
+}
+
+/* ---- bodies by language ---- */
+
+struct search {
+	struct pr_manifest *m;
+	struct pr_language_files *found;
+	size_t n;
+};
+
+/* What stands before the ending: "body" of "body.html", also where no file is. */
+static struct pr_str
+stem_of(const struct pr_text *file)
+{
+	struct pr_str s = file->p ? pr_text_str(file) : PR_STR("body.html");
+	const char *dot = memrchr(s.p, '.', s.n);
+	return dot && dot > s.p ? pr_str_n(s.p, (size_t)(dot - s.p)) : s;
+}
+
+/* The language of "body.zh.html" by its stem; empty when it is not such a name. */
+static struct pr_str
+language_in(struct pr_str name, struct pr_str stem, const char *ending)
+{
+	size_t around = stem.n + 1 + strlen(ending);
+	if (name.n <= around || memcmp(name.p, stem.p, stem.n) != 0 || name.p[stem.n] != '.' ||
+	    !pr_str_ends(name, ending))
+		return PR_STR("");
+	struct pr_str language = pr_str_n(name.p + stem.n + 1, name.n - around);
+	return pr_is_language(language) ? language : PR_STR("");
+}
+
+static struct pr_language_files *
+files_of(struct search *s, struct pr_str language)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (pr_str_eq_nocase(pr_str(s->found[i].language), language))
+			return &s->found[i];
+	struct pr_language_files *f = &s->found[s->n++];
+	*f = (struct pr_language_files){.language =
+	                                    pr_arena_strndup(&s->m->arena, language.p, language.n)};
+	return f;
+}
+
+/* HTML comes before Markdown, as without a language. */
+static void
+look_at(struct search *s, const char *name)
+{
+	static const char *const endings[] = {".html", ".md", ".txt"};
+	for (unsigned i = 0; i < 3; i++) {
+		const struct pr_text *base = i < 2 ? &s->m->html : &s->m->text;
+		struct pr_str language = language_in(pr_str(name), stem_of(base), endings[i]);
+		if (!language.n)
+			continue;
+		struct pr_language_files *f = files_of(s, language);
+		struct pr_text *body = i < 2 ? &f->html : &f->text;
+		if (!body->p || i == 0)
+			*body = (struct pr_text){.p = name, .n = strlen(name)};
+	}
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void
+find_languages(struct search *s, int dir)
+{
+	const char **names = list_names(dir, &s->m->arena);
+	size_t n = 0;
+	while (names[n])
+		n++;
+	qsort(names, n, sizeof *names, by_name);
+	s->found = pr_arena_zero(&s->m->arena, (n + 1) * sizeof *s->found);
+	for (size_t i = 0; i < n; i++)
+		if (is_there(dir, names[i]))
+			look_at(s, names[i]);
+}
+
+/* ---- all ---- */
+
+static void
+find_bodies(struct pr_manifest *m, int dir, struct pr_problems *problems)
+{
+	if (!m->html.p && !find_body(&m->html, dir, "body.html"))
+		find_body(&m->html, dir, "body.md");
+	else if (m->html.p && !pr_is_markdown(pr_text_str(&m->html)) && is_there(dir, "body.md"))
+		pr_problem_add(problems, PR_WARNING, "body.md", 0, "remove one of them",
+		               "left out: %s is there", m->html.p);
+	find_body(&m->text, dir, "body.txt");
 }
 
 int
-pr_manifest_find_files(struct pr_manifest *m, int dir, struct pr_problems *problems)
+pr_manifest_find_files(struct pr_manifest *m, int dir, struct pr_language_files **languages,
+                       size_t *n, struct pr_problems *problems)
 {
-	bool named = m->html.p || m->text.p;
+	struct search s = {.m = m};
 	int r = check_file(m, dir, "html", &m->html, problems);
 	r |= check_file(m, dir, "text", &m->text, problems);
 	r |= check_file(m, dir, "recipients.file", &m->recipients.file, problems);
-	find_body(&m->html, dir, "body.html");
-	find_body(&m->text, dir, "body.txt");
-	if (m->html.p || m->text.p || named)
-		return r ? PR_EINVAL : 0;
-	if (is_there(dir, "body.md"))
-		pr_problem_add(problems, PR_PROBLEM, "body.md", 0, "write body.html or body.txt",
-		               "Markdown bodies are not available yet");
-	else
+	find_bodies(m, dir, problems);
+	find_languages(&s, dir);
+	*languages = s.found;
+	*n = s.n;
+	if (!m->html.p && !m->text.p && (s.n == 0 || !m->language.column.p)) {
 		pr_problem_add(
 		    problems, PR_PROBLEM, "", 0,
-		    "add body.html or body.txt, or name the file by the key html or text",
+		    "add body.html, body.md or body.txt, or name the file by the key html or text",
 		    "the campaign has no body");
-	return PR_EINVAL;
+		r = PR_EINVAL;
+	}
+	return r ? PR_EINVAL : 0;
 }

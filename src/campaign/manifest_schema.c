@@ -92,7 +92,7 @@ parse_off(struct pr_str text, void *field)
 	return "is not available yet";
 }
 
-static const char *const syntaxes[] = {"liquid", NULL};
+static const char *const syntaxes[] = {"liquid", "mailchimp", NULL};
 static const char *const classes[] = {"marketing", "transactional", NULL};
 static const char *const doubts[] = {"", "resend", "hold", NULL};
 
@@ -116,6 +116,17 @@ static const struct pr_yaml_row recipients_rows[] = {
 };
 static const struct pr_yaml_schema recipients_schema = {
 	.rows = recipients_rows, .size = sizeof(struct pr_manifest_recipients), .scalar_key = "file",
+};
+
+static const struct pr_yaml_row language_rows[] = {
+	{.key = "column", .type = PR_YAML_TEXT, .flags = NAME,
+	 .offset = offsetof(struct pr_manifest_language, column)},
+	{.key = "fallback", .type = PR_YAML_TEXT, .flags = NAME,
+	 .offset = offsetof(struct pr_manifest_language, fallback)},
+	{0},
+};
+static const struct pr_yaml_schema language_schema = {
+	.rows = language_rows, .size = sizeof(struct pr_manifest_language), .scalar_key = "fallback",
 };
 
 static const struct pr_yaml_row schedule_rows[] = {
@@ -157,16 +168,16 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "reply_to", .type = PR_YAML_TEXT, .flags = NAME, .offset = AT(reply_to.text)},
 	{.key = "postal_address", .type = PR_YAML_TEXT, .flags = PR_YAML_NOT_EMPTY,
 	 .offset = AT(postal_address)},
-	{.key = "subject", .type = PR_YAML_TEXT, .flags = PR_YAML_REQUIRED | LINE,
-	 .example = "\"Spring is here\"", .map_later = "a subject by language",
+	{.key = "subject", .type = PR_YAML_CHOICE, .flags = PR_YAML_REQUIRED | LINE,
+	 .example = "\"Spring is here\"", .max = PR_MANIFEST_LANGUAGES_MAX,
 	 .offset = AT(subject)},
-	{.key = "preheader", .type = PR_YAML_TEXT, .flags = LINE,
-	 .map_later = "a preheader by language", .offset = AT(preheader)},
+	{.key = "preheader", .type = PR_YAML_CHOICE, .flags = LINE,
+	 .max = PR_MANIFEST_LANGUAGES_MAX, .offset = AT(preheader)},
 	{.key = "recipients", .type = PR_YAML_SECTION, .schema = &recipients_schema,
 	 .offset = AT(recipients)},
 	{.key = "html", .type = PR_YAML_TEXT, .flags = PR_YAML_FILE, .offset = AT(html)},
 	{.key = "text", .type = PR_YAML_TEXT, .flags = PR_YAML_FILE, .offset = AT(text)},
-	{.key = "syntax", .type = PR_YAML_ENUM, .words = syntaxes, .later = "mailchimp",
+	{.key = "syntax", .type = PR_YAML_ENUM, .words = syntaxes,
 	 .fallback = "liquid", .offset = AT(syntax)},
 	{.key = "route", .type = PR_YAML_TEXT, .flags = NAME, .fallback = "default",
 	 .offset = AT(route)},
@@ -174,8 +185,8 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "class", .type = PR_YAML_ENUM, .words = classes, .fallback = "marketing",
 	 .offset = AT(class_)},
 	{.key = "list", .type = PR_YAML_TEXT, .flags = NAME, .offset = AT(list)},
-	{.key = "language", .type = PR_YAML_TEXT, .flags = NAME,
-	 .map_later = "a language by column", .offset = AT(language)},
+	{.key = "language", .type = PR_YAML_SECTION, .schema = &language_schema,
+	 .offset = AT(language)},
 	{.key = "required", .type = PR_YAML_LIST, .flags = LINE, .offset = AT(required)},
 	{.key = "hold", .type = PR_YAML_BOOL, .fallback = "false", .offset = AT(hold)},
 	{.key = "schedule", .type = PR_YAML_SECTION, .schema = &schedule_schema,

@@ -150,6 +150,7 @@ campaign_content_source(const struct pr_config *config, const struct pr_manifest
 	    .unsubscribe_mailto = b ? b->unsubscribe_mailto.p : NULL,
 	    .bounce_domain = b ? b->bounce_domain.p : NULL,
 	    .postal_address = b ? b->postal_address.p : NULL,
+	    .language = b ? b->language.p : NULL,
 	};
 }
 

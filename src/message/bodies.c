@@ -1,18 +1,15 @@
 /*
- * The bodies. The HTML is edited before it is compiled: references to images get their ids,
- * and a hidden block with the preheader goes in behind <body>. Where the campaign brings no
- * text, a text template is derived from the HTML's source; where that declines, the text is
- * derived from each rendered HTML.
+ * Bodies: HTML or Markdown, and text. The HTML is edited before it is compiled: references to
+ * images get their ids, and a hidden block with the preheader goes in behind <body>. Where the
+ * campaign brings no text, a text template is derived from the HTML's source; where that declines,
+ * and for Markdown, the text is derived from each rendered HTML.
  */
 #include "internal.h"
 
 #include "html_text.h"
+#include "preheader.h"
 
-#include <stdio.h>
-
-#define PREHEADER_OPEN                                                                             \
-	"<div style=\"display:none;max-height:0;overflow:hidden;opacity:0;mso-hide:all\">"
-#define PREHEADER PREHEADER_OPEN "{{ postrider_preheader }}</div>"
+#define PREHEADER PR_PREHEADER_OPEN "{{ postrider_preheader }}" PR_PREHEADER_CLOSE
 #define GMAIL_CLIPS_AT (100u << 10)
 
 /* ---- where the preheader goes ---- */
@@ -74,7 +71,7 @@ behind_tag(struct pr_str html, const char *name)
 static void
 insert_preheader(struct pr_compile *x)
 {
-	struct pr_source *s = &x->c->html.source;
+	struct pr_source *s = &x->bodies->html.source;
 	const char *at = behind_tag(s->text, "<body");
 	if (!at)
 		at = behind_tag(s->text, "<!doctype");
@@ -84,47 +81,29 @@ insert_preheader(struct pr_compile *x)
 /* ---- html ---- */
 
 static int
+read_body(struct pr_compile *x, struct pr_str file, struct pr_source *s)
+{
+	struct pr_arena *arena = &x->c->arena;
+	const char *name = pr_arena_strndup(arena, file.p, file.n);
+	return pr_source_read(s, x->source->dir, name, name, arena, x->problems);
+}
+
+static int
 compile_html(struct pr_compile *x)
 {
-	pr_content *c = x->c;
-	const struct pr_text *file = &x->source->manifest->html;
-	struct pr_source *s = &c->html.source;
-	const char *name = pr_arena_strndup(&c->arena, file->p, file->n);
-	int result = pr_source_read(s, x->source->dir, name, name, &c->arena, x->problems);
+	struct pr_bodies *b = x->bodies;
+	struct pr_source *s = &b->html.source;
+	int result = read_body(x, b->html_file, s);
 	if (result < 0)
 		return result;
 	if (s->text.n > GMAIL_CLIPS_AT)
 		pr_problem_add(x->problems, PR_WARNING, s->file, 0, "make it shorter",
 		               "it is larger than 100 KiB: Gmail shows only its beginning");
-	pr_images_refer(&x->images, s, &c->arena, x->problems);
-	if (x->source->manifest->preheader.p)
+	b->markdown = pr_is_markdown(b->html_file);
+	pr_images_refer(&x->images, s, &x->c->arena, x->problems);
+	if (b->preheader && !b->markdown)
 		insert_preheader(x);
-	return pr_template_compile(x, &c->html, PR_USE_HTML, x->problems);
-}
-
-static void
-keep_partials(struct pr_compile *x)
-{
-	pr_content *c = x->c;
-	c->partials = pr_arena_zero(&c->arena, (x->partials_n + 1) * sizeof *c->partials);
-	for (size_t i = 0; i < x->partials_n; i++)
-		c->partials[i] = x->partials[i].html;
-	c->partials_n = x->partials_n;
-}
-
-static void
-tell_unused_images(struct pr_compile *x)
-{
-	char shown[260], path[300];
-	for (size_t i = 0; i < x->images.n; i++) {
-		const struct pr_image *image = &x->images.items[i];
-		if (image->used)
-			continue;
-		snprintf(path, sizeof path, "images/%s",
-		         pr_str_show(pr_str(image->name), shown, sizeof shown));
-		pr_problem_add(x->problems, PR_WARNING, path, 0, "name it as cid:FILE in the HTML",
-		               "left out: no body names this image");
-	}
+	return pr_template_compile(x, &b->html, PR_USE_HTML, x->problems);
 }
 
 /* ---- text ---- */
@@ -132,13 +111,19 @@ tell_unused_images(struct pr_compile *x)
 static int
 compile_text_file(struct pr_compile *x)
 {
-	pr_content *c = x->c;
-	const struct pr_text *file = &x->source->manifest->text;
-	c->text_kind = PR_TEXT_FILE;
-	const char *name = pr_arena_strndup(&c->arena, file->p, file->n);
-	int result =
-	    pr_source_read(&c->text.source, x->source->dir, name, name, &c->arena, x->problems);
-	return result < 0 ? result : pr_template_compile(x, &c->text, PR_USE_PLAIN, x->problems);
+	struct pr_bodies *b = x->bodies;
+	int result = read_body(x, b->text_file, &b->text.source);
+	b->text_kind = PR_TEXT_FILE;
+	return result < 0 ? result : pr_template_compile(x, &b->text, PR_USE_PLAIN, x->problems);
+}
+
+static void
+tell_slow_text(struct pr_compile *x, const char *why)
+{
+	pr_problem_add(x->problems, PR_WARNING, x->bodies->html.source.file, 0,
+	               "add body.txt: it is faster, and reads better",
+	               "the text part is made from each message's HTML%s%s", why ? ": " : "",
+	               why ? why : "");
 }
 
 /* What is wrong with the derived template was told of the HTML already, or is our own doing:
@@ -146,27 +131,23 @@ compile_text_file(struct pr_compile *x)
 static int
 derive_text(struct pr_compile *x)
 {
-	pr_content *c = x->c;
+	struct pr_bodies *b = x->bodies;
 	struct pr_buf text = {0};
 	struct pr_problems quiet = {0};
 	struct pr_error e;
-	int result = pr_html_text_template(c->html.source.original, &text, &e);
-	c->text_kind = PR_TEXT_FROM_HTML;
+	int result = pr_html_text_template(b->html.source.original, &text, &e);
+	b->text_kind = PR_TEXT_FROM_HTML;
 	if (result == PR_ELIMIT) {
-		pr_problem_add(x->problems, PR_PROBLEM, c->html.source.file, 0, NULL, "%s", e.text);
+		pr_problem_add(x->problems, PR_PROBLEM, b->html.source.file, 0, NULL, "%s", e.text);
 	} else if (result == 0) {
-		pr_source_init(&c->text.source, c->html.source.file,
-		               pr_arena_copy(&c->arena, pr_buf_str(&text)), 1, 1);
-		result = pr_template_compile(x, &c->text, PR_USE_DERIVED, &quiet);
+		pr_source_init(&b->text.source, b->html.source.file,
+		               pr_arena_copy(&x->c->arena, pr_buf_str(&text)), 1, 1);
+		result = pr_template_compile(x, &b->text, PR_USE_DERIVED, &quiet);
 		if (result == 0 && !x->underivable)
-			c->text_kind = PR_TEXT_DERIVED;
+			b->text_kind = PR_TEXT_DERIVED;
 	}
-	if (c->text_kind == PR_TEXT_FROM_HTML && result != PR_ELIMIT)
-		pr_problem_add(x->problems, PR_WARNING, c->html.source.file, 0,
-		               "add body.txt: it is faster, and reads better",
-		               "the text part is made from each message's HTML%s%s",
-		               result == PR_EUNAVAILABLE ? ": " : "",
-		               result == PR_EUNAVAILABLE ? e.text : "");
+	if (b->text_kind == PR_TEXT_FROM_HTML && result != PR_ELIMIT)
+		tell_slow_text(x, result == PR_EUNAVAILABLE ? e.text : NULL);
 	pr_problems_finish(&quiet);
 	pr_buf_finish(&text);
 	return result == PR_ELIMIT ? PR_EINVAL : 0;
@@ -175,14 +156,14 @@ derive_text(struct pr_compile *x)
 int
 pr_content_compile_bodies(struct pr_compile *x)
 {
-	const struct pr_manifest *m = x->source->manifest;
-	int html = m->html.p ? compile_html(x) : 0;
-	int text = 0;
-	if (m->html.p)
-		tell_unused_images(x);
-	keep_partials(x);
-	if (m->text.p)
+	struct pr_bodies *b = x->bodies;
+	pr_images_begin(&x->images);
+	pr_partials_begin(x);
+	int html = b->html_file.n ? compile_html(x) : 0, text = 0;
+	if (b->text_file.n)
 		text = compile_text_file(x);
+	else if (b->markdown)
+		b->text_kind = PR_TEXT_FROM_HTML;
 	else if (html == 0)
 		text = derive_text(x);
 	return html < 0 || text < 0 ? PR_EINVAL : 0;

@@ -11,6 +11,7 @@
 #include "encode.h"
 #include "header.h"
 #include "html_text.h"
+#include "markdown.h"
 
 #include <stdlib.h>
 
@@ -30,6 +31,7 @@ struct pr_composer {
 struct job { /* one message being composed */
 	struct pr_composer *c;
 	const pr_content *content;
+	const struct pr_edition *edition;
 	const struct pr_row *row;
 	int64_t utc_ms;
 	struct pr_error *e;
@@ -121,6 +123,24 @@ slot(const struct job *j, enum pr_slot which)
 	return &j->c->values[j->content->columns_n + j->content->aliases_n + which];
 }
 
+static struct pr_str
+slot_text(const struct job *j, enum pr_slot which)
+{
+	const struct pr_liquid_value *v = slot(j, which);
+	return pr_str_n(v->s, v->n);
+}
+
+static const struct pr_edition *
+choose_edition(const struct job *j)
+{
+	const pr_content *content = j->content;
+	if (content->language_column == SIZE_MAX)
+		return &content->editions[0];
+	struct pr_str language = j->c->fields[content->language_column];
+	return &content->editions[pr_manifest_edition_for(content->languages, content->editions_n,
+	                                                  language)];
+}
+
 /* ---- rendering ---- */
 
 static unsigned
@@ -130,7 +150,7 @@ column_in_file(const struct job *j, const struct pr_template *t,
 	const char *file = failure->file ? failure->file : "";
 	if (strcmp(file, t->source.file) == 0)
 		return pr_source_column(&t->source, failure->line, failure->column);
-	for (size_t i = 0; t == &j->content->html && i < j->content->partials_n; i++)
+	for (size_t i = 0; t == &j->edition->bodies->html && i < j->content->partials_n; i++)
 		if (strcmp(file, j->content->partials[i].file) == 0)
 			return pr_source_column(&j->content->partials[i], failure->line,
 			                        failure->column);
@@ -159,10 +179,10 @@ static int
 render_preheader(const struct job *j)
 {
 	struct pr_buf *line = &j->c->line;
-	if (!j->content->preheader.code)
+	if (!j->edition->preheader)
 		return 0;
 	pr_buf_clear(line);
-	if (render(j, &j->content->preheader, line) < 0)
+	if (render(j, j->edition->preheader, line) < 0)
 		return PR_EINVAL;
 	pr_field_tidy(line);
 	*slot(j, PR_SLOT_PREHEADER) =
@@ -171,21 +191,49 @@ render_preheader(const struct job *j)
 }
 
 static int
+render_html(const struct job *j)
+{
+	const struct pr_bodies *b = j->edition->bodies;
+	struct pr_buf *html = &j->c->html, *markdown = &j->c->scratch;
+	if (render_preheader(j) < 0)
+		return PR_EINVAL;
+	if (!b->markdown)
+		return render(j, &b->html, html);
+	if (render(j, &b->html, markdown) < 0)
+		return PR_EINVAL;
+	const struct pr_markdown_page page = {.language = j->edition->language,
+	                                      .preheader = slot_text(j, PR_SLOT_PREHEADER)};
+	pr_markdown_html(pr_buf_str(markdown), &page, html);
+	return 0;
+}
+
+static int
+render_text(const struct job *j)
+{
+	const struct pr_bodies *b = j->edition->bodies;
+	struct pr_buf *text = &j->c->text;
+	switch (b->text_kind) {
+	case PR_TEXT_NONE: return 0;
+	case PR_TEXT_FILE: return render(j, &b->text, text);
+	case PR_TEXT_DERIVED:
+		if (render(j, &b->text, text) < 0)
+			return PR_EINVAL;
+		break;
+	case PR_TEXT_FROM_HTML:
+		if (pr_html_text(pr_buf_str(&j->c->html), text, j->e) < 0)
+			return PR_EINVAL;
+		break;
+	}
+	pr_text_tidy(text);
+	return 0;
+}
+
+static int
 render_bodies(const struct job *j)
 {
-	const pr_content *content = j->content;
-	struct pr_buf *html = &j->c->html, *text = &j->c->text;
-	if (content->html.code && (render_preheader(j) < 0 || render(j, &content->html, html) < 0))
+	if (j->edition->bodies->html.code && render_html(j) < 0)
 		return PR_EINVAL;
-	if (content->text.code && content->text_kind != PR_TEXT_FROM_HTML &&
-	    render(j, &content->text, text) < 0)
-		return PR_EINVAL;
-	if (content->text_kind == PR_TEXT_FROM_HTML &&
-	    pr_html_text(pr_buf_str(html), text, j->e) < 0)
-		return PR_EINVAL;
-	if (content->text_kind == PR_TEXT_DERIVED || content->text_kind == PR_TEXT_FROM_HTML)
-		pr_text_tidy(text);
-	return 0;
+	return render_text(j);
 }
 
 /* ---- writing ---- */
@@ -225,7 +273,7 @@ add_header(const struct job *j, struct pr_str uri)
 	pr_buf_add_str(out, content->head);
 	pr_field_mailbox(out, "To", PR_STR(""), j->row->email);
 	pr_buf_add_str(out, content->after_to);
-	if (add_rendered_field(j, "Subject", &content->subject, true) < 0)
+	if (add_rendered_field(j, "Subject", j->edition->subject, true) < 0)
 		return PR_EINVAL;
 	pr_buf_add_str(out, PR_STR("Message-ID: "));
 	pr_message_id(content, j->row->row, out);
@@ -236,9 +284,9 @@ add_header(const struct job *j, struct pr_str uri)
 		pr_buf_add_str(out, uri);
 		pr_buf_add_str(out, PR_STR(">\r\n"));
 	}
-	pr_buf_add_str(out, content->version);
+	pr_buf_add_str(out, j->edition->version);
 	for (size_t i = 0; i < content->headers_n; i++)
-		if (add_rendered_field(j, content->headers[i].name, &content->headers[i].value,
+		if (add_rendered_field(j, content->headers[i].name, content->headers[i].value,
 		                       false) < 0)
 			return PR_EINVAL;
 	return 0;
@@ -277,19 +325,20 @@ add_body(struct job *j, const char *type, struct pr_str body)
 static int
 write_message(struct job *j, struct pr_str uri)
 {
-	const pr_content *content = j->content;
+	const struct pr_bodies *b = j->edition->bodies;
 	struct pr_buf *out = &j->c->out;
+	size_t size_max = j->content->size_max;
 	if (add_header(j, uri) < 0)
 		return PR_EINVAL;
-	pr_buf_add_str(out, content->open);
-	if (content->text_kind != PR_TEXT_NONE)
+	pr_buf_add_str(out, b->open);
+	if (b->text_kind != PR_TEXT_NONE)
 		add_body(j, "plain", pr_buf_str(&j->c->text));
-	pr_buf_add_str(out, content->middle);
-	if (content->html.code)
+	pr_buf_add_str(out, b->middle);
+	if (b->html.code)
 		add_body(j, "html", pr_buf_str(&j->c->html));
-	if (out->len + content->tail.n > content->size_max)
+	if (out->len + b->tail.n > size_max)
 		return pr_fail(j->e, PR_EINVAL, "the message has %zu octets, more than %zu",
-		               out->len + content->tail.n, content->size_max);
+		               out->len + b->tail.n, size_max);
 	return 0;
 }
 
@@ -307,7 +356,8 @@ static struct pr_message *
 make_message(const struct job *j)
 {
 	const pr_content *content = j->content;
-	struct pr_str from = content->reverse_path, to = j->row->email, tail = content->tail;
+	struct pr_str from = content->reverse_path, to = j->row->email;
+	struct pr_str tail = j->edition->bodies->tail;
 	size_t envelope = from.n + 1 + to.n + 1, size = j->c->out.len + tail.n;
 	struct pr_message *m = pr_alloc(sizeof *m + envelope + size);
 	*m = (struct pr_message){.size = size, .dots = j->dots, .from = (char *)(m + 1)};
@@ -349,6 +399,7 @@ pr_compose(pr_composer *c, const pr_content *content, const struct pr_row *row, 
 	begin(c, content);
 	struct pr_str uri = unsubscribe_uri(&j);
 	set_values(&j, uri);
+	j.edition = choose_edition(&j);
 	if (render_bodies(&j) < 0 || write_message(&j, uri) < 0)
 		return PR_EINVAL;
 	*out = make_message(&j);

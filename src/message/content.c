@@ -172,30 +172,32 @@ lay_fields(pr_content *c, const struct pr_manifest *m, struct pr_buf *b)
 	if (m->list.p)
 		pr_buf_addf(b, "List-Id: <%s.%.*s>\r\n", m->list.p, (int)domain.n, domain.p);
 	c->lists = keep(c, b);
-	pr_buf_adds(b, "MIME-Version: 1.0\r\n");
-	if (m->language.p)
-		pr_field_text(b, "Content-Language", text_of(&m->language));
-	c->version = keep(c, b);
 }
 
-static int
-compile_text(struct pr_compile *x, struct pr_template *t, const struct pr_text *text)
+/* A template of the manifest; NULL where the text was left out. One that several editions share
+ * is compiled, and told of, once. */
+static const struct pr_template *
+compile_line(struct pr_compile *x, const struct pr_text *text)
 {
-	struct pr_str copy = pr_arena_copy(&x->c->arena, text_of(text));
+	pr_content *c = x->c;
 	if (!text->p)
-		return 0;
-	pr_source_init(&t->source, PR_MANIFEST_FILE, copy, text->line, text->column);
-	return pr_template_compile(x, t, PR_USE_PLAIN, x->problems);
+		return NULL;
+	for (size_t i = 0; i < c->lines_n; i++)
+		if (c->lines[i].from == text->p)
+			return &c->lines[i].t;
+	struct pr_line *line = &c->lines[c->lines_n++];
+	line->from = text->p;
+	pr_source_init(&line->t.source, PR_MANIFEST_FILE,
+	               pr_arena_copy(&c->arena, pr_text_str(text)), text->line, text->column);
+	pr_template_compile(x, &line->t, PR_USE_PLAIN, x->problems);
+	return &line->t;
 }
 
-static int
+static void
 compile_headers(struct pr_compile *x)
 {
 	pr_content *c = x->c;
 	const struct pr_manifest *m = x->source->manifest;
-	int result = compile_text(x, &c->subject, &m->subject);
-	if (compile_text(x, &c->preheader, &m->preheader) < 0)
-		result = PR_EINVAL;
 	c->headers = pr_arena_zero(&c->arena, (m->headers.n + 1) * sizeof *c->headers);
 	for (size_t i = 0; i < m->headers.n; i++) {
 		const struct pr_pair *pair = &m->headers.items[i];
@@ -203,11 +205,111 @@ compile_headers(struct pr_compile *x)
 		if (!pr_field_name_valid(text_of(&pair->name)))
 			continue; /* the manifest has told */
 		h->name = pr_arena_strndup(&c->arena, pair->name.p, pair->name.n);
-		if (compile_text(x, &h->value, &pair->value) < 0)
+		h->value = compile_line(x, &pair->value);
+		c->headers_n += h->value != NULL;
+	}
+}
+
+/* ---- editions ---- */
+
+static struct pr_bodies *
+bodies_of(pr_content *c, const struct pr_manifest_edition *e)
+{
+	struct pr_str html = pr_text_str(&e->html), text = pr_text_str(&e->text);
+	for (size_t i = 0; i < c->bodies_n; i++)
+		if (pr_str_eq(c->bodies[i].html_file, html) &&
+		    pr_str_eq(c->bodies[i].text_file, text))
+			return &c->bodies[i];
+	struct pr_bodies *b = &c->bodies[c->bodies_n++];
+	b->html_file = pr_arena_copy(&c->arena, html);
+	b->text_file = pr_arena_copy(&c->arena, text);
+	return b;
+}
+
+static void
+lay_edition(struct pr_compile *x, struct pr_edition *e, const struct pr_manifest_edition *m,
+            struct pr_buf *b)
+{
+	pr_content *c = x->c;
+	struct pr_bodies *bodies = bodies_of(c, m);
+	e->subject = compile_line(x, &m->subject);
+	e->preheader = compile_line(x, &m->preheader);
+	e->bodies = bodies;
+	bodies->preheader |= e->preheader != NULL;
+	const char *language = m->language ? m->language : x->source->language;
+	if (language)
+		e->language = pr_arena_strndup(&c->arena, language, strlen(language));
+	pr_buf_adds(b, "MIME-Version: 1.0\r\n");
+	if (language)
+		pr_field_text(b, "Content-Language", pr_str(language));
+	e->version = keep(c, b);
+}
+
+static size_t
+find_column(const struct pr_content_source *source, const struct pr_text *wanted)
+{
+	for (size_t i = 0; wanted->p && i < source->columns_n; i++)
+		if (pr_str_eq(pr_str_trim(source->columns[i]), pr_str_trim(pr_text_str(wanted))))
+			return i;
+	return SIZE_MAX; /* also where the recipients lack it, which is told elsewhere */
+}
+
+static void
+lay_editions(struct pr_compile *x, struct pr_buf *b)
+{
+	pr_content *c = x->c;
+	const struct pr_manifest *m = x->source->manifest;
+	size_t n = m->editions_n;
+	c->language_column = find_column(x->source, &m->language.column);
+	c->editions = pr_arena_zero(&c->arena, n * sizeof *c->editions);
+	c->languages = pr_arena_zero(&c->arena, n * sizeof *c->languages);
+	c->bodies = pr_arena_zero(&c->arena, n * sizeof *c->bodies);
+	c->lines = pr_arena_zero(&c->arena, (2 * n + m->headers.n) * sizeof *c->lines);
+	for (size_t i = 0; i < n; i++) {
+		lay_edition(x, &c->editions[i], &m->editions[i], b);
+		c->languages[i] = c->editions[i].language;
+	}
+	c->editions_n = n;
+}
+
+static int
+compile_bodies(struct pr_compile *x)
+{
+	int result = 0;
+	for (size_t i = 0; i < x->c->bodies_n; i++) {
+		x->bodies = &x->c->bodies[i];
+		if (pr_content_compile_bodies(x) < 0 || pr_content_lay_parts(x) < 0)
 			result = PR_EINVAL;
-		c->headers_n += h->value.code != NULL;
 	}
 	return result;
+}
+
+static void
+keep_partials(struct pr_compile *x)
+{
+	pr_content *c = x->c;
+	c->partials = pr_arena_zero(&c->arena, (x->partials_n + 1) * sizeof *c->partials);
+	for (size_t i = 0; i < x->partials_n; i++)
+		c->partials[i] = x->partials[i].html;
+	c->partials_n = x->partials_n;
+}
+
+static void
+tell_unused_images(struct pr_compile *x)
+{
+	char shown[260], path[300];
+	bool html = false;
+	for (size_t i = 0; i < x->c->bodies_n; i++)
+		html |= x->c->bodies[i].html_file.n > 0;
+	for (size_t i = 0; html && i < x->images.n; i++) {
+		const struct pr_image *image = &x->images.items[i];
+		if (image->ever)
+			continue;
+		snprintf(path, sizeof path, "images/%s",
+		         pr_str_show(pr_str(image->name), shown, sizeof shown));
+		pr_problem_add(x->problems, PR_WARNING, path, 0, "name it as cid:FILE in the HTML",
+		               "left out: no body names this image");
+	}
 }
 
 /* ---- the whole ---- */
@@ -224,12 +326,15 @@ compile(struct pr_compile *x)
 	lay_fields(c, x->source->manifest, &b);
 	pr_buf_addf(&b, "@%s.%.*s", c->token, (int)c->id_domain.n, c->id_domain.p);
 	struct pr_str suffix = keep(c, &b);
-	pr_buf_finish(&b);
 	pr_images_list(&x->images, x->source->dir, suffix.p, &c->arena, x->problems);
 	pr_partials_read(x);
-	int headers = compile_headers(x), bodies = pr_content_compile_bodies(x);
-	int parts = bodies < 0 ? PR_EINVAL : pr_content_lay_parts(x);
-	return headers < 0 || parts < 0 ? PR_EINVAL : 0;
+	lay_editions(x, &b);
+	compile_headers(x);
+	int result = compile_bodies(x);
+	keep_partials(x);
+	tell_unused_images(x);
+	pr_buf_finish(&b);
+	return result;
 }
 
 int
@@ -262,12 +367,12 @@ pr_content_unref(pr_content *c)
 {
 	if (atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	pr_liquid_destroy(c->subject.code);
-	pr_liquid_destroy(c->preheader.code);
-	pr_liquid_destroy(c->html.code);
-	pr_liquid_destroy(c->text.code);
-	for (size_t i = 0; i < c->headers_n; i++)
-		pr_liquid_destroy(c->headers[i].value.code);
+	for (size_t i = 0; i < c->lines_n; i++)
+		pr_liquid_destroy(c->lines[i].t.code);
+	for (size_t i = 0; i < c->bodies_n; i++) {
+		pr_liquid_destroy(c->bodies[i].html.code);
+		pr_liquid_destroy(c->bodies[i].text.code);
+	}
 	pr_arena_finish(&c->arena);
 	free(c);
 }

@@ -142,6 +142,13 @@ tell_missing(const struct pr_images *images, const struct pr_source *s, size_t a
 		p->column = (unsigned)(at - begin) + 1;
 }
 
+void
+pr_images_begin(struct pr_images *images)
+{
+	for (size_t i = 0; i < images->n; i++)
+		images->items[i].used = false;
+}
+
 /* ---- references ---- */
 
 /* The length of what follows "cid:": up to a quote, blank or bracket outside of Liquid code. */
@@ -183,7 +190,7 @@ edit_reference(struct pr_images *images, struct pr_source *s, struct pr_str ref,
 	size_t was = out->len;
 	if (code) {
 		for (size_t i = 0; i < images->n; i++)
-			images->items[i].used = true;
+			images->items[i].used = images->items[i].ever = true;
 		pr_buf_add_str(out, ref);
 		pr_buf_adds(out, images->suffix);
 		pr_source_edited(s, arena, out, strlen(images->suffix), 0);
@@ -196,7 +203,7 @@ edit_reference(struct pr_images *images, struct pr_source *s, struct pr_str ref,
 		             problems);
 		return 0;
 	}
-	image->used = true;
+	image->used = image->ever = true;
 	pr_buf_adds(out, image->id);
 	pr_buf_adds(out, images->suffix);
 	pr_source_edited(s, arena, out, out->len - was, ref.n);

@@ -12,7 +12,8 @@ struct pr_image {
 	const char *normal; /* its normal form (NFC) */
 	const char *folded; /* and without case */
 	const char *id;     /* what stands before the suffix; unique */
-	bool used;
+	bool used;          /* by the bodies being compiled */
+	bool ever;          /* by any */
 };
 struct pr_images {
 	struct pr_image *items;
@@ -20,6 +21,7 @@ struct pr_images {
 	const char *suffix; /* "@token.domain" */
 };
 
+void pr_images_begin(struct pr_images *images); /* of other bodies */
 void pr_images_list(struct pr_images *images, int dir, const char *suffix, struct pr_arena *arena,
                     struct pr_problems *problems);
 /* Finds references in the source, marks the images used, edits the ids in. A reference made by

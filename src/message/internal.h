@@ -12,7 +12,7 @@
  *   List-Unsubscribe  the row's token
  *   version         MIME-Version, Content-Language
  *   headers ......... templates
- *   open            multipart headers down to the first body
+ *   open            multipart headers down to the first body (here it depends on the bodies)
  *   text ............ template, encoded
  *   middle          between text and HTML
  *   html ............ template, encoded
@@ -49,7 +49,12 @@ struct pr_template {
 
 struct pr_content_header {
 	const char *name;
-	struct pr_template value;
+	const struct pr_template *value;
+};
+
+struct pr_line { /* a template of the manifest: compiled once, wherever it is used */
+	const char *from;
+	struct pr_template t;
 };
 
 enum pr_text_kind {
@@ -59,13 +64,30 @@ enum pr_text_kind {
 	PR_TEXT_FROM_HTML, /* derived from every rendered HTML */
 };
 
+/* What is below the header; several editions may share it. */
+struct pr_bodies {
+	struct pr_str html_file, text_file; /* the manifest's names: empty for none */
+	struct pr_template html, text;
+	enum pr_text_kind text_kind;
+	bool markdown;  /* html is rendered as Markdown, then becomes HTML */
+	bool preheader; /* some edition has one */
+	struct pr_str open, middle, tail;
+};
+
+/* What recipients of one language get. */
+struct pr_edition {
+	const char *language;                          /* NULL: not said */
+	const struct pr_template *subject, *preheader; /* preheader NULL: none */
+	const struct pr_bodies *bodies;
+	struct pr_str version; /* MIME-Version, Content-Language */
+};
+
 struct pr_content {
 	_Atomic unsigned refs;
 	struct pr_arena arena;
 	uint32_t serial;
 	bool unsubscribe; /* List-Unsubscribe is written */
 	bool smtputf8;    /* the From address asks for it */
-	enum pr_text_kind text_kind;
 
 	size_t columns_n, aliases_n;   /* aliases: columns under a name that Liquid can read */
 	size_t *aliases;               /* which column */
@@ -73,7 +95,14 @@ struct pr_content {
 	struct pr_str fixed[PR_SLOTS]; /* values that are the same for all rows */
 	const char *timezone;
 
-	struct pr_template subject, preheader, html, text;
+	struct pr_edition *editions;
+	const char **languages; /* of the editions */
+	size_t editions_n;
+	size_t language_column; /* SIZE_MAX: all get the first edition */
+	struct pr_bodies *bodies;
+	size_t bodies_n;
+	struct pr_line *lines;
+	size_t lines_n;
 	struct pr_content_header *headers;
 	size_t headers_n;
 	struct pr_source *partials; /* places in partials/ as the HTML has them */
@@ -83,7 +112,7 @@ struct pr_content {
 	char token[PR_TOKEN_SIZE]; /* names the campaign in Message-IDs, boundaries, ids */
 	struct pr_str id_domain;
 	struct pr_str unsubscribe_uri; /* up to the row's token */
-	struct pr_str head, after_to, lists, version, open, middle, tail;
+	struct pr_str head, after_to, lists;
 	size_t size_max;
 };
 
@@ -100,13 +129,14 @@ struct pr_partial {
 	const char *name; /* without ".liquid" */
 	struct pr_source plain, html;
 	struct pr_str derived;
-	bool html_ready, derived_ready;
+	bool html_ready, derived_ready; /* for the bodies being compiled */
 };
 
 struct pr_compile {
 	const struct pr_content_source *source;
 	struct pr_problems *problems;
 	pr_content *c;
+	struct pr_bodies *bodies; /* being compiled */
 	struct pr_images images;
 	struct pr_partial *partials;
 	size_t partials_n;
@@ -118,9 +148,10 @@ struct pr_compile {
 int pr_template_compile(struct pr_compile *x, struct pr_template *t, enum pr_use use,
                         struct pr_problems *problems);
 void pr_partials_read(struct pr_compile *x);
-/* bodies.c: the templates of html and text. PR_EINVAL: problems told. */
+void pr_partials_begin(struct pr_compile *x); /* of other bodies: which images they show is open */
+/* bodies.c: the templates of x->bodies. PR_EINVAL: problems told. */
 int pr_content_compile_bodies(struct pr_compile *x);
-/* parts.c: open, middle and tail, once the bodies are compiled. PR_EINVAL: problems told. */
+/* parts.c: open, middle and tail of x->bodies, once compiled. PR_EINVAL: problems told. */
 int pr_content_lay_parts(struct pr_compile *x);
 
 /* "ROW.TOKEN": names a row of a campaign; out holds PR_ROW_TOKEN_SIZE. Returns the length. */

@@ -101,7 +101,7 @@ images_used(const struct pr_images *images)
 static void
 lay_opening(struct pr_compile *x, struct layout *l)
 {
-	bool html = x->c->html.code != NULL, text = x->c->text_kind != PR_TEXT_NONE;
+	bool html = x->bodies->html.code != NULL, text = x->bodies->text_kind != PR_TEXT_NONE;
 	struct pr_buf *before_html = text ? &l->middle : &l->open;
 	l->mixed.used = l->attachments_n > 0;
 	l->alternative.used = html && text;
@@ -147,6 +147,18 @@ take(struct pr_arena *arena, struct pr_buf *b)
 	return s;
 }
 
+/* Mostly all bodies of a campaign have the same images and attachments. */
+static struct pr_str
+take_tail(pr_content *c, struct pr_buf *b)
+{
+	for (size_t i = 0; i < c->bodies_n; i++)
+		if (c->bodies[i].tail.n == b->len && pr_str_eq(c->bodies[i].tail, pr_buf_str(b))) {
+			pr_buf_finish(b);
+			return c->bodies[i].tail;
+		}
+	return take(&c->arena, b);
+}
+
 int
 pr_content_lay_parts(struct pr_compile *x)
 {
@@ -164,8 +176,8 @@ pr_content_lay_parts(struct pr_compile *x)
 		               l.size_max);
 		result = PR_EINVAL;
 	}
-	c->open = take(&c->arena, &l.open);
-	c->middle = take(&c->arena, &l.middle);
-	c->tail = take(&c->arena, &l.tail);
+	x->bodies->open = take(&c->arena, &l.open);
+	x->bodies->middle = take(&c->arena, &l.middle);
+	x->bodies->tail = take_tail(c, &l.tail);
 	return result;
 }

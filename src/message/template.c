@@ -61,6 +61,17 @@ pr_partials_read(struct pr_compile *x)
 		close(fd);
 }
 
+void
+pr_partials_begin(struct pr_compile *x)
+{
+	x->underivable = false;
+	for (size_t i = 0; i < x->partials_n; i++) {
+		struct pr_partial *partial = &x->partials[i];
+		pr_source_init(&partial->html, partial->html.file, partial->plain.text, 1, 1);
+		partial->html_ready = false;
+	}
+}
+
 static struct pr_str
 partial_html(struct pr_compile *x, struct pr_partial *partial)
 {

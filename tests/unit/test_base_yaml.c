@@ -13,6 +13,7 @@ struct inner {
 };
 struct outer {
 	struct pr_text title, file, free_text;
+	struct pr_choice choice;
 	bool on;
 	int64_t count, pause;
 	double factor, share;
@@ -58,8 +59,8 @@ static const struct pr_yaml_schema named = {
 		.key = #key_, .type = type_, .offset = offsetof(struct outer, key_), __VA_ARGS__   \
 	}
 static const struct pr_yaml_row rows[] = {
-    ROW(title, PR_YAML_TEXT, .flags = PR_YAML_ONE_LINE, .fallback = "untitled",
-        .map_later = "a title by language"),
+    ROW(title, PR_YAML_TEXT, .flags = PR_YAML_ONE_LINE, .fallback = "untitled"),
+    ROW(choice, PR_YAML_CHOICE, .flags = PR_YAML_ONE_LINE | PR_YAML_NOT_EMPTY, .max = 2),
     ROW(file, PR_YAML_TEXT, .flags = PR_YAML_FILE),
     ROW(free_text, PR_YAML_TEXT),
     ROW(on, PR_YAML_BOOL),
@@ -215,7 +216,16 @@ static const struct {
         "1:20 unknown key \"prt\" in section -> did you mean \"port\"?"),
     BAD("named: {x: {host: a, zzzz: 1}}",
         "1:22 unknown key \"zzzz\" in named.x -> known keys: host port"),
-    BAD("title: {en: a}", "1:8 title: a title by language is not available yet -> write one text"),
+    BAD("title: {en: a}", "1:8 title: a text is wanted here, not a section"),
+    BAD("choice: {en: a, de: b, fr: c}", "1:9 choice: 3 entries, at most 2 may be"),
+    BAD("choice: {en: a, en: b}",
+        "1:17 choice: \"en\" is there twice, first on line 1 -> keep one of "
+        "them"),
+    BAD("choice: {en: ''}", "1:15 choice.en is empty"),
+    BAD("choice: [a]", "1:9 choice: a text is wanted here, not a list"),
+    BAD("choice: {{ name }}",
+        "1:9 choice: a text is wanted here, not a section -> put quotes around "
+        "text that begins with {{"),
     BAD("title: {{ name }}", "1:8 title: a text is wanted here, not a section -> put quotes around "
                              "text that begins with {{"),
     BAD("title: [a]", "1:8 title: a text is wanted here, not a list"),
@@ -282,7 +292,8 @@ static const struct {
     BAD("on: x\ncount: y\nwhat: z",
         "1:5 on: \"x\" is neither true nor false -> write true or false\n"
         "2:8 count: \"y\" is not a whole number -> write it in digits\n"
-        "3:1 unknown key \"what\" -> known keys: title file free_text on count pause factor share "
+        "3:1 unknown key \"what\" -> known keys: title choice file free_text on count pause factor "
+        "share "
         "size rate colour list pairs section named even"),
     /* the file as a whole */
     BAD("", "0:0 no keys and values -> write lines like  key: value"),

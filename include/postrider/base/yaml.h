@@ -45,6 +45,10 @@ struct pr_pairs {
 	struct pr_pair *items;
 	size_t n;
 };
+struct pr_choice { /* one text for all, or one for each of free names: by.n is 0, or text.p NULL */
+	struct pr_text text;
+	struct pr_pairs by;
+};
 
 enum pr_yaml_type {                   /* the field at `offset` is a ... */
 	            PR_YAML_TEXT,     /* struct pr_text */
@@ -59,6 +63,7 @@ enum pr_yaml_type {                   /* the field at `offset` is a ... */
 	                                "not said" */
 	            PR_YAML_LIST,    /* struct pr_texts; one text alone is a list of one */
 	            PR_YAML_PAIRS,   /* struct pr_pairs */
+	            PR_YAML_CHOICE,  /* struct pr_choice: a text, or a map of texts */
 	            PR_YAML_SECTION, /* the struct of `schema`, in place */
 	            PR_YAML_NAMED,  /* struct pr_yaml_array of the struct of `schema`, by free names
 	                             */
@@ -68,8 +73,8 @@ enum pr_yaml_type {                   /* the field at `offset` is a ... */
 
 #define PR_YAML_REQUIRED 1u
 #define PR_YAML_ONE_LINE                                                                           \
-	2u              /* TEXT, LIST, PAIRS: white space at the ends dropped, CR, LF and other    \
-	                 * controls inside refused */
+	2u /* TEXT, LIST, PAIRS, CHOICE: white space at the ends dropped, CR, LF and other         \
+	    * controls inside refused */
 #define PR_YAML_FILE 4u /* TEXT: the name of a file within the folder: no '/', no leading '.' */
 #define PR_YAML_NOT_EMPTY 8u
 #define PR_YAML_RESTART 16u /* a change takes effect at the next start only */
@@ -82,7 +87,7 @@ struct pr_yaml_row {
 	unsigned flags;
 	size_t offset;
 	double min, max;          /* numbers, in the field's unit (ms, octets); both 0: any not
-	                           * negative. LIST, PAIRS, NAMED: entries at most max */
+	                           * negative. LIST, PAIRS, CHOICE, NAMED: entries at most max */
 	const char *fallback;     /* the default as text; NULL: zeroes */
 	const char *example;      /* what a remedy shows after "key: " */
 	const char *const *words; /* ENUM, ended by NULL */
@@ -94,8 +99,6 @@ struct pr_yaml_row {
 	const char *(*parse)(struct pr_str text, void *field);
 	size_t size;
 	size_t at; /* 0, or where a struct pr_text without text tells where the value is */
-	const char
-	    *map_later; /* TEXT: a map here is known but not available yet: what it would be */
 };
 
 struct pr_yaml_schema {

@@ -16,6 +16,7 @@
 #define PR_MANIFEST_FILE "campaign.yaml"
 
 enum pr_manifest_class { PR_MARKETING, PR_TRANSACTIONAL };
+enum pr_manifest_syntax { PR_SYNTAX_LIQUID, PR_SYNTAX_MAILCHIMP };
 enum pr_manifest_in_doubt {
 	PR_DOUBT_DEFAULT = 0, /* as postrider.yaml says for the class */
 	PR_DOUBT_RESEND,
@@ -46,23 +47,43 @@ struct pr_manifest_recipients {
 	uint64_t rejects_free;
 };
 
+/* `language`: one for all, or a column that says it for each row. */
+struct pr_manifest_language {
+	struct pr_text column;   /* p NULL: the same for all */
+	struct pr_text fallback; /* p NULL: the brand's, if any */
+};
+
+/* What a recipient of one language gets. There is always one, the first: it is for whoever has
+ * no language, or one that the campaign does not speak. */
+struct pr_manifest_edition {
+	const char *language;      /* "zh", "pt-BR"; NULL: not said */
+	struct pr_text subject;    /* Liquid, one line */
+	struct pr_text preheader;  /* Liquid; p NULL: none */
+	struct pr_text html, text; /* file names; p NULL: none; at least one is there */
+};
+
+#define PR_MANIFEST_LANGUAGES_MAX 60
+
 struct pr_manifest {
 	struct pr_text name; /* the manifest's, else the folder's; UTF-8, one line */
 	struct pr_sender from, reply_to;
-	struct pr_text postal_address; /* p NULL: the brand's, if any */
-	struct pr_text subject;        /* Liquid, one line */
-	struct pr_text preheader;      /* Liquid; p NULL: none */
-	struct pr_pairs headers;       /* further ones: checked names, Liquid values on one line */
+	struct pr_text postal_address;       /* p NULL: the brand's, if any */
+	struct pr_choice subject, preheader; /* as written: editions have what becomes of them */
+	struct pr_pairs headers; /* further ones: checked names, Liquid values on one line */
 	struct pr_manifest_recipients recipients;
-	struct pr_text html, text; /* file names; p NULL: none; at least one is there */
-	struct pr_text route;      /* "default" when left out */
-	struct pr_text brand;      /* p NULL: none */
-	struct pr_text list;       /* p NULL: none; letters, digits, '-', '_', '.' */
-	struct pr_text language;   /* p NULL: the brand's, if any */
-	int syntax;                /* 0: Liquid */
-	int class_;                /* enum pr_manifest_class */
-	int in_doubt;              /* enum pr_manifest_in_doubt */
-	struct pr_texts required;  /* columns */
+	/* File names as written; left out, what is found: body.html or body.md, and body.txt. HTML
+	 * whose name ends with .md is Markdown. */
+	struct pr_text html, text;
+	struct pr_manifest_edition *editions;
+	size_t editions_n;    /* 1 or more */
+	struct pr_text route; /* "default" when left out */
+	struct pr_text brand; /* p NULL: none */
+	struct pr_text list;  /* p NULL: none; letters, digits, '-', '_', '.' */
+	struct pr_manifest_language language;
+	int syntax;               /* enum pr_manifest_syntax */
+	int class_;               /* enum pr_manifest_class */
+	int in_doubt;             /* enum pr_manifest_in_doubt */
+	struct pr_texts required; /* columns */
 	bool hold, again;
 	struct pr_schedule schedule;
 	struct pr_text deadline_at; /* where it stands; no text */
@@ -82,6 +103,11 @@ int pr_manifest_parse(struct pr_str text, const char *folder_name, struct pr_pro
 int pr_manifest_load(int dir, const char *folder_name, struct pr_problems *problems,
                      struct pr_manifest **out);
 void pr_manifest_destroy(struct pr_manifest *m); /* NULL: nothing */
+
+/* The edition for a language as a row says it ("pt-BR", "pt_br", " PT"): the one of that name,
+ * else of its first part, else the first. Returns its position. */
+size_t pr_manifest_edition_for(const char *const *languages, size_t n, struct pr_str language);
+bool pr_is_markdown(struct pr_str file); /* by its name */
 
 struct pr_config;
 /* What only postrider.yaml can tell: the route and brand exist, the brand allows the From domain,

@@ -1,0 +1,170 @@
+/* A campaign's folder, compiled and composed: for tests of whole messages. */
+#ifndef TESTS_MESSAGE_HELP_H
+#define TESTS_MESSAGE_HELP_H
+
+#include "suite.h"
+
+#include "postrider/message.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "postrider/base/file.h"
+
+#define NOW 1795306380000 /* Sun, 22 Nov 2026 00:13:00 +0000 */
+#define HEAD "from: \"Acme <news@mail.acme.example>\"\nlist: newsletter\n"
+
+static char folder[64];
+static int dir;
+static struct pr_manifest *manifest;
+static struct pr_problems problems;
+static pr_content *content;
+static pr_composer *composer;
+static struct pr_message *message;
+static struct pr_error failure;
+
+static inline void
+put(const char *path, const void *data, size_t n)
+{
+	int fd = openat(dir, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pr_write_all(fd, data, n), 0);
+	close(fd);
+}
+
+static inline void
+put_text(const char *path, const char *text)
+{
+	put(path, text, strlen(text));
+}
+
+static inline void
+setup(void)
+{
+	strcpy(folder, "/tmp/postrider-test-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	dir = open(folder, O_RDONLY | O_DIRECTORY);
+	put_text("recipients.csv", "email\na@b.example\n");
+	pr_composer_create(&composer);
+}
+
+static inline void
+teardown(void)
+{
+	pr_message_destroy(message);
+	message = NULL;
+	if (content)
+		pr_content_unref(content);
+	content = NULL;
+	pr_manifest_destroy(manifest);
+	manifest = NULL;
+	pr_problems_finish(&problems);
+	pr_composer_destroy(composer);
+	close(dir);
+	pr_remove_tree(AT_FDCWD, folder);
+}
+
+static const struct pr_str columns[] = {
+    {"email", 5}, {"first_name", 10}, {"Last name", 9}, {"x", 1}};
+
+static inline int
+compile(const char *yaml)
+{
+	const struct pr_content_source source = {.dir = dir,
+	                                         .columns = columns,
+	                                         .columns_n = 4,
+	                                         .campaign_id = "20261122-test-abcd",
+	                                         .serial = 7,
+	                                         .hostname = "mta1.acme.example"};
+	struct pr_content_source s = source;
+	struct pr_buf text = {0};
+	put_text("campaign.yaml", yaml);
+	int result = pr_manifest_load(dir, "test", &problems, &manifest);
+	pr_problems_text(&problems, &text);
+	ck_assert_msg(result == 0, "%s", text.data);
+	pr_buf_finish(&text);
+	s.manifest = manifest;
+	return pr_content_compile(&s, &problems, &content);
+}
+
+static inline void
+must_compile(const char *yaml)
+{
+	struct pr_buf text = {0};
+	int result = compile(yaml);
+	pr_problems_text(&problems, &text);
+	ck_assert_msg(result == 0, "%s", text.data);
+	pr_buf_finish(&text);
+}
+
+/* Every line is bounded and ended by CRLF; returns false with nothing else to check. */
+static void
+check_octets(void)
+{
+	size_t from = 0;
+	bool dots = false;
+	ck_assert(message->size > 4 && !memcmp(message->data + message->size - 2, "\r\n", 2));
+	for (size_t i = 0; i < message->size; i++) {
+		char c = message->data[i];
+		ck_assert(c != 0 && (c != '\r' || message->data[i + 1] == '\n'));
+		ck_assert(message->smtputf8 || (unsigned char)c < 0x80);
+		if (c != '\n')
+			continue;
+		ck_assert(i && message->data[i - 1] == '\r');
+		ck_assert_uint_le(i - 1 - from, 998);
+		dots |= message->data[from] == '.';
+		from = i + 1;
+	}
+	ck_assert_int_eq(dots, message->dots);
+}
+
+static inline int
+compose(const char *email, const char *first, const char *last, const char *x)
+{
+	struct pr_str fields[] = {pr_str(email), pr_str(first), pr_str(last), pr_str(x)};
+	struct pr_buf packed = {0};
+	pr_fields_pack(&packed, fields, 4);
+	struct pr_row row = {.row = 12, .email = pr_str(email), .data = pr_buf_str(&packed)};
+	pr_message_destroy(message);
+	message = NULL;
+	int result = pr_compose(composer, content, &row, NOW, &message, &failure);
+	pr_buf_finish(&packed);
+	if (result == 0)
+		check_octets();
+	return result;
+}
+
+static inline bool
+has(const char *text)
+{
+	return memmem(message->data, message->size, text, strlen(text)) != NULL;
+}
+
+static inline unsigned
+count(const char *text)
+{
+	unsigned n = 0;
+	const char *p = message->data, *end = p + message->size;
+	while ((p = memmem(p, (size_t)(end - p), text, strlen(text)))) {
+		n++;
+		p++;
+	}
+	return n;
+}
+
+#define CK_HAS(text)                                                                               \
+	ck_assert_msg(has(text), "no \"%s\" in\n%.*s", text, (int)message->size, message->data)
+
+static inline const struct pr_problem *
+problem(const char *what)
+{
+	for (unsigned i = 0; i < problems.n; i++)
+		if (strstr(problems.items[i].what, what))
+			return &problems.items[i];
+	ck_abort_msg("no problem says \"%s\"", what);
+}
+
+#endif

@@ -1,0 +1,169 @@
+/* Editions in messages: languages by row, bodies in Markdown. */
+#include "message_help.h"
+
+#define BY_X "language: {column: x, fallback: en}\n"
+
+/* ---- languages ---- */
+
+static void
+must_compose_for(const char *language)
+{
+	ck_assert_msg(compose("a@b.example", "Ada", "", language) == 0, "%s", failure.text);
+}
+
+START_TEST(each_row_gets_the_edition_of_its_language)
+{
+	put_text("body.html", "<p>Hello {{ first_name }}</p>");
+	put_text("body.de.html", "<p>Hallo {{ first_name }}</p>");
+	put_text("body.zh.txt", "Ni hao {{ first_name }}\n");
+	must_compile(HEAD BY_X "subject: {en: Hi, de: \"Moin {{ first_name }}\", zh: Ni}\n"
+	                       "preheader: {de: vorab}\n");
+	ck_assert_uint_eq(problems.n, 0);
+	must_compose_for("en");
+	CK_HAS("Subject: Hi\r\n");
+	CK_HAS("Content-Language: en\r\n");
+	CK_HAS("<p>Hello Ada</p>");
+	ck_assert(!has("vorab"));
+	must_compose_for("de-AT");
+	CK_HAS("Subject: Moin Ada\r\n");
+	CK_HAS("Content-Language: de\r\n");
+	CK_HAS("<p>Hallo Ada</p>");
+	CK_HAS("vorab");
+	must_compose_for("ZH_tw");
+	CK_HAS("Subject: Ni\r\n");
+	CK_HAS("Content-Type: text/plain");
+	CK_HAS("Ni hao Ada");
+	ck_assert(!has("text/html"));
+	must_compose_for("");
+	CK_HAS("Subject: Hi\r\n");
+}
+END_TEST
+
+START_TEST(bodies_that_languages_share_are_told_of_once)
+{
+	put_text("body.html", "<p>{{ nobody_has_this }}</p>");
+	put_text("body.txt", "x");
+	must_compile(HEAD BY_X "subject: {en: \"{{ nor_this }}\", de: b, fr: c}\n");
+	ck_assert_uint_eq(problems.n, 2);
+	must_compose_for("fr");
+	CK_HAS("Subject: c\r\n");
+}
+END_TEST
+
+START_TEST(each_language_shows_its_own_images_and_all_get_the_attachments)
+{
+	mkdirat(dir, "images", 0755);
+	mkdirat(dir, "partials", 0755);
+	mkdirat(dir, "attachments", 0755);
+	put_text("images/en.png", "e");
+	put_text("images/de.png", "d");
+	put_text("images/logo.png", "l");
+	put_text("images/none.png", "n");
+	put_text("attachments/a.pdf", "pdf");
+	put_text("partials/logo.liquid", "<img src=\"cid:logo.png\">");
+	put_text("body.html", "<img src=\"cid:en.png\">{% render 'logo' %}");
+	put_text("body.de.html", "<img src=\"cid:de.png\">{% render 'logo' %}");
+	must_compile(HEAD BY_X "subject: s\n");
+	ck_assert_ptr_nonnull(strstr(problem("no body names this image")->file, "none.png"));
+	must_compose_for("en");
+	CK_HAS("Content-ID: <en.png@");
+	CK_HAS("Content-ID: <logo.png@");
+	ck_assert(!has("Content-ID: <de.png@"));
+	CK_HAS("filename=\"a.pdf\"");
+	must_compose_for("de");
+	CK_HAS("Content-ID: <de.png@");
+	CK_HAS("Content-ID: <logo.png@");
+	ck_assert(!has("Content-ID: <en.png@"));
+	CK_HAS("filename=\"a.pdf\"");
+}
+END_TEST
+
+START_TEST(an_error_names_the_body_of_its_language)
+{
+	put_text("body.html", "ok");
+	put_text("body.de.html", "\n {% if %}");
+	ck_assert_int_eq(compile(HEAD BY_X "subject: s\n"), PR_EINVAL);
+	ck_assert_str_eq(problems.items[0].file, "body.de.html");
+	ck_assert_uint_eq(problems.items[0].line, 2);
+}
+END_TEST
+
+/* ---- Markdown ---- */
+
+START_TEST(markdown_makes_html_and_text)
+{
+	put_text("body.md", "# Hello {{ first_name }}\n\n"
+	                    "{% for i in (1..2) %}\n* point {{ i }}\n{% endfor %}\n\n"
+	                    "[Shop](https://a.example/?q={{ x }}) now.\n");
+	must_compile(HEAD "subject: s\npreheader: \"for {{ first_name }}\"\nlanguage: en\n");
+	ck_assert_uint_eq(problems.n, 0);
+	ck_assert_int_eq(compose("a@b.example", "<Ada>", "", "x&y"), 0);
+	CK_HAS("<h1>Hello &lt;Ada&gt;</h1>");
+	CK_HAS("<li>point 1</li>");
+	CK_HAS("<a href=3D\"https://a.example/?q=3Dx&amp;y\">Shop</a>");
+	CK_HAS("<html lang=3D\"en\">");
+	CK_HAS("for &lt;Ada&gt;</div>");
+	CK_HAS("Hello <Ada>\r\n");
+	CK_HAS("* point 1\r\n");
+	CK_HAS("Shop (https://a.example/?q=3Dx&y) now.");
+}
+END_TEST
+
+/* What a row holds is text, whatever Markdown would make of it. */
+static const struct {
+	const char *value, *html;
+} literal[] = {
+    {"*a* _b_ `c`", "<p>*a* _b_ `c` end</p>"},
+    {"[x](http://evil.example)", "<p>[x](http://evil.example) end</p>"},
+    {"![x](http://evil.example)", "<p>![x](http://evil.example) end</p>"},
+    {"# head", "<p># head end</p>"},
+    {"1. one", "<p>1. one end</p>"},
+    {"- one", "<p>- one end</p>"},
+    {"> quoted", "<p>&gt; quoted end</p>"},
+    {"<b>", "<p>&lt;b&gt; end</p>"},
+    {"&amp;", "<p>&amp;amp; end</p>"},
+    {"a\\*b\\", "<p>a\\*b\\ end</p>"},
+    {"<https://evil.example>", "<p>&lt;https://evil.example&gt; end</p>"},
+    {"~~~", "<p>~~~ end</p>"},
+    {"a\n---", "<p>a --- end</p>"},
+    {"a\n\n\n    code\n\n# b", "<p>a code # b end</p>"},
+    {"\tcode", "<p>code end</p>"},
+};
+
+START_TEST(values_are_never_markdown)
+{
+	put_text("body.md", "{{ x }} end\n");
+	put_text("body.txt", "x");
+	must_compile(HEAD "subject: s\n");
+	ck_assert_int_eq(compose("a@b.example", "", "", literal[_i].value), 0);
+	CK_HAS(literal[_i].html);
+}
+END_TEST
+
+START_TEST(markdown_keeps_raw_html_of_the_campaign_and_of_raw_values)
+{
+	put_text("body.md", "<b class=\"x\">{{ x | raw }}</b>\n\n![Logo](cid:logo.png)\n");
+	mkdirat(dir, "images", 0755);
+	put_text("images/logo.png", "l");
+	must_compile(HEAD "subject: s\n");
+	ck_assert_int_eq(compose("a@b.example", "", "", "*very* <i>good</i>"), 0);
+	CK_HAS("<b class=3D\"x\"><em>very</em> <i>good</i></b>");
+	CK_HAS("<img src=3D\"cid:logo.png@");
+	CK_HAS("Content-ID: <logo.png@");
+}
+END_TEST
+
+int
+main(void)
+{
+	const struct suite_test tests[] = {
+	    {each_row_gets_the_edition_of_its_language},
+	    {bodies_that_languages_share_are_told_of_once},
+	    {each_language_shows_its_own_images_and_all_get_the_attachments},
+	    {an_error_names_the_body_of_its_language},
+	    {markdown_makes_html_and_text},
+	    {values_are_never_markdown, ROWS(literal)},
+	    {markdown_keeps_raw_html_of_the_campaign_and_of_raw_values},
+	};
+	return suite_run("message_editions", setup, teardown, tests, ROWS(tests));
+}
