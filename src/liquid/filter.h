@@ -15,9 +15,34 @@ struct lq_builder {
 };
 
 void lq_build(struct lq_builder *b, struct lq_machine *m, size_t expect);
-void lq_build_add(struct lq_builder *b, const char *p, size_t n);
-void lq_build_str(struct lq_builder *b, struct pr_str s);
+void lq_build_more(struct lq_builder *b, const char *p, size_t n); /* add beyond cap */
 bool lq_build_end(struct lq_builder *b, lq_value *v);
+
+static inline void
+lq_build_add(struct lq_builder *b, const char *p, size_t n)
+{
+	if (__builtin_expect(b->cap - b->len < n, 0)) {
+		lq_build_more(b, p, n);
+	} else if (n) {
+		memcpy(b->data + b->len, p, n);
+		b->len += n;
+	}
+}
+
+static inline void
+lq_build_addc(struct lq_builder *b, char c)
+{
+	if (b->len < b->cap)
+		b->data[b->len++] = c;
+	else
+		lq_build_more(b, &c, 1);
+}
+
+static inline void
+lq_build_str(struct lq_builder *b, struct pr_str s)
+{
+	lq_build_add(b, s.p, s.n);
+}
 
 /* The input of a filter on lists, as Ruby's: arrays flattened, nil nothing, all else
  * one element. */

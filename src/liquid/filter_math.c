@@ -169,7 +169,7 @@ lq_f_money(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 		lq_build_str(&b, unit);
 	delimited(&b, (struct pr_str){text, length}, PR_STR(","), PR_STR("."));
 	if (unit.n && !before) {
-		lq_build_add(&b, " ", 1);
+		lq_build_addc(&b, ' ');
 		lq_build_str(&b, unit);
 	}
 	return lq_build_end(&b, v);

@@ -78,20 +78,6 @@ lq_integer(struct lq_machine *m, const lq_value *v, int64_t *i)
 }
 
 void
-lq_escape(struct pr_buf *out, struct pr_str s)
-{
-	static const bool special[256] = {
-	    ['&'] = true, ['<'] = true, ['>'] = true, ['"'] = true, ['\''] = true};
-	size_t i = 0;
-	while (i < s.n && !special[(unsigned char)s.p[i]])
-		i++;
-	if (i == s.n)
-		pr_buf_add(out, s.p, s.n);
-	else
-		pr_buf_add_html(out, s);
-}
-
-void
 lq_output(struct lq_machine *m, const lq_value *v)
 {
 	char text[LQ_FLOAT_SIZE];

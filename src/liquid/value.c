@@ -140,12 +140,48 @@ lq_order(const lq_value *a, const lq_value *b, int *order)
 	return lq_equal(a, b);
 }
 
+static inline bool
+same8(const char *a, const char *b)
+{
+	uint64_t x, y;
+	memcpy(&x, a, 8);
+	memcpy(&y, b, 8);
+	return x == y;
+}
+
+static inline bool
+same4(const char *a, const char *b)
+{
+	uint32_t x, y;
+	memcpy(&x, a, 4);
+	memcpy(&y, b, 4);
+	return x == y;
+}
+
+/* memcmp() for the keys of hashes, which are short: a call costs more than they do. */
+static inline bool
+same_octets(const char *a, const char *b, size_t n)
+{
+	size_t i = 0;
+	if (n >= 8) {
+		for (; i + 8 < n; i += 8)
+			if (!same8(a + i, b + i))
+				return false;
+		return same8(a + n - 8, b + n - 8);
+	}
+	if (n >= 4)
+		return same4(a, b) && same4(a + n - 4, b + n - 4);
+	while (i < n && a[i] == b[i])
+		i++;
+	return i == n;
+}
+
 const lq_value *
 lq_hash_get(const lq_value *hash, struct pr_str key)
 {
 	for (uint32_t i = 0; i < hash->n; i++) {
 		const lq_value *k = &hash->items[2 * i];
-		if (k->n == key.n && memcmp(k->s, key.p, key.n) == 0)
+		if (k->n == key.n && same_octets(k->s, key.p, key.n))
 			return k + 1;
 	}
 	return NULL;
