@@ -177,20 +177,29 @@ lq_build(struct lq_builder *b, struct lq_machine *m, size_t expect)
 	b->failed = !b->data;
 }
 
-void
-lq_build_more(struct lq_builder *b, const char *p, size_t n)
+bool
+lq_build_room(struct lq_builder *b, size_t n)
 {
 	size_t cap = 2 * b->cap + n;
+	if (b->cap - b->len >= n)
+		return true;
 	char *data = b->failed ? NULL : lq_alloc(b->m, cap);
 	if (!data) {
 		b->failed = true;
 		b->cap = b->len;
-		return;
+		return false;
 	}
 	memcpy(data, b->data, b->len);
 	b->data = data;
 	b->cap = cap;
-	lq_build_add(b, p, n);
+	return true;
+}
+
+void
+lq_build_more(struct lq_builder *b, const char *p, size_t n)
+{
+	if (lq_build_room(b, n))
+		lq_build_add(b, p, n);
 }
 
 bool

@@ -15,6 +15,7 @@ struct lq_builder {
 };
 
 void lq_build(struct lq_builder *b, struct lq_machine *m, size_t expect);
+bool lq_build_room(struct lq_builder *b, size_t n); /* for n more octets; false: the limit */
 void lq_build_more(struct lq_builder *b, const char *p, size_t n); /* add beyond cap */
 bool lq_build_end(struct lq_builder *b, lq_value *v);
 
