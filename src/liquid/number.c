@@ -97,6 +97,8 @@ from_float(double f)
 	if (lq_float_decimal(f, &whole, &places))
 		return (struct lq_number){
 		    .kind = LQ_DECIMAL, .digits = whole, .exponent = -(int)places};
+	if (fabs(f) < 0x1p53 && f == floor(f)) /* NOLINT: exact on purpose */
+		return decimal((int64_t)f, 0);
 	size_t n = lq_float_text(f, text);
 	for (size_t i = 0; i < n; i++)
 		if (!pr_is_digit(text[i]) && text[i] != '.' && text[i] != '-')

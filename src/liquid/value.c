@@ -329,7 +329,7 @@ lq_float_text(double f, char out[LQ_FLOAT_SIZE])
 	if (f == 0)
 		return (size_t)snprintf(out, LQ_FLOAT_SIZE, "%s0.0", sign);
 	int n = (int)shortest_digits(fabs(f), digits, &exponent);
-	if (exponent < -4 || exponent >= 16)
+	if (exponent < -4 || (exponent >= 15 && n <= exponent + 1)) /* a fraction is shown */
 		return (size_t)snprintf(out, LQ_FLOAT_SIZE, "%s%c.%se%c%02d", sign, digits[0],
 		                        n > 1 ? digits + 1 : "0", exponent < 0 ? '-' : '+',
 		                        abs(exponent));
