@@ -58,8 +58,9 @@ lq_value *lq_items(struct lq_machine *m, size_t n); /* room for n values; NULL: 
 struct pr_str lq_trim_left(struct pr_str s);
 struct pr_str lq_trim_right(struct pr_str s);
 
-/* unicode.c: upper or lower case of a text, appended. */
-enum lq_case { LQ_UPPER, LQ_LOWER };
+/* unicode.c: upper or lower case of a text, appended; title case is upper case but where
+ * one letter becomes two. */
+enum lq_case { LQ_UPPER, LQ_LOWER, LQ_TITLE };
 void lq_convert_case(struct lq_builder *b, struct pr_str s, enum lq_case to);
 
 lq_filter_run lq_f_append, lq_f_capitalize, lq_f_downcase, lq_f_lstrip, lq_f_newline_to_br,

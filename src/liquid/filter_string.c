@@ -67,7 +67,7 @@ bool
 lq_f_capitalize(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 {
 	(void)args, (void)n;
-	return convert(m, v, LQ_UPPER, LQ_LOWER);
+	return convert(m, v, LQ_TITLE, LQ_LOWER);
 }
 
 struct pr_str

@@ -36,17 +36,17 @@ convert(uint32_t c, enum lq_case to)
 		const struct run *r = &runs[i];
 		if (is_pairs(r) && c >= r->first && c <= r->last) {
 			bool upper = (c & 1) == (uint32_t)(r->shift == 1);
-			return to == LQ_UPPER ? c - !upper : c + upper;
+			return to == LQ_LOWER ? c + upper : c - !upper;
 		}
 		if (is_pairs(r))
 			continue;
-		if (to == LQ_UPPER && c >= r->first && c <= r->last)
+		if (to != LQ_LOWER && c >= r->first && c <= r->last)
 			return (uint32_t)((int32_t)c + r->shift);
 		uint32_t first = (uint32_t)((int32_t)r->first + r->shift);
 		if (to == LQ_LOWER && c >= first && c - first <= r->last - r->first)
 			return c - first + r->first;
 	}
-	return c == 0x3C2 && to == LQ_UPPER ? 0x3A3 : c;
+	return c == 0x3C2 && to != LQ_LOWER ? 0x3A3 : c;
 }
 
 static char
@@ -64,7 +64,7 @@ convert_octet(char c, enum lq_case to)
 static uint64_t
 convert_eight(uint64_t x, enum lq_case to)
 {
-	unsigned char first = to == LQ_UPPER ? 'a' : 'A';
+	unsigned char first = to == LQ_LOWER ? 'A' : 'a';
 	uint64_t from = x + EACH(0x80 - first), behind = x + EACH(0x80 - first - 26);
 	return x ^ ((from & ~behind & EACH(0x80u)) >> 2);
 }
@@ -96,8 +96,8 @@ convert_code(struct lq_builder *b, struct pr_str s, enum lq_case to)
 	size_t n = pr_utf8_decode(s.p, s.n, &code);
 	if (n == 0)
 		lq_build_addc(b, s.p[0]);
-	else if (code == 0xDF && to == LQ_UPPER)
-		lq_build_add(b, "SS", 2);
+	else if (code == 0xDF && to != LQ_LOWER)
+		lq_build_add(b, to == LQ_UPPER ? "SS" : "Ss", 2);
 	else
 		lq_build_add(b, out, pr_utf8_encode(convert(code, to), out));
 	return n ? n : 1;

@@ -7,6 +7,7 @@ START_TEST(texts)
 	    {"{{ 'a' | append: 'b' | prepend: 1 }}", "1ab"},
 	    {"{{ '\xC3\xA9T\xC3\x89 stra\xC3\x9F' | capitalize }}",
 	     "\xC3\x89t\xC3\xA9 stra\xC3\x9F"},
+	    {"{{ '\xC3\x9F' | capitalize }}{{ '\xC3\x9F' | upcase }}", "SsSS"},
 	    {"{{ 'Stra\xC3\x9F\xCF\x83\xD0\xB6' | upcase }}", "STRASS\xCE\xA3\xD0\x96"},
 	    {"{{ '\xC5\xA0\xC4\x8C\xE1\xBA\xA4\xCE\x91' | downcase }}",
 	     "\xC5\xA1\xC4\x8D\xE1\xBA\xA5\xCE\xB1"},
@@ -55,6 +56,9 @@ START_TEST(numbers)
 	    {"{{ 3000000000000000.0 | plus: 0.5 }} {{ 3000000000000000.0 | minus: 2999999999999999 "
 	     "}}",
 	     "3000000000000000.5 1.0"},
+	    {"{{ 1896.99 | round: -3 }} {{ -1550 | round: -2 }} {{ 2.5 | round: -3 }}",
+	     "2000 -1600 0"},
+	    {"{{ 2.5 | divided_by: 89563587651853366 }}", "2.791312926987541e-17"},
 	    {"{{ 9223372036854775807 | plus: 1 }}", "9223372036854775808"},
 	    {"{{ 1234567.891 | number_with_delimiter }} {{ 1234.5 | number_with_delimiter: '.', "
 	     "',' }}",
