@@ -357,10 +357,12 @@ valid(const struct parts *p)
 	       p->minute <= 59 && p->second <= 60;
 }
 
+/* What is not given comes from `now`. */
 static void
 compose(const struct parts *p, const struct lq_time *now, const char *zone, struct lq_time *t)
 {
-	struct lq_civil c = lq_civil_of(now);
+	bool whole = p->has_year && p->has_month && p->has_day;
+	struct lq_civil c = whole ? (struct lq_civil){0} : lq_civil_of(now);
 	int64_t year = p->has_year ? p->year : c.year;
 	int month = p->has_month ? p->month : p->has_year ? 1 : c.month;
 	int day = p->has_day ? p->day : p->has_year || p->has_month ? 1 : c.day;
@@ -374,6 +376,65 @@ compose(const struct parts *p, const struct lq_time *now, const char *zone, stru
 	} else {
 		lq_zone_from_local(zone, local, t);
 	}
+}
+
+/* Two digits; what is more than 99 where there are none. */
+static int
+two_digits(const char *p)
+{
+	unsigned tens = (unsigned)p[0] - '0', ones = (unsigned)p[1] - '0';
+	return tens < 10 && ones < 10 ? (int)(tens * 10 + ones) : 100;
+}
+
+/* hh:mm[:ss] of what stands behind the date; returns its octets, 0 when it is none. */
+static size_t
+read_clock(struct pr_str s, struct parts *p)
+{
+	bool seconds = s.n >= 8 && s.p[5] == ':';
+	if (s.n < 5 || s.p[2] != ':')
+		return 0;
+	p->hour = two_digits(s.p);
+	p->minute = two_digits(s.p + 3);
+	p->second = seconds ? two_digits(s.p + 6) : 0;
+	p->has_time = true;
+	return p->hour > 99 || p->minute > 99 || p->second > 99 ? 0 : seconds ? 8 : 5;
+}
+
+/* What machines write, at once: 2024-01-31, 2024-01-31T10:20:30Z, 2024-01-31 10:20. All
+ * else is left to those who search. */
+static bool
+read_iso(struct pr_str s, struct parts *p)
+{
+	size_t n = 10;
+	if (s.n < n || s.p[4] != '-' || s.p[7] != '-')
+		return false;
+	int century = two_digits(s.p), year = two_digits(s.p + 2);
+	p->year = century * 100 + year;
+	p->month = two_digits(s.p + 5);
+	p->day = two_digits(s.p + 8);
+	p->has_year = p->has_month = p->has_day = true;
+	if (century > 99 || year > 99 || p->month > 99 || p->day > 99)
+		return false;
+	if (s.n > n && (s.p[n] == 'T' || s.p[n] == ' ')) {
+		size_t clock = read_clock((struct pr_str){s.p + n + 1, s.n - n - 1}, p);
+		n += clock ? clock + 1 : 0;
+	}
+	if (p->has_time && s.n == n + 1 && s.p[n] == 'Z') {
+		memcpy(p->zone, "UTC", 4);
+		p->has_offset = true;
+		n++;
+	}
+	return s.n == n;
+}
+
+static bool
+parse_iso(struct pr_str s, const char *zone, struct lq_time *t)
+{
+	struct parts p = {0};
+	if (!read_iso(s, &p) || !valid(&p))
+		return false;
+	compose(&p, NULL, zone, t);
+	return true;
 }
 
 bool
@@ -419,7 +480,7 @@ all_digits(struct pr_str s)
 static bool
 instant(struct lq_machine *m, const lq_value *v, struct lq_time *t)
 {
-	struct lq_time now = now_of(m);
+	struct lq_time now;
 	*t = (struct lq_time){0};
 	if (v->type == PR_LIQUID_INT) {
 		t->seconds = v->i;
@@ -427,6 +488,9 @@ instant(struct lq_machine *m, const lq_value *v, struct lq_time *t)
 		struct pr_str s = lq_str(v);
 		if (s.n == 0)
 			return false;
+		if (parse_iso(s, m->run->timezone, t))
+			return true;
+		now = now_of(m);
 		if (pr_str_eq_nocase(s, PR_STR("now")) || pr_str_eq_nocase(s, PR_STR("today"))) {
 			*t = now;
 			return true;

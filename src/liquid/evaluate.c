@@ -6,6 +6,22 @@
 #include "machine.h"
 #include "number.h"
 
+static bool follow(struct lq_machine *m, const struct lq_expr *e, lq_value *v);
+static bool make_range(struct lq_machine *m, const struct lq_expr *e, lq_value *v);
+
+/* Most expressions are a variable or a constant: those without a call. */
+static inline bool
+evaluate(struct lq_machine *m, uint32_t expr, lq_value *v)
+{
+	const struct lq_expr *e = &m->t->exprs[expr];
+	switch ((enum lq_expr_kind)e->kind) {
+	case LQ_CONST: *v = e->value; return true;
+	case LQ_CELL: *v = m->scope->cells[e->name].v; return true;
+	case LQ_PATH: return follow(m, e, v);
+	default: return make_range(m, e, v);
+	}
+}
+
 lq_value
 lq_cell_value(struct lq_machine *m, uint32_t name)
 {
@@ -170,57 +186,72 @@ make_range(struct lq_machine *m, const struct lq_expr *e, lq_value *v)
 bool
 lq_evaluate(struct lq_machine *m, uint32_t expr, lq_value *v)
 {
-	const struct lq_expr *e = &m->t->exprs[expr];
-	switch ((enum lq_expr_kind)e->kind) {
-	case LQ_CONST: *v = e->value; return true;
-	case LQ_CELL: *v = m->scope->cells[e->name].v; return true;
-	case LQ_PATH: return follow(m, e, v);
-	default: return make_range(m, e, v);
-	}
+	return evaluate(m, expr, v);
 }
 
-/* Keyword arguments arrive as one hash behind the others, as in Ruby. */
+/* As constant_arguments() of the parser lays them out. */
 static bool
-keywords(struct lq_machine *m, const struct lq_filter_call *call, lq_value *hash)
+evaluate_arguments(struct lq_machine *m, const struct lq_filter_call *call, lq_value *args)
 {
-	lq_value *items = lq_alloc(m, call->nkeywords * sizeof *items);
-	if (!items)
+	const uint32_t *list = m->t->list;
+	lq_value *pairs;
+	for (uint32_t i = 0; i < call->n; i++)
+		if (!evaluate(m, list[call->args + i], &args[i]))
+			return false;
+	if (!call->nkeywords)
+		return true;
+	if (!(pairs = lq_alloc(m, call->nkeywords * sizeof *pairs)))
 		return false;
 	for (uint32_t i = 0; i < call->nkeywords; i++)
-		if (!lq_evaluate(m, m->t->list[call->keywords + i], &items[i]))
+		if (!evaluate(m, list[call->keywords + i], &pairs[i]))
 			return false;
-	*hash = (lq_value){.type = PR_LIQUID_HASH, .n = call->nkeywords / 2};
-	hash->items = items;
+	args[call->n] = (lq_value){.type = PR_LIQUID_HASH, .n = call->nkeywords / 2};
+	args[call->n].items = pairs;
 	return true;
 }
 
 static bool
-apply(struct lq_machine *m, const struct lq_filter_call *call, lq_value *v)
+wrong_number(struct lq_machine *m, const struct lq_filter *filter, unsigned given)
+{
+	unsigned min = filter->min + 1u, max = filter->max + 1u;
+	if (min == max)
+		return lq_raise(m, "wrong number of arguments (given %u, expected %u)", given + 1,
+		                min);
+	return lq_raise(m, "wrong number of arguments (given %u, expected %u..%u)", given + 1, min,
+	                max);
+}
+
+static bool
+call_filter(struct lq_machine *m, const struct lq_filter_call *call, lq_value *v,
+            const lq_value *args)
+{
+	unsigned n = call->n + (call->nkeywords > 0);
+	if (n < call->filter->min || n > call->filter->max)
+		return wrong_number(m, call->filter, n);
+	return call->filter->run(m, v, args, n);
+}
+
+static __attribute__((noinline)) bool
+evaluate_and_call(struct lq_machine *m, const struct lq_filter_call *call, lq_value *v)
 {
 	lq_value args[LQ_ARGS_MAX + 1];
-	unsigned n = call->n;
+	return evaluate_arguments(m, call, args) && call_filter(m, call, v, args);
+}
+
+static inline bool
+apply(struct lq_machine *m, const struct lq_filter_call *call, lq_value *v)
+{
 	if (!call->filter)
 		return true;
-	for (uint32_t i = 0; i < call->n; i++)
-		if (!lq_evaluate(m, m->t->list[call->args + i], &args[i]))
-			return false;
-	if (call->nkeywords && !keywords(m, call, &args[n++]))
-		return false;
-	if (n < call->filter->min || n > call->filter->max) {
-		unsigned min = call->filter->min + 1u, max = call->filter->max + 1u;
-		return min == max
-		           ? lq_raise(m, "wrong number of arguments (given %u, expected %u)", n + 1,
-		                      min)
-		           : lq_raise(m, "wrong number of arguments (given %u, expected %u..%u)",
-		                      n + 1, min, max);
-	}
-	return call->filter->run(m, v, args, n);
+	if (call->constants)
+		return call_filter(m, call, v, call->constants);
+	return evaluate_and_call(m, call, v);
 }
 
 bool
 lq_evaluate_pipe(struct lq_machine *m, const struct lq_pipe *pipe, lq_value *v)
 {
-	if (!lq_evaluate(m, pipe->expr, v))
+	if (!evaluate(m, pipe->expr, v))
 		return false;
 	for (uint32_t i = 0; i < pipe->n; i++)
 		if (!lq_spend(m, 1) || !lq_weigh(m, v) ||
@@ -286,13 +317,13 @@ static bool
 test_one(struct lq_machine *m, const struct lq_condition *c, bool *truth)
 {
 	lq_value a, b;
-	if (!lq_evaluate(m, c->left, &a))
+	if (!evaluate(m, c->left, &a))
 		return false;
 	if (c->operator== LQ_TRUTH) {
 		*truth = lq_truthy(&a);
 		return true;
 	}
-	if (!lq_evaluate(m, c->right, &b) || !lq_weigh(m, &a))
+	if (!evaluate(m, c->right, &b) || !lq_weigh(m, &a))
 		return false;
 	switch ((enum lq_operator)c->operator) {
 	case LQ_EQ:

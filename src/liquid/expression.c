@@ -353,6 +353,24 @@ parse_filter(struct lq_parser *p, uint32_t *n)
 	return lq_add_filter(p, name, n_args, n_keywords, n);
 }
 
+/* Keyword arguments arrive as one hash behind the others, as in Ruby. */
+static const lq_value *
+constant_arguments(struct lq_parser *p, const struct lq_filter_call *call)
+{
+	uint32_t n = call->n + call->nkeywords;
+	lq_value *values = pr_arena_alloc(&p->t->arena, (n + 1) * sizeof *values);
+	lq_value *pairs = values + call->n + 1;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct lq_expr *e = &p->t->exprs[p->t->list[call->args + i]];
+		if (e->kind != LQ_CONST)
+			return NULL;
+		*(i < call->n ? &values[i] : &pairs[i - call->n]) = e->value;
+	}
+	values[call->n] = (lq_value){.type = PR_LIQUID_HASH, .n = call->nkeywords / 2};
+	values[call->n].items = pairs;
+	return values;
+}
+
 /* The call's arguments and keywords are the last of the scratch stack. */
 bool
 lq_add_filter(struct lq_parser *p, struct pr_str name, uint32_t args, uint32_t keywords,
@@ -372,6 +390,7 @@ lq_add_filter(struct lq_parser *p, struct pr_str name, uint32_t args, uint32_t k
 		                call.filter->name, call.filter->min, call.filter->max, given);
 	call.args = lq_take_list(p, p->n_scratch - args - keywords);
 	call.keywords = call.args + args;
+	call.constants = constant_arguments(p, &call);
 	*LQ_ADD(p->t, calls) = call;
 	++*n;
 	return true;

@@ -171,35 +171,35 @@ lq_filter_find(struct pr_str name)
 void
 lq_build(struct lq_builder *b, struct lq_machine *m, size_t expect)
 {
-	*b = (struct lq_builder){.m = m, .cap = expect + 1};
-	b->data = lq_alloc(m, b->cap);
+	*b = (struct lq_builder){.m = m};
+	b->data = lq_alloc(m, expect + 1);
+	b->cap = b->data ? expect + 1 : 0;
 	b->failed = !b->data;
 }
 
-void
-lq_build_add(struct lq_builder *b, const char *p, size_t n)
+bool
+lq_build_room(struct lq_builder *b, size_t n)
 {
-	if (b->failed || n == 0)
-		return;
-	if (b->cap - b->len < n) {
-		size_t cap = 2 * b->cap + n;
-		char *data = lq_alloc(b->m, cap);
-		if (!data) {
-			b->failed = true;
-			return;
-		}
-		memcpy(data, b->data, b->len);
-		b->data = data;
-		b->cap = cap;
+	size_t cap = 2 * b->cap + n;
+	if (b->cap - b->len >= n)
+		return true;
+	char *data = b->failed ? NULL : lq_alloc(b->m, cap);
+	if (!data) {
+		b->failed = true;
+		b->cap = b->len;
+		return false;
 	}
-	memcpy(b->data + b->len, p, n);
-	b->len += n;
+	memcpy(data, b->data, b->len);
+	b->data = data;
+	b->cap = cap;
+	return true;
 }
 
 void
-lq_build_str(struct lq_builder *b, struct pr_str s)
+lq_build_more(struct lq_builder *b, const char *p, size_t n)
 {
-	lq_build_add(b, s.p, s.n);
+	if (lq_build_room(b, n))
+		lq_build_add(b, p, n);
 }
 
 bool

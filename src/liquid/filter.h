@@ -15,9 +15,35 @@ struct lq_builder {
 };
 
 void lq_build(struct lq_builder *b, struct lq_machine *m, size_t expect);
-void lq_build_add(struct lq_builder *b, const char *p, size_t n);
-void lq_build_str(struct lq_builder *b, struct pr_str s);
+bool lq_build_room(struct lq_builder *b, size_t n); /* for n more octets; false: the limit */
+void lq_build_more(struct lq_builder *b, const char *p, size_t n); /* add beyond cap */
 bool lq_build_end(struct lq_builder *b, lq_value *v);
+
+static inline void
+lq_build_add(struct lq_builder *b, const char *p, size_t n)
+{
+	if (__builtin_expect(b->cap - b->len < n, 0)) {
+		lq_build_more(b, p, n);
+	} else if (n) {
+		memcpy(b->data + b->len, p, n);
+		b->len += n;
+	}
+}
+
+static inline void
+lq_build_addc(struct lq_builder *b, char c)
+{
+	if (b->len < b->cap)
+		b->data[b->len++] = c;
+	else
+		lq_build_more(b, &c, 1);
+}
+
+static inline void
+lq_build_str(struct lq_builder *b, struct pr_str s)
+{
+	lq_build_add(b, s.p, s.n);
+}
 
 /* The input of a filter on lists, as Ruby's: arrays flattened, nil nothing, all else
  * one element. */
@@ -32,8 +58,9 @@ lq_value *lq_items(struct lq_machine *m, size_t n); /* room for n values; NULL: 
 struct pr_str lq_trim_left(struct pr_str s);
 struct pr_str lq_trim_right(struct pr_str s);
 
-/* unicode.c: upper or lower case of a text, appended. */
-enum lq_case { LQ_UPPER, LQ_LOWER };
+/* unicode.c: upper or lower case of a text, appended; title case is upper case but where
+ * one letter becomes two. */
+enum lq_case { LQ_UPPER, LQ_LOWER, LQ_TITLE };
 void lq_convert_case(struct lq_builder *b, struct pr_str s, enum lq_case to);
 
 lq_filter_run lq_f_append, lq_f_capitalize, lq_f_downcase, lq_f_lstrip, lq_f_newline_to_br,

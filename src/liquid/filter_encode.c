@@ -41,23 +41,23 @@ is_entity(struct pr_str s)
 static bool
 escape(struct lq_machine *m, lq_value *v, bool once)
 {
-	static const char *const to[256] = {
-	    ['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;", ['\''] = "&#39;"};
 	struct pr_str s;
 	struct lq_builder b;
-	size_t from = 0;
 	if (!lq_text(m, v, &s))
 		return false;
 	lq_build(&b, m, s.n + s.n / 8);
-	for (size_t i = 0; i < s.n; i++) {
-		const char *as = to[(unsigned char)s.p[i]];
-		if (!as || (once && s.p[i] == '&' && is_entity((struct pr_str){s.p + i, s.n - i})))
-			continue;
-		lq_build_add(&b, s.p + from, i - from);
-		lq_build_str(&b, pr_str(as));
-		from = i + 1;
+	for (;;) {
+		size_t n = lq_plain_length(s);
+		lq_build_add(&b, s.p, n);
+		s = (struct pr_str){s.p + n, s.n - n};
+		if (s.n == 0)
+			break;
+		if (once && s.p[0] == '&' && is_entity(s))
+			lq_build_add(&b, s.p, 1);
+		else
+			lq_build_str(&b, lq_entity(s.p[0]));
+		s = (struct pr_str){s.p + 1, s.n - 1};
 	}
-	lq_build_add(&b, s.p + from, s.n - from);
 	return lq_build_end(&b, v) && put_safe(m, v);
 }
 
@@ -94,9 +94,9 @@ lq_f_url_encode(struct lq_machine *m, lq_value *v, const lq_value *args, unsigne
 		char coded[3] = {'%', hex[c >> 4], hex[c & 15]};
 		if (pr_is_digit(s.p[i]) || (pr_lower(s.p[i]) >= 'a' && pr_lower(s.p[i]) <= 'z') ||
 		    strchr("_.-~", c ? c : 'x'))
-			lq_build_add(&b, &s.p[i], 1);
+			lq_build_addc(&b, s.p[i]);
 		else if (c == ' ')
-			lq_build_add(&b, "+", 1);
+			lq_build_addc(&b, '+');
 		else
 			lq_build_add(&b, coded, 3);
 	}
@@ -130,7 +130,7 @@ lq_f_url_decode(struct lq_machine *m, lq_value *v, const lq_value *args, unsigne
 			c = (char)(hex_digit(s.p[i + 1]) << 4 | hex_digit(s.p[i + 2]));
 			i += 2;
 		}
-		lq_build_add(&b, &c, 1);
+		lq_build_addc(&b, c);
 	}
 	if (!lq_build_end(&b, v))
 		return false;

@@ -1,6 +1,8 @@
 /* Filters on numbers. Texts count as the number they begin with, nil as 0. */
 #include "filter.h"
 
+#define LQ_EXACT 1000000000000000 /* below it a double holds every whole number */
+
 static bool
 put(struct lq_machine *m, lq_value *v, struct lq_number x)
 {
@@ -17,32 +19,68 @@ lq_f_abs(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 	    m, v, lq_number_compare(x, lq_number_of(&(lq_value){0})) < 0 ? lq_number_negate(x) : x);
 }
 
+/* Whole numbers with a whole result are the everyday case, and need no decimals. */
+static bool
+both_whole(const lq_value *a, const lq_value *b)
+{
+	return a->type == PR_LIQUID_INT && b->type == PR_LIQUID_INT;
+}
+
 bool
 lq_f_plus(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 {
+	int64_t sum;
 	(void)n;
+	if (both_whole(v, &args[0]) && !__builtin_add_overflow(v->i, args[0].i, &sum)) {
+		*v = lq_int(sum);
+		return true;
+	}
 	return put(m, v, lq_number_add(lq_number_of(v), lq_number_of(&args[0])));
 }
 
 bool
 lq_f_minus(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 {
+	int64_t rest;
 	(void)n;
+	if (both_whole(v, &args[0]) && !__builtin_sub_overflow(v->i, args[0].i, &rest)) {
+		*v = lq_int(rest);
+		return true;
+	}
 	return put(m, v, lq_number_add(lq_number_of(v), lq_number_negate(lq_number_of(&args[0]))));
 }
 
 bool
 lq_f_times(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 {
+	int64_t product;
 	(void)n;
+	if (both_whole(v, &args[0]) && !__builtin_mul_overflow(v->i, args[0].i, &product)) {
+		*v = lq_int(product);
+		return true;
+	}
 	return put(m, v, lq_number_multiply(lq_number_of(v), lq_number_of(&args[0])));
+}
+
+/* A whole number by 100.0 and the like: both are exact as they are, the quotient is
+ * rounded once. */
+static bool
+exact_divisor(const lq_value *a, const lq_value *b)
+{
+	return a->type == PR_LIQUID_INT && a->i < LQ_EXACT && a->i > -LQ_EXACT &&
+	       b->type == PR_LIQUID_FLOAT && b->f < LQ_EXACT && b->f >= 1 &&
+	       (double)(int64_t)b->f == b->f; /* NOLINT: exact on purpose */
 }
 
 bool
 lq_f_divided_by(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 {
-	struct lq_number by = lq_number_of(&args[0]);
 	(void)n;
+	if (exact_divisor(v, &args[0])) {
+		*v = lq_float((double)v->i / args[0].f);
+		return true;
+	}
+	struct lq_number by = lq_number_of(&args[0]);
 	struct lq_number x = lq_number_of(v);
 	if (by.kind == LQ_INTEGER && x.kind == LQ_INTEGER && by.digits == 0)
 		return lq_raise(m, "divided by 0");
@@ -87,9 +125,21 @@ lq_f_floor(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 	return whole(m, v, LQ_FLOOR);
 }
 
+/* A float with no more decimals than are to stay. */
+static bool
+is_round(const lq_value *v, const lq_value *places)
+{
+	int64_t digits;
+	unsigned decimals;
+	return v->type == PR_LIQUID_FLOAT && places->type == PR_LIQUID_INT && places->i > 0 &&
+	       lq_float_decimal(v->f, &digits, &decimals) && digits && decimals <= places->i;
+}
+
 bool
 lq_f_round(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 {
+	if (n && is_round(v, &args[0]))
+		return true;
 	struct lq_number places = lq_number_of(n ? &args[0] : &(lq_value){0});
 	double p = lq_number_real(places);
 	if (p == 0)
@@ -169,7 +219,7 @@ lq_f_money(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 		lq_build_str(&b, unit);
 	delimited(&b, (struct pr_str){text, length}, PR_STR(","), PR_STR("."));
 	if (unit.n && !before) {
-		lq_build_add(&b, " ", 1);
+		lq_build_addc(&b, ' ');
 		lq_build_str(&b, unit);
 	}
 	return lq_build_end(&b, v);

@@ -67,7 +67,7 @@ bool
 lq_f_capitalize(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 {
 	(void)args, (void)n;
-	return convert(m, v, LQ_UPPER, LQ_LOWER);
+	return convert(m, v, LQ_TITLE, LQ_LOWER);
 }
 
 struct pr_str
@@ -127,9 +127,9 @@ lq_f_squish(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 	lq_build(&b, m, s.n);
 	for (size_t i = 0; i < s.n; i++)
 		if (!pr_is_space(s.p[i]))
-			lq_build_add(&b, &s.p[i], 1);
+			lq_build_addc(&b, s.p[i]);
 		else if (!pr_is_space(s.p[i - 1]))
-			lq_build_add(&b, " ", 1);
+			lq_build_addc(&b, ' ');
 	return lq_build_end(&b, v);
 }
 
@@ -144,7 +144,7 @@ lq_f_strip_newlines(struct lq_machine *m, lq_value *v, const lq_value *args, uns
 	lq_build(&b, m, s.n);
 	for (size_t i = 0; i < s.n; i++)
 		if (s.p[i] != '\n' && !(s.p[i] == '\r' && i + 1 < s.n && s.p[i + 1] == '\n'))
-			lq_build_add(&b, &s.p[i], 1);
+			lq_build_addc(&b, s.p[i]);
 	return lq_build_end(&b, v);
 }
 
@@ -164,7 +164,7 @@ lq_f_newline_to_br(struct lq_machine *m, lq_value *v, const lq_value *args, unsi
 		if (s.p[i] == '\n')
 			lq_build_add(&b, "<br />\n", 7);
 		else if (!(s.p[i] == '\r' && i + 1 < s.n && s.p[i + 1] == '\n'))
-			lq_build_add(&b, &s.p[i], 1);
+			lq_build_addc(&b, s.p[i]);
 	if (!lq_build_end(&b, v))
 		return false;
 	v->flags = m->escape ? LQ_SAFE : 0;
@@ -193,7 +193,7 @@ replace_empty(struct lq_machine *m, lq_value *v, struct pr_str s, struct pr_str 
 	for (size_t i = 0; i < s.n && !b.failed; i++) {
 		if (((unsigned char)s.p[i] & 0xC0) != 0x80)
 			lq_build_str(&b, with);
-		lq_build_add(&b, &s.p[i], 1);
+		lq_build_addc(&b, s.p[i]);
 	}
 	lq_build_str(&b, with);
 	return lq_build_end(&b, v);
@@ -394,7 +394,7 @@ lq_f_truncatewords(struct lq_machine *m, lq_value *v, const lq_value *args, unsi
 	int64_t i = 0;
 	for (; i < words && next_word(&rest, &word); i++) {
 		if (i)
-			lq_build_add(&b, " ", 1);
+			lq_build_addc(&b, ' ');
 		lq_build_str(&b, word);
 	}
 	if (i < words || rest.n == 0) /* even white space behind the last word is more */

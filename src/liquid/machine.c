@@ -190,13 +190,12 @@ abort_render(struct lq_machine *m, const struct lq_op *op)
 	return lq_raise(m, "%.*s", (int)(reason.n < 400 ? reason.n : 400), reason.p);
 }
 
-/* One operation that is more than a jump. *pc is behind it and may be moved. */
-static bool
+/* One of the rarer operations. *pc is behind it and may be moved. */
+static __attribute__((noinline)) bool
 execute(struct lq_machine *m, const struct lq_op *op, uint32_t *pc)
 {
 	bool truth = false;
 	switch ((enum lq_code)op->code) {
-	case LQ_OP_PRINT: return print_pipe(m, op);
 	case LQ_OP_ASSIGN: return assign_pipe(m, op);
 	case LQ_OP_IF:
 	case LQ_OP_UNLESS:
@@ -284,6 +283,7 @@ lq_run(struct lq_machine *m, const struct lq_unit *unit)
 		switch ((enum lq_code)op->code) {
 		case LQ_OP_TEXT: pr_buf_add(m->out, op->text.p, op->text.n); break;
 		case LQ_OP_PRINT_CELL: print_cell(m, op); break;
+		case LQ_OP_PRINT: ok = print_pipe(m, op); break;
 		case LQ_OP_JUMP: pc = op->target; break;
 		case LQ_OP_CASE:
 			m->frames[op->depth].choice.matched = false;

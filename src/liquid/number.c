@@ -97,6 +97,8 @@ from_float(double f)
 	if (lq_float_decimal(f, &whole, &places))
 		return (struct lq_number){
 		    .kind = LQ_DECIMAL, .digits = whole, .exponent = -(int)places};
+	if (fabs(f) < 0x1p53 && f == floor(f)) /* NOLINT: exact on purpose */
+		return decimal((int64_t)f, 0);
 	size_t n = lq_float_text(f, text);
 	for (size_t i = 0; i < n; i++)
 		if (!pr_is_digit(text[i]) && text[i] != '.' && text[i] != '-')
@@ -311,7 +313,7 @@ lq_number_divide(struct lq_number a, struct lq_number b)
 		return real((double)x.digits / (double)y.digits); /* both exact: rounded once */
 	if (!exact(a, b) || b.digits == 0)
 		return real(lq_number_real(a) / lq_number_real(b));
-	for (int more = 20; more >= 0; more--)
+	for (int more = 36; more >= 0; more--) /* as many digits as there is room for */
 		if (power(more, &scale) && !__builtin_mul_overflow(a.digits, scale, &scaled) &&
 		    scaled / b.digits != 0)
 			return decimal(scaled / b.digits, a.exponent - b.exponent - more);
@@ -351,18 +353,18 @@ lq_number_round(struct lq_number a, int places, enum lq_rounding how)
 	if (drop <= 0)
 		return a;
 	if (!power(drop, &scale))
-		return decimal(0, 0);
+		return places < 0 ? integer(0) : decimal(0, 0);
 	half = how == LQ_HALF_UP ? scale / 2 : how == LQ_CEIL ? scale - 1 : 0;
 	__int128 q;
 	if (how == LQ_HALF_UP && a.digits < 0) /* half away from zero */
 		q = -floor_divide(-a.digits + half, scale);
 	else
 		q = floor_divide(a.digits + half, scale);
-	if (a.kind == LQ_INTEGER) {
-		__int128 back;
-		return power(-places, &back) ? integer(q * back) : integer(0);
-	}
-	return decimal(q, a.exponent + drop);
+	if (places >= 0)
+		return decimal(q, a.exponent + drop);
+	/* tens and hundreds: a whole number, also of decimals, as in Ruby */
+	return power(-places, &scale) && !__builtin_mul_overflow(q, scale, &q) ? integer(q)
+	                                                                       : integer(0);
 }
 
 int

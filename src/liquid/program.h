@@ -120,6 +120,8 @@ struct lq_filter_call {
 	const struct lq_filter *filter; /* NULL: unknown, the value passes */
 	uint32_t args, n;               /* list of expressions */
 	uint32_t keywords, nkeywords;   /* list of expressions: key (constant), value, ... */
+	const lq_value *constants;      /* the arguments as the filter gets them, where all are
+	                                 * constants; NULL: they are evaluated for each call */
 };
 
 struct lq_pipe {

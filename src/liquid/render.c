@@ -78,32 +78,21 @@ lq_integer(struct lq_machine *m, const lq_value *v, int64_t *i)
 }
 
 void
-lq_escape(struct pr_buf *out, struct pr_str s)
-{
-	static const bool special[256] = {
-	    ['&'] = true, ['<'] = true, ['>'] = true, ['"'] = true, ['\''] = true};
-	size_t i = 0;
-	while (i < s.n && !special[(unsigned char)s.p[i]])
-		i++;
-	if (i == s.n)
-		pr_buf_add(out, s.p, s.n);
-	else
-		pr_buf_add_html(out, s);
-}
-
-void
 lq_output(struct lq_machine *m, const lq_value *v)
 {
 	char text[LQ_FLOAT_SIZE];
 	struct pr_str s;
 	size_t mark = m->out->len;
-	if (v->type == PR_LIQUID_INT) {
-		pr_buf_add(m->out, text, lq_int_text(v->i, text));
+	switch (v->type) {
+	case PR_LIQUID_INT: pr_buf_add(m->out, text, lq_int_text(v->i, text)); return;
+	case PR_LIQUID_FLOAT: pr_buf_add(m->out, text, lq_float_text(v->f, text)); return;
+	case PR_LIQUID_STRING:
+		if (m->escape && !(v->flags & LQ_SAFE))
+			lq_escape(m->out, lq_str(v));
+		else
+			pr_buf_add(m->out, v->s, v->n);
 		return;
-	}
-	if (v->type == PR_LIQUID_STRING && m->escape && !(v->flags & LQ_SAFE)) {
-		lq_escape(m->out, lq_str(v));
-		return;
+	default: break;
 	}
 	lq_print(m->out, v, m->out_max);
 	if (m->escape && (v->type == PR_LIQUID_ARRAY || v->type == PR_LIQUID_HASH) &&

@@ -15,7 +15,8 @@ static const char *const months[] = {"January",   "February", "March",    "April
 struct spec {
 	char pad; /* '0', ' ', 0 for the default, '-' for none */
 	bool upper, swap;
-	int width; /* 0: the default */
+	bool plain; /* none of all this */
+	int width;  /* 0: the default */
 	int colons;
 	char conversion;
 };
@@ -52,7 +53,8 @@ lq_civil_of(const struct lq_time *t)
 	c.month = (int)(mp < 10 ? mp + 3 : mp - 9);
 	c.year += c.month <= 2;
 	c.weekday = (int)(((day + 4) % 7 + 7) % 7);
-	c.yearday = (int)(day - lq_days(c.year, 1, 1));
+	bool leap = c.year % 4 == 0 && (c.year % 100 != 0 || c.year % 400 == 0);
+	c.yearday = (int)(c.month <= 2 ? doy - 306 : doy + 59 + leap); /* doy: since March 1st */
 	return c;
 }
 
@@ -91,6 +93,11 @@ static void
 add_number(struct lq_builder *b, int64_t x, const struct spec *s, char pad, int width)
 {
 	char text[LQ_FLOAT_SIZE];
+	if (s->plain && width == 2 && x >= 0 && x < 100) {
+		lq_build_addc(b, x < 10 ? pad : (char)('0' + x / 10));
+		lq_build_addc(b, (char)('0' + x % 10));
+		return;
+	}
 	size_t n = lq_int_text(x, text);
 	add_padded(b, (struct pr_str){text, n}, s, pad, width);
 }
@@ -178,11 +185,23 @@ composite(char c)
 	}
 }
 
+/* Week, and year, that begin with a Monday. */
+static void
+add_iso_part(struct lq_builder *b, const struct lq_civil *c, const struct spec *s)
+{
+	int64_t year;
+	int week = iso_week(c, &year);
+	if (s->conversion == 'V')
+		add_number(b, week, s, '0', 2);
+	else if (s->conversion == 'G')
+		add_number(b, year, s, '0', 4);
+	else
+		add_number(b, year - floor_div(year, 100) * 100, s, '0', 2);
+}
+
 static bool
 add_date_part(struct lq_builder *b, const struct lq_civil *c, const struct spec *s)
 {
-	int64_t iso_year;
-	int week = iso_week(c, &iso_year);
 	switch (s->conversion) {
 	case 'Y': add_number(b, c->year, s, '0', c->year < 0 ? 5 : 4); return true;
 	case 'C': add_number(b, floor_div(c->year, 100), s, '0', 2); return true;
@@ -198,9 +217,9 @@ add_date_part(struct lq_builder *b, const struct lq_civil *c, const struct spec 
 	case 'a': add_word(b, days[c->weekday], s, 3); return true;
 	case 'u': add_number(b, c->weekday ? c->weekday : 7, s, '0', 1); return true;
 	case 'w': add_number(b, c->weekday, s, '0', 1); return true;
-	case 'G': add_number(b, iso_year, s, '0', 4); return true;
-	case 'g': add_number(b, iso_year - floor_div(iso_year, 100) * 100, s, '0', 2); return true;
-	case 'V': add_number(b, week, s, '0', 2); return true;
+	case 'G':
+	case 'g':
+	case 'V': add_iso_part(b, c, s); return true;
 	case 'U': add_number(b, (c->yearday + 7 - c->weekday) / 7, s, '0', 2); return true;
 	case 'W':
 		add_number(b, (c->yearday + 7 - (c->weekday + 6) % 7) / 7, s, '0', 2);
@@ -241,6 +260,12 @@ read_spec(struct pr_str f, struct spec *s)
 {
 	size_t i = 0;
 	*s = (struct spec){0};
+	char letter = f.n ? pr_lower(f.p[0]) : 0;
+	if (letter >= 'a' && letter <= 'z' && f.p[0] != 'E' && f.p[0] != 'O') { /* nearly always */
+		s->plain = true;
+		s->conversion = f.p[0];
+		return 1;
+	}
 	for (; i < f.n && strchr("-0^#_", f.p[i] ? f.p[i] : 'x'); i++) {
 		if (f.p[i] == '^')
 			s->upper = true;
@@ -268,8 +293,14 @@ lq_time_format(struct lq_builder *b, const struct lq_time *t, struct pr_str f, u
 	struct lq_civil c = lq_civil_of(t);
 	struct spec s;
 	for (size_t i = 0; i < f.n && !b->failed;) {
-		size_t n =
-		    f.p[i] == '%' ? read_spec((struct pr_str){f.p + i + 1, f.n - i - 1}, &s) : 0;
+		if (f.p[i] != '%') {
+			size_t from = i;
+			while (i < f.n && f.p[i] != '%')
+				i++;
+			lq_build_add(b, f.p + from, i - from);
+			continue;
+		}
+		size_t n = read_spec((struct pr_str){f.p + i + 1, f.n - i - 1}, &s);
 		const char *more = n && depth < 3 ? composite(s.conversion) : NULL;
 		if (more)
 			add_nested(b, t, &s, more, depth);

@@ -36,53 +36,81 @@ convert(uint32_t c, enum lq_case to)
 		const struct run *r = &runs[i];
 		if (is_pairs(r) && c >= r->first && c <= r->last) {
 			bool upper = (c & 1) == (uint32_t)(r->shift == 1);
-			return to == LQ_UPPER ? c - !upper : c + upper;
+			return to == LQ_LOWER ? c + upper : c - !upper;
 		}
 		if (is_pairs(r))
 			continue;
-		if (to == LQ_UPPER && c >= r->first && c <= r->last)
+		if (to != LQ_LOWER && c >= r->first && c <= r->last)
 			return (uint32_t)((int32_t)c + r->shift);
 		uint32_t first = (uint32_t)((int32_t)r->first + r->shift);
 		if (to == LQ_LOWER && c >= first && c - first <= r->last - r->first)
 			return c - first + r->first;
 	}
-	return c == 0x3C2 && to == LQ_UPPER ? 0x3A3 : c;
+	return c == 0x3C2 && to != LQ_LOWER ? 0x3A3 : c;
 }
 
-static void
-convert_octets(struct lq_builder *b, struct pr_str s, enum lq_case to)
+static char
+convert_octet(char c, enum lq_case to)
 {
-	char block[256];
-	for (size_t i = 0; i < s.n;) {
-		size_t n = 0;
-		for (; n < sizeof block && i < s.n; n++, i++) {
-			char c = s.p[i];
-			if (to == LQ_UPPER)
-				block[n] = c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
-			else
-				block[n] = pr_lower(c);
-		}
-		lq_build_add(b, block, n);
+	if (to == LQ_LOWER)
+		return pr_lower(c);
+	return c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+}
+
+#define EACH(octet) (0x0101010101010101u * (octet))
+
+/* Eight octets of ASCII at once: a letter's bit 7 is set by the first sum and not by the
+ * second, and becomes the bit that tells the cases apart. */
+static uint64_t
+convert_eight(uint64_t x, enum lq_case to)
+{
+	unsigned char first = to == LQ_LOWER ? 'A' : 'a';
+	uint64_t from = x + EACH(0x80 - first), behind = x + EACH(0x80 - first - 26);
+	return x ^ ((from & ~behind & EACH(0x80u)) >> 2);
+}
+
+/* The ASCII that s begins with, converted; returns its length. */
+static size_t
+convert_ascii(char *out, struct pr_str s, enum lq_case to)
+{
+	size_t i = 0;
+	uint64_t x;
+	for (; i + sizeof x <= s.n; i += sizeof x) {
+		memcpy(&x, s.p + i, sizeof x);
+		if (x & EACH(0x80u))
+			break;
+		x = convert_eight(x, to);
+		memcpy(out + i, &x, sizeof x);
 	}
+	for (; i < s.n && !(s.p[i] & 0x80); i++)
+		out[i] = convert_octet(s.p[i], to);
+	return i;
+}
+
+/* The code point that s begins with; returns its length. */
+static size_t
+convert_code(struct lq_builder *b, struct pr_str s, enum lq_case to)
+{
+	char out[4];
+	uint32_t code;
+	size_t n = pr_utf8_decode(s.p, s.n, &code);
+	if (n == 0)
+		lq_build_addc(b, s.p[0]);
+	else if (code == 0xDF && to != LQ_LOWER)
+		lq_build_add(b, to == LQ_UPPER ? "SS" : "Ss", 2);
+	else
+		lq_build_add(b, out, pr_utf8_encode(convert(code, to), out));
+	return n ? n : 1;
 }
 
 void
 lq_convert_case(struct lq_builder *b, struct pr_str s, enum lq_case to)
 {
-	char out[4];
-	if (pr_is_ascii(s.p, s.n)) {
-		convert_octets(b, s, to);
-		return;
-	}
-	while (s.n) {
-		uint32_t code;
-		size_t n = pr_utf8_decode(s.p, s.n, &code);
-		if (n == 0)
-			lq_build_add(b, s.p, n = 1);
-		else if (code == 0xDF && to == LQ_UPPER)
-			lq_build_add(b, "SS", 2);
-		else
-			lq_build_add(b, out, pr_utf8_encode(convert(code, to), out));
+	while (s.n && lq_build_room(b, s.n)) {
+		size_t n = convert_ascii(b->data + b->len, s, to);
+		b->len += n;
+		if (n < s.n)
+			n += convert_code(b, (struct pr_str){s.p + n, s.n - n}, to);
 		s.p += n;
 		s.n -= n;
 	}

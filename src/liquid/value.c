@@ -140,12 +140,48 @@ lq_order(const lq_value *a, const lq_value *b, int *order)
 	return lq_equal(a, b);
 }
 
+static inline bool
+same8(const char *a, const char *b)
+{
+	uint64_t x, y;
+	memcpy(&x, a, 8);
+	memcpy(&y, b, 8);
+	return x == y;
+}
+
+static inline bool
+same4(const char *a, const char *b)
+{
+	uint32_t x, y;
+	memcpy(&x, a, 4);
+	memcpy(&y, b, 4);
+	return x == y;
+}
+
+/* memcmp() for the keys of hashes, which are short: a call costs more than they do. */
+static inline bool
+same_octets(const char *a, const char *b, size_t n)
+{
+	size_t i = 0;
+	if (n >= 8) {
+		for (; i + 8 < n; i += 8)
+			if (!same8(a + i, b + i))
+				return false;
+		return same8(a + n - 8, b + n - 8);
+	}
+	if (n >= 4)
+		return same4(a, b) && same4(a + n - 4, b + n - 4);
+	while (i < n && a[i] == b[i])
+		i++;
+	return i == n;
+}
+
 const lq_value *
 lq_hash_get(const lq_value *hash, struct pr_str key)
 {
 	for (uint32_t i = 0; i < hash->n; i++) {
 		const lq_value *k = &hash->items[2 * i];
-		if (k->n == key.n && memcmp(k->s, key.p, key.n) == 0)
+		if (k->n == key.n && same_octets(k->s, key.p, key.n))
 			return k + 1;
 	}
 	return NULL;
@@ -171,22 +207,34 @@ lq_class_name(const lq_value *v)
 	}
 }
 
+/* The digits of u, the last of them before `end`; where they begin. */
+static inline char *
+digits_before(char *end, uint64_t u)
+{
+	do {
+		*--end = (char)('0' + u % 10);
+		u /= 10;
+	} while (u);
+	return end;
+}
+
+static size_t
+copy_text(char out[LQ_FLOAT_SIZE], const char *from, const char *end)
+{
+	size_t n = (size_t)(end - from);
+	memcpy(out, from, n);
+	out[n] = 0;
+	return n;
+}
+
 size_t
 lq_int_text(int64_t i, char out[LQ_FLOAT_SIZE])
 {
-	char reverse[24];
-	size_t n = 0, at = 0;
-	uint64_t u = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
-	do {
-		reverse[n++] = (char)('0' + u % 10);
-		u /= 10;
-	} while (u);
+	char text[24], *end = text + sizeof text;
+	char *p = digits_before(end, i < 0 ? 0 - (uint64_t)i : (uint64_t)i);
 	if (i < 0)
-		out[at++] = '-';
-	while (n)
-		out[at++] = reverse[--n];
-	out[at] = 0;
-	return at;
+		*--p = '-';
+	return copy_text(out, p, end);
 }
 
 size_t
@@ -251,25 +299,17 @@ lq_float_decimal(double f, int64_t *digits, unsigned *places)
 static size_t
 decimal_text(int64_t digits, unsigned places, char out[LQ_FLOAT_SIZE])
 {
-	char text[LQ_FLOAT_SIZE];
-	size_t at = digits < 0;
-	size_t n = lq_int_text(digits < 0 ? -digits : digits, text),
-	       whole = n > places ? n - places : 0;
-	if (at)
-		out[0] = '-';
-	memcpy(out + at, text, whole);
-	at += whole;
-	if (!whole)
-		out[at++] = '0';
-	out[at++] = '.';
-	for (size_t zeros = n > places ? 0 : places - n; zeros; zeros--)
-		out[at++] = '0';
-	memcpy(out + at, text + whole, n - whole);
-	at += n - whole;
+	char text[LQ_FLOAT_SIZE], *end = text + sizeof text, *p = end;
+	uint64_t u = digits < 0 ? 0 - (uint64_t)digits : (uint64_t)digits;
 	if (!places)
-		out[at++] = '0';
-	out[at] = 0;
-	return at;
+		*--p = '0';
+	for (; places; places--, u /= 10)
+		*--p = (char)('0' + u % 10);
+	*--p = '.';
+	p = digits_before(p, u);
+	if (digits < 0)
+		*--p = '-';
+	return copy_text(out, p, end);
 }
 
 size_t
@@ -289,7 +329,7 @@ lq_float_text(double f, char out[LQ_FLOAT_SIZE])
 	if (f == 0)
 		return (size_t)snprintf(out, LQ_FLOAT_SIZE, "%s0.0", sign);
 	int n = (int)shortest_digits(fabs(f), digits, &exponent);
-	if (exponent < -4 || exponent >= 16)
+	if (exponent < -4 || (exponent >= 15 && n <= exponent + 1)) /* a fraction is shown */
 		return (size_t)snprintf(out, LQ_FLOAT_SIZE, "%s%c.%se%c%02d", sign, digits[0],
 		                        n > 1 ? digits + 1 : "0", exponent < 0 ? '-' : '+',
 		                        abs(exponent));
@@ -399,12 +439,30 @@ lq_print(struct pr_buf *out, const lq_value *v, size_t max)
 	print(out, v, max, 0);
 }
 
+/* How many of eight octets begin a code point: those that are not 10xxxxxx. */
+static inline unsigned
+begun_in_eight(const char *p)
+{
+	uint64_t x, ones = 0x0101010101010101u;
+	memcpy(&x, p, sizeof x);
+	x = (~x >> 7 | x >> 6) & ones;
+	return (unsigned)(x * ones >> 56);
+}
+
+static inline bool
+begins_code(char c)
+{
+	return ((unsigned char)c & 0xC0) != 0x80;
+}
+
 size_t
 lq_utf8_length(struct pr_str s)
 {
-	size_t n = 0;
-	for (size_t i = 0; i < s.n; i++)
-		n += ((unsigned char)s.p[i] & 0xC0) != 0x80;
+	size_t n = 0, i = 0;
+	for (; i + 8 <= s.n; i += 8)
+		n += begun_in_eight(s.p + i);
+	for (; i < s.n; i++)
+		n += begins_code(s.p[i]);
 	return n;
 }
 
@@ -412,8 +470,10 @@ size_t
 lq_utf8_offset(struct pr_str s, size_t n)
 {
 	size_t i = 0;
+	for (unsigned begun; i + 8 <= s.n && (begun = begun_in_eight(s.p + i)) <= n; i += 8)
+		n -= begun;
 	for (; i < s.n; i++)
-		if (((unsigned char)s.p[i] & 0xC0) != 0x80 && n-- == 0)
+		if (begins_code(s.p[i]) && n-- == 0)
 			break;
 	return i;
 }

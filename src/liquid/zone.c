@@ -261,12 +261,12 @@ load(const char *name)
 static const struct zone *
 find_zone(const char *name)
 {
-	if (!name || !is_zone_name(name))
+	if (!name)
 		return NULL;
 	for (struct zone *z = atomic_load(&zones); z; z = z->next)
 		if (strcmp(z->name, name) == 0)
 			return z;
-	if (atomic_load(&zones_known) >= ZONES_MAX)
+	if (!is_zone_name(name) || atomic_load(&zones_known) >= ZONES_MAX)
 		return NULL;
 	struct zone *z = load(name);
 	if (!z)
