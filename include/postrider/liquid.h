@@ -71,10 +71,13 @@ struct pr_liquid_source {
 	unsigned first_line;      /* line of the file where text begins; 0 means 1 */
 	const char *const *names; /* root variables, ended by NULL; may be NULL */
 	bool escape_html;         /* {{ }} escapes & < > " ' unless the value went through `raw` */
-	bool forgiving;           /* as Ruby is: unknown filters let the value pass, and what is
-	                           * wrong with a partial is told when it is rendered */
-	bool names_closed;        /* a variable not in names (and never assigned) is a warning
-	                           * with the nearest name */
+	bool markdown;     /* with escape_html: the output is Markdown, and values have no say
+	                    * in its structure: their punctuation becomes entities, white
+	                    * space a single blank */
+	bool forgiving;    /* as Ruby is: unknown filters let the value pass, and what is
+	                    * wrong with a partial is told when it is rendered */
+	bool names_closed; /* a variable not in names (and never assigned) is a warning
+	                    * with the nearest name */
 	enum pr_liquid_mode mode;
 	/* Source of a partial, NULL p when there is none; valid until compile returns. */
 	struct pr_str (*partial)(void *context, struct pr_str name);

@@ -117,7 +117,7 @@ begin(struct lq_parser *p)
 	pr_liquid *t = p->t;
 	pr_arena_init(&t->arena);
 	memset(t->buckets, 0xFF, sizeof t->buckets);
-	t->escape_html = source->escape_html;
+	t->markdown = source->escape_html && source->markdown;
 	if (source->partial_missing)
 		t->partial_missing = pr_arena_strndup(&t->arena, source->partial_missing,
 		                                      strlen(source->partial_missing));

@@ -57,3 +57,22 @@ lq_escape(struct pr_buf *out, struct pr_str s)
 		s = (struct pr_str){s.p + n + 1, s.n - n - 1};
 	}
 }
+
+/* CommonMark section 2.5: an entity never counts as markup. White space that could begin a
+ * block becomes one blank. */
+void
+lq_escape_markdown(struct pr_buf *out, struct pr_str s, bool html)
+{
+	static const char markup[] = "\\`*_{}[]()#+-.!~|=:";
+	char last = 0;
+	for (size_t i = 0; i < s.n; i++) {
+		char c = pr_is_space(s.p[i]) ? ' ' : s.p[i];
+		if (html && special[(unsigned char)c])
+			pr_buf_add_str(out, lq_entity(c));
+		else if (c && strchr(markup, c))
+			pr_buf_addf(out, "&#%d;", c);
+		else if (c != ' ' || last != ' ')
+			pr_buf_addc(out, c);
+		last = c;
+	}
+}

@@ -21,7 +21,8 @@ lq_f_raw(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 	if (!lq_text(m, v, &s))
 		return false;
 	*v = pr_liquid_string(s);
-	return put_safe(m, v);
+	v->flags = m->escape ? LQ_SAFE | LQ_FINAL : 0;
+	return true;
 }
 
 /* Whether s begins with &name; or &#123; */

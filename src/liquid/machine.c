@@ -103,7 +103,7 @@ end_capture(struct lq_machine *m, const struct lq_op *op)
 		memcpy(copy, m->out->data + mark, n);
 	m->out->len = mark;
 	lq_value v = pr_liquid_string((struct pr_str){copy, n});
-	v.flags = op->flags & LQ_ESCAPE ? LQ_SAFE : 0;
+	v.flags = op->flags & LQ_ESCAPE ? LQ_SAFE | LQ_FINAL : 0;
 	lq_assign(m, op->b, v);
 	return true;
 }

@@ -150,6 +150,8 @@ bool lq_text(struct lq_machine *m, const lq_value *v, struct pr_str *s); /* as p
 bool lq_text_inspect(struct lq_machine *m, const lq_value *v, struct pr_str *s);
 bool lq_integer(struct lq_machine *m, const lq_value *v, int64_t *i); /* "invalid integer" */
 void lq_escape(struct pr_buf *out, struct pr_str s);
+/* For Markdown; html: also what lq_escape escapes. */
+void lq_escape_markdown(struct pr_buf *out, struct pr_str s, bool html);
 size_t lq_plain_length(struct pr_str s); /* octets before the first that HTML escapes */
 struct pr_str lq_entity(char c);         /* what such a one becomes */
 void lq_output(struct lq_machine *m, const lq_value *v);

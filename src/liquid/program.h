@@ -222,7 +222,7 @@ struct pr_liquid {
 	uint32_t cycle_slots, offsets;        /* how many a scope has */
 	uint32_t forloop, tablerowloop, self; /* names, LQ_NONE where unused */
 	const char *partial_missing;          /* message, NULL: the common one */
-	bool escape_html;
+	bool markdown;
 };
 
 /* Grow list `name` of t by one and give a pointer to the new, cleared element. */

@@ -87,7 +87,9 @@ lq_output(struct lq_machine *m, const lq_value *v)
 	case PR_LIQUID_INT: pr_buf_add(m->out, text, lq_int_text(v->i, text)); return;
 	case PR_LIQUID_FLOAT: pr_buf_add(m->out, text, lq_float_text(v->f, text)); return;
 	case PR_LIQUID_STRING:
-		if (m->escape && !(v->flags & LQ_SAFE))
+		if (m->escape && m->t->markdown && !(v->flags & LQ_FINAL))
+			lq_escape_markdown(m->out, lq_str(v), !(v->flags & LQ_SAFE));
+		else if (m->escape && !(v->flags & LQ_SAFE))
 			lq_escape(m->out, lq_str(v));
 		else
 			pr_buf_add(m->out, v->s, v->n);
@@ -96,8 +98,12 @@ lq_output(struct lq_machine *m, const lq_value *v)
 	}
 	lq_print(m->out, v, m->out_max);
 	if (m->escape && (v->type == PR_LIQUID_ARRAY || v->type == PR_LIQUID_HASH) &&
-	    take_output(m, mark, &s))
-		lq_escape(m->out, s);
+	    take_output(m, mark, &s)) {
+		if (m->t->markdown)
+			lq_escape_markdown(m->out, s, true);
+		else
+			lq_escape(m->out, s);
+	}
 }
 
 int

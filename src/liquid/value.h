@@ -21,7 +21,8 @@ enum lq_private_type {
 	LQ_EMPTY,
 };
 
-#define LQ_SAFE 1u /* flag of a STRING: HTML already, never escaped again */
+#define LQ_SAFE 1u  /* flag of a STRING: HTML already, never escaped again */
+#define LQ_FINAL 2u /* and Markdown already */
 
 static inline lq_value
 lq_nil(void)

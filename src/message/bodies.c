@@ -103,7 +103,8 @@ compile_html(struct pr_compile *x)
 	pr_images_refer(&x->images, s, &x->c->arena, x->problems);
 	if (b->preheader && !b->markdown)
 		insert_preheader(x);
-	return pr_template_compile(x, &b->html, PR_USE_HTML, x->problems);
+	return pr_template_compile(x, &b->html, b->markdown ? PR_USE_MARKDOWN : PR_USE_HTML,
+	                           x->problems);
 }
 
 /* ---- text ---- */

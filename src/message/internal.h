@@ -120,9 +120,10 @@ struct pr_content {
 
 /* What a template is for: how values are written and what its partials look like. */
 enum pr_use {
-	PR_USE_HTML,    /* escaped; ids of images edited into partials */
-	PR_USE_PLAIN,   /* text and headers: partials as they are */
-	PR_USE_DERIVED, /* text derived from HTML, and so are the partials */
+	PR_USE_HTML,     /* escaped; ids of images edited into partials */
+	PR_USE_MARKDOWN, /* the same, and escaped for Markdown */
+	PR_USE_PLAIN,    /* text and headers: partials as they are */
+	PR_USE_DERIVED,  /* text derived from HTML, and so are the partials */
 };
 
 struct pr_partial {

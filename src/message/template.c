@@ -103,7 +103,8 @@ on_partial(void *context, struct pr_str name)
 		if (!pr_str_is(name, partial->name))
 			continue;
 		switch (a->use) {
-		case PR_USE_HTML: return partial_html(a->x, partial);
+		case PR_USE_HTML:
+		case PR_USE_MARKDOWN: return partial_html(a->x, partial);
 		case PR_USE_PLAIN: return partial->plain.text;
 		case PR_USE_DERIVED: return partial_derived(a->x, partial);
 		}
@@ -124,7 +125,8 @@ pr_template_compile(struct pr_compile *x, struct pr_template *t, enum pr_use use
 	    .file = t->source.file,
 	    .first_line = t->source.first_line,
 	    .names = x->c->names,
-	    .escape_html = use == PR_USE_HTML,
+	    .escape_html = use == PR_USE_HTML || use == PR_USE_MARKDOWN,
+	    .markdown = use == PR_USE_MARKDOWN,
 	    .names_closed = true,
 	    .partial = on_partial,
 	    .context = &asking,
@@ -132,7 +134,7 @@ pr_template_compile(struct pr_compile *x, struct pr_template *t, enum pr_use use
 	};
 	int result = pr_liquid_compile(&source, problems, &t->code);
 	pr_source_fix_problems(&t->source, problems, from);
-	for (size_t i = 0; use == PR_USE_HTML && i < x->partials_n; i++)
+	for (size_t i = 0; source.escape_html && i < x->partials_n; i++)
 		pr_source_fix_problems(&x->partials[i].html, problems, from);
 	return result;
 }

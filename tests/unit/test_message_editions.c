@@ -90,22 +90,44 @@ END_TEST
 
 /* ---- Markdown ---- */
 
+/* Whether the message, quoted-printable undone, holds the text. */
+static bool
+has_plain(const char *text)
+{
+	struct pr_buf b = {0};
+	for (size_t i = 0; i < message->size; i++)
+		if (strncmp(message->data + i, "=\r\n", 3) == 0)
+			i += 2;
+		else if (strncmp(message->data + i, "=3D", 3) == 0) {
+			pr_buf_addc(&b, '=');
+			i += 2;
+		} else
+			pr_buf_addc(&b, message->data[i]);
+	bool found = strstr(b.data, text) != NULL;
+	pr_buf_finish(&b);
+	return found;
+}
+
+#define CK_PLAIN(text)                                                                             \
+	ck_assert_msg(has_plain(text), "no \"%s\" in\n%.*s", text, (int)message->size,             \
+	              message->data)
+
 START_TEST(markdown_makes_html_and_text)
 {
 	put_text("body.md", "# Hello {{ first_name }}\n\n"
-	                    "{% for i in (1..2) %}\n* point {{ i }}\n{% endfor %}\n\n"
+	                    "{% for i in (1..2) -%}\n* point {{ i }}\n{% endfor %}\n\n"
 	                    "[Shop](https://a.example/?q={{ x }}) now.\n");
 	must_compile(HEAD "subject: s\npreheader: \"for {{ first_name }}\"\nlanguage: en\n");
 	ck_assert_uint_eq(problems.n, 0);
 	ck_assert_int_eq(compose("a@b.example", "<Ada>", "", "x&y"), 0);
-	CK_HAS("<h1>Hello &lt;Ada&gt;</h1>");
-	CK_HAS("<li>point 1</li>");
-	CK_HAS("<a href=3D\"https://a.example/?q=3Dx&amp;y\">Shop</a>");
-	CK_HAS("<html lang=3D\"en\">");
-	CK_HAS("for &lt;Ada&gt;</div>");
-	CK_HAS("Hello <Ada>\r\n");
-	CK_HAS("* point 1\r\n");
-	CK_HAS("Shop (https://a.example/?q=3Dx&y) now.");
+	CK_PLAIN("<h1>Hello &lt;Ada&gt;</h1>");
+	CK_PLAIN("<li>point 1</li>");
+	CK_PLAIN("<a href=\"https://a.example/?q=x&amp;y\">Shop</a>");
+	CK_PLAIN("<html lang=\"en\">");
+	CK_PLAIN("for &lt;Ada&gt;</div>");
+	CK_PLAIN("Hello <Ada>\r\n");
+	CK_PLAIN("* point 1\r\n");
+	CK_PLAIN("Shop (https://a.example/?q=x&y) now.");
 }
 END_TEST
 
@@ -136,7 +158,7 @@ START_TEST(values_are_never_markdown)
 	put_text("body.txt", "x");
 	must_compile(HEAD "subject: s\n");
 	ck_assert_int_eq(compose("a@b.example", "", "", literal[_i].value), 0);
-	CK_HAS(literal[_i].html);
+	CK_PLAIN(literal[_i].html);
 }
 END_TEST
 
@@ -147,9 +169,9 @@ START_TEST(markdown_keeps_raw_html_of_the_campaign_and_of_raw_values)
 	put_text("images/logo.png", "l");
 	must_compile(HEAD "subject: s\n");
 	ck_assert_int_eq(compose("a@b.example", "", "", "*very* <i>good</i>"), 0);
-	CK_HAS("<b class=3D\"x\"><em>very</em> <i>good</i></b>");
-	CK_HAS("<img src=3D\"cid:logo.png@");
-	CK_HAS("Content-ID: <logo.png@");
+	CK_PLAIN("<b class=\"x\"><em>very</em> <i>good</i></b>");
+	CK_PLAIN("<img src=\"cid:logo.png@");
+	CK_PLAIN("Content-ID: <logo.png@");
 }
 END_TEST
 
