@@ -9,7 +9,8 @@
 #include "html_text.h"
 #include "preheader.h"
 
-#define PREHEADER PR_PREHEADER_OPEN "{{ postrider_preheader }}" PR_PREHEADER_CLOSE
+#define PREHEADER_NAME "postrider_preheader"
+#define PREHEADER PR_PREHEADER_OPEN "{{ " PREHEADER_NAME " }}" PR_PREHEADER_CLOSE
 #define GMAIL_CLIPS_AT (100u << 10)
 
 /* ---- where the preheader goes ---- */
@@ -68,6 +69,13 @@ behind_tag(struct pr_str html, const char *name)
 	return NULL;
 }
 
+/* The body shows it itself. */
+static bool
+has_preheader(struct pr_str html)
+{
+	return memmem(html.p, html.n, PREHEADER_NAME, strlen(PREHEADER_NAME)) != NULL;
+}
+
 static void
 insert_preheader(struct pr_compile *x)
 {
@@ -85,7 +93,8 @@ read_body(struct pr_compile *x, struct pr_str file, struct pr_source *s)
 {
 	struct pr_arena *arena = &x->c->arena;
 	const char *name = pr_arena_strndup(arena, file.p, file.n);
-	return pr_source_read(s, x->source->dir, name, name, arena, x->problems);
+	int result = pr_source_read(s, x->source->dir, name, name, arena, x->problems);
+	return result < 0 ? result : pr_template_translate(x, s);
 }
 
 static int
@@ -101,7 +110,7 @@ compile_html(struct pr_compile *x)
 		               "it is larger than 100 KiB: Gmail shows only its beginning");
 	b->markdown = pr_is_markdown(b->html_file);
 	pr_images_refer(&x->images, s, &x->c->arena, x->problems);
-	if (b->preheader && !b->markdown)
+	if (b->preheader && !b->markdown && !has_preheader(s->text))
 		insert_preheader(x);
 	return pr_template_compile(x, &b->html, b->markdown ? PR_USE_MARKDOWN : PR_USE_HTML,
 	                           x->problems);

@@ -189,7 +189,8 @@ compile_line(struct pr_compile *x, const struct pr_text *text)
 	line->from = text->p;
 	pr_source_init(&line->t.source, PR_MANIFEST_FILE,
 	               pr_arena_copy(&c->arena, pr_text_str(text)), text->line, text->column);
-	pr_template_compile(x, &line->t, PR_USE_PLAIN, x->problems);
+	if (pr_template_translate(x, &line->t.source) == 0)
+		pr_template_compile(x, &line->t, PR_USE_PLAIN, x->problems);
 	return &line->t;
 }
 

@@ -127,19 +127,15 @@ tell_missing(const struct pr_images *images, const struct pr_source *s, size_t a
 		snprintf(remedy, sizeof remedy,
 		         several ? "write the name exactly" : "did you mean cid:%s?",
 		         near ? pr_str_show(pr_str(near), shown, sizeof shown) : "");
-	size_t begin = at;
-	unsigned line = s->first_line;
-	for (size_t i = 0; i < at; i++)
-		line += s->original.p[i] == '\n';
-	while (begin && s->original.p[begin - 1] != '\n')
-		begin--;
+	unsigned line, column;
+	pr_source_place(s, at, &line, &column);
 	struct pr_problem *p =
 	    pr_problem_add(problems, PR_PROBLEM, s->file, line, remedy,
 	                   several ? "cid:%s: several images have this name, in different case"
 	                           : "cid:%s: there is no such image in images/",
 	                   pr_str_show(pr_str(name), shown, sizeof shown));
 	if (p)
-		p->column = (unsigned)(at - begin) + 1;
+		p->column = column;
 }
 
 void

@@ -145,6 +145,8 @@ struct pr_compile {
 	bool underivable; /* a partial that was asked for could not be derived */
 };
 
+/* Right after it was read: what is not Liquid becomes Liquid. PR_EINVAL: problems told. */
+int pr_template_translate(struct pr_compile *x, struct pr_source *s);
 /* Compile one template; its problems name the places in the user's files. */
 int pr_template_compile(struct pr_compile *x, struct pr_template *t, enum pr_use use,
                         struct pr_problems *problems);

@@ -124,7 +124,28 @@ pr_source_column(const struct pr_source *s, unsigned line, unsigned column)
 		shift += (long)e->instead_of - (long)e->octets;
 	}
 	long at = (long)column + shift;
-	return at > 0 ? (unsigned)at : 1;
+	column = at > 0 ? (unsigned)at : 1;
+	return s->under ? pr_source_column(s->under, line, column) : column;
+}
+
+void
+pr_source_over(struct pr_source *s, struct pr_arena *arena)
+{
+	struct pr_source *under = pr_arena_alloc(arena, sizeof *under);
+	*under = *s;
+	pr_source_init(s, under->file, under->text, under->first_line, 1);
+	s->under = under;
+}
+
+void
+pr_source_place(const struct pr_source *s, size_t at, unsigned *line, unsigned *column)
+{
+	*line = line_of(s->original, at) + s->first_line - 1;
+	*column = column_of(s->original, at);
+	if (s->under)
+		*column = pr_source_column(s->under, *line, *column);
+	else if (*line == s->first_line)
+		*column += s->indent;
 }
 
 static char *
@@ -151,11 +172,15 @@ pr_source_fix_problems(const struct pr_source *s, struct pr_problems *problems, 
 		if (!p->column || strcmp(p->file, s->file) != 0)
 			continue;
 		p->column = pr_source_column(s, p->line, p->column);
-		bool indented = s->indent && p->line == s->first_line;
-		if (s->edits || indented) {
+		const struct pr_source *file = s;
+		while (file->under)
+			file = file->under;
+		bool indented = file->indent && p->line == file->first_line;
+		if (s->edits || s->under || indented) {
 			free(p->excerpt);
 			p->excerpt =
-			    indented ? NULL : excerpt_of(s->original, p->line - s->first_line + 1);
+			    indented ? NULL
+				     : excerpt_of(file->original, p->line - file->first_line + 1);
 		}
 	}
 }

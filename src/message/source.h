@@ -23,8 +23,9 @@ struct pr_source {
 	struct pr_str text; /* as it is compiled */
 	struct pr_str original;
 	struct pr_edit *edits, **last_edit;
-	unsigned first_line; /* of the file where text begins */
-	unsigned indent;     /* octets before it on that line */
+	unsigned first_line;           /* of the file where text begins */
+	unsigned indent;               /* octets before it on that line */
+	const struct pr_source *under; /* what `original` was edited from; NULL: it is the file's */
 };
 
 /* Text that stands within a file, at line and column (from 1; 0: unknown). */
@@ -41,6 +42,10 @@ void pr_source_edited(struct pr_source *s, struct pr_arena *arena, const struct 
                       size_t n, size_t instead_of);
 /* Insert text (one line) into the edited text at an offset of it. */
 void pr_source_insert(struct pr_source *s, struct pr_arena *arena, size_t at, struct pr_str text);
+/* The edited text becomes the original of further edits. */
+void pr_source_over(struct pr_source *s, struct pr_arena *arena);
+/* Where an offset of `original` is in the file. */
+void pr_source_place(const struct pr_source *s, size_t at, unsigned *line, unsigned *column);
 /* Where a column of the compiled text is in the file. `line` counts as in messages. */
 unsigned pr_source_column(const struct pr_source *s, unsigned line, unsigned column);
 /* Rewrites the problems from number `from` on that are about this source: columns, excerpts. */

@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include "html_text.h"
+#include "mailchimp.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -113,6 +114,17 @@ on_partial(void *context, struct pr_str name)
 }
 
 /* ---- compiling ---- */
+
+int
+pr_template_translate(struct pr_compile *x, struct pr_source *s)
+{
+	const struct pr_manifest *m = x->source->manifest;
+	const struct pr_mailchimp mailchimp = {
+	    .names = x->c->names, .list = pr_text_str(&m->list), .sender = m->from.name};
+	if (m->syntax != PR_SYNTAX_MAILCHIMP)
+		return 0;
+	return pr_mailchimp_translate(&mailchimp, s, &x->c->arena, x->problems);
+}
 
 int
 pr_template_compile(struct pr_compile *x, struct pr_template *t, enum pr_use use,
