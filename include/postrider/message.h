@@ -10,7 +10,8 @@
  * Templates see: every column of the recipients file (one that is no Liquid name also with '_'
  * for what is not allowed: "First name" as First_name), and beside them, unless a column has
  * the name: `email` (as the envelope has it), `campaign_name`, `campaign_id`, `row` (a number),
- * `unsubscribe_mailto` (a mailto: URL that names the row), `postal_address`. Values are escaped
+ * `unsubscribe_mailto` (a mailto: URL that names the row), `postal_address`, `language` (of the
+ * row's edition). Values are escaped
  * in HTML bodies only.
  *
  * What a row holds never adds a header, a part or an SMTP command: header values lose line

@@ -507,20 +507,28 @@ instant(struct lq_machine *m, const lq_value *v, struct lq_time *t)
 	return true;
 }
 
-/* Keyword time_zone: an IANA name. */
+/* An IANA name; none: as it is. */
 static bool
-other_zone(struct lq_machine *m, const lq_value *options, struct lq_time *t)
+other_zone(struct lq_machine *m, const lq_value *zone, struct lq_time *t)
 {
 	char name[64];
-	const lq_value *zone =
-	    options->type == PR_LIQUID_HASH ? lq_hash_get(options, PR_STR("time_zone")) : NULL;
-	if (!zone)
-		return lq_raise(m, "date takes a format and time_zone: \"Region/City\"");
+	if (!zone || zone->type == PR_LIQUID_NIL)
+		return true;
 	if (zone->type != PR_LIQUID_STRING || zone->n >= sizeof name)
 		return lq_raise(m, "time_zone is not the name of a time zone");
 	memcpy(name, zone->s, zone->n);
 	name[zone->n] = 0;
 	return lq_zone_apply(name, t) || lq_raise(m, "time_zone '%s' is not known", name);
+}
+
+static bool
+apply_options(struct lq_machine *m, const lq_value *options, struct lq_time *t)
+{
+	if (options->type != PR_LIQUID_HASH)
+		return lq_raise(m, "date takes a format, time_zone: \"Region/City\" and "
+		                   "locale: \"de\"");
+	return other_zone(m, lq_hash_get(options, PR_STR("time_zone")), t) &&
+	       lq_take_locale(m, lq_hash_get(options, PR_STR("locale")), &t->locale);
 }
 
 bool
@@ -533,7 +541,7 @@ lq_f_date(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 		return false;
 	if (format.n == 0 || !instant(m, v, &t))
 		return true;
-	if (n > 1 && !other_zone(m, &args[1], &t))
+	if (n > 1 && !apply_options(m, &args[1], &t))
 		return false;
 	lq_build(&b, m, format.n * 2 + 32);
 	lq_time_format(&b, &t, format, 0);

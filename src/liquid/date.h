@@ -9,6 +9,7 @@ struct lq_time {
 	int32_t nanos;
 	int32_t offset; /* local time is seconds + offset */
 	char zone[8];   /* "UTC", "CET"; "" where only the offset is known */
+	const struct lq_locale *locale; /* of names; NULL: English */
 };
 
 struct lq_civil {

@@ -40,7 +40,7 @@ static const struct lq_filter filters[] = {
     {"modulo", lq_f_modulo, 1, 1},
     {"money", lq_f_money, 0, 2},
     {"newline_to_br", lq_f_newline_to_br, 0, 0},
-    {"number_with_delimiter", lq_f_number_with_delimiter, 0, 2},
+    {"number_with_delimiter", lq_f_number_with_delimiter, 0, 3},
     {"plus", lq_f_plus, 1, 1},
     {"prepend", lq_f_prepend, 1, 1},
     {"random", lq_f_random, 0, 0},

@@ -79,4 +79,8 @@ lq_filter_run lq_f_base64_decode, lq_f_base64_encode, lq_f_base64_url_safe_decod
     lq_f_url_decode, lq_f_url_encode, lq_f_md5, lq_f_sha1, lq_f_sha256, lq_f_hmac_sha256;
 lq_filter_run lq_f_date;
 
+struct lq_locale;
+/* The locale of a keyword's value; NULL or nil: none. False: not known, raised. */
+bool lq_take_locale(struct lq_machine *m, const lq_value *name, const struct lq_locale **out);
+
 #endif

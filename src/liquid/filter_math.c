@@ -165,66 +165,6 @@ lq_f_at_most(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n
 	return put(m, v, lq_number_compare(max, x) < 0 ? max : x);
 }
 
-static void
-delimited(struct lq_builder *b, struct pr_str number, struct pr_str delimiter, struct pr_str point)
-{
-	size_t digits = 0, i = number.n && number.p[0] == '-';
-	lq_build_add(b, number.p, i);
-	while (i + digits < number.n && pr_is_digit(number.p[i + digits]))
-		digits++;
-	for (size_t left = digits; left; left--) {
-		lq_build_add(b, &number.p[i++], 1);
-		if (left > 1 && (left - 1) % 3 == 0)
-			lq_build_str(b, delimiter);
-	}
-	if (i < number.n && number.p[i] == '.') {
-		lq_build_str(b, point);
-		i++;
-	}
-	lq_build_add(b, number.p + i, number.n - i);
-}
-
-/* 1234567.5 | number_with_delimiter: "." , "," -> 1.234.567,5 */
-bool
-lq_f_number_with_delimiter(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
-{
-	struct pr_str delimiter = PR_STR(","), point = PR_STR("."), number;
-	struct lq_builder b;
-	lq_value x = lq_number_value(m->arena, lq_number_of(v));
-	if ((n > 0 && !lq_text(m, &args[0], &delimiter)) ||
-	    (n > 1 && !lq_text(m, &args[1], &point)) || !lq_text(m, &x, &number))
-		return false;
-	lq_build(&b, m, 2 * number.n);
-	delimited(&b, number, delimiter, point);
-	return lq_build_end(&b, v);
-}
-
-/* 12.5 | money: "EUR" -> 12.50 EUR; with "$" the sign stands before. */
-bool
-lq_f_money(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
-{
-	struct pr_str unit = PR_STR("");
-	struct lq_builder b;
-	struct lq_number x = lq_number_round(lq_number_of(v), 2, LQ_HALF_UP);
-	char text[LQ_FLOAT_SIZE + 4];
-	if (n && !lq_text(m, &args[0], &unit))
-		return false;
-	size_t length = lq_float_text(lq_number_real(x), text);
-	const char *point = memchr(text, '.', length);
-	if (point && text + length - point == 2 && !memchr(text, 'e', length))
-		text[length++] = '0';
-	bool before = unit.n && !pr_is_ascii(unit.p, unit.n) ? unit.n <= 3 : pr_str_is(unit, "$");
-	lq_build(&b, m, 2 * length + unit.n);
-	if (before)
-		lq_build_str(&b, unit);
-	delimited(&b, (struct pr_str){text, length}, PR_STR(","), PR_STR("."));
-	if (unit.n && !before) {
-		lq_build_addc(&b, ' ');
-		lq_build_str(&b, unit);
-	}
-	return lq_build_end(&b, v);
-}
-
 /* 6 | random: one of 0 .. 5; a list: one of its elements. The same for a recipient
  * whenever the message is composed. */
 bool

@@ -3,14 +3,9 @@
  * not exist is copied as it stands.
  */
 #include "date.h"
+#include "locale.h"
 
 #include <stdio.h>
-
-static const char *const days[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                   "Thursday", "Friday", "Saturday"};
-static const char *const months[] = {"January",   "February", "March",    "April",
-                                     "May",       "June",     "July",     "August",
-                                     "September", "October",  "November", "December"};
 
 struct spec {
 	char pad; /* '0', ' ', 0 for the default, '-' for none */
@@ -103,22 +98,31 @@ add_number(struct lq_builder *b, int64_t x, const struct spec *s, char pad, int 
 }
 
 static void
-add_word(struct lq_builder *b, const char *word, const struct spec *s, size_t cut)
+add_word(struct lq_builder *b, const char *name, const struct spec *s)
 {
-	char text[24];
-	size_t n = 0;
-	for (; word[n] && n < sizeof text && (!cut || n < cut); n++) {
-		bool up = s->upper || s->swap;
-		text[n] = up && word[n] >= 'a' && word[n] <= 'z' ? (char)(word[n] - 32) : word[n];
+	struct pr_str word = pr_str(name);
+	struct lq_builder upper;
+	lq_value v;
+	if (s->upper || s->swap) {
+		lq_build(&upper, b->m, word.n + 8);
+		lq_convert_case(&upper, word, LQ_UPPER);
+		if (!lq_build_end(&upper, &v)) {
+			b->failed = true;
+			return;
+		}
+		word = lq_str(&v);
 	}
-	add_padded(b, (struct pr_str){text, n}, s, ' ', 0);
+	add_padded(b, word, s, ' ', 0);
 }
 
 static void
-add_half(struct lq_builder *b, const struct lq_civil *c, const struct spec *s, bool lower)
+add_half(struct lq_builder *b, const struct lq_time *t, const struct lq_civil *c,
+         const struct spec *s, bool lower)
 {
 	bool pm = c->hour >= 12;
 	const char *word = lower != s->swap && !s->upper ? (pm ? "pm" : "am") : (pm ? "PM" : "AM");
+	if (t->locale)
+		word = pm ? t->locale->pm : t->locale->am;
 	add_padded(b, pr_str(word), s, ' ', 0);
 }
 
@@ -200,21 +204,22 @@ add_iso_part(struct lq_builder *b, const struct lq_civil *c, const struct spec *
 }
 
 static bool
-add_date_part(struct lq_builder *b, const struct lq_civil *c, const struct spec *s)
+add_date_part(struct lq_builder *b, const struct lq_locale *l, const struct lq_civil *c,
+              const struct spec *s)
 {
 	switch (s->conversion) {
 	case 'Y': add_number(b, c->year, s, '0', c->year < 0 ? 5 : 4); return true;
 	case 'C': add_number(b, floor_div(c->year, 100), s, '0', 2); return true;
 	case 'y': add_number(b, c->year - floor_div(c->year, 100) * 100, s, '0', 2); return true;
 	case 'm': add_number(b, c->month, s, '0', 2); return true;
-	case 'B': add_word(b, months[c->month - 1], s, 0); return true;
+	case 'B': add_word(b, l->months[c->month - 1], s); return true;
 	case 'b':
-	case 'h': add_word(b, months[c->month - 1], s, 3); return true;
+	case 'h': add_word(b, l->months_short[c->month - 1], s); return true;
 	case 'd': add_number(b, c->day, s, '0', 2); return true;
 	case 'e': add_number(b, c->day, s, ' ', 2); return true;
 	case 'j': add_number(b, c->yearday + 1, s, '0', 3); return true;
-	case 'A': add_word(b, days[c->weekday], s, 0); return true;
-	case 'a': add_word(b, days[c->weekday], s, 3); return true;
+	case 'A': add_word(b, l->days[c->weekday], s); return true;
+	case 'a': add_word(b, l->days_short[c->weekday], s); return true;
 	case 'u': add_number(b, c->weekday ? c->weekday : 7, s, '0', 1); return true;
 	case 'w': add_number(b, c->weekday, s, '0', 1); return true;
 	case 'G':
@@ -238,8 +243,8 @@ add_time_part(struct lq_builder *b, const struct lq_time *t, const struct lq_civ
 	case 'k': add_number(b, c->hour, s, ' ', 2); return true;
 	case 'I': add_number(b, hour12, s, '0', 2); return true;
 	case 'l': add_number(b, hour12, s, ' ', 2); return true;
-	case 'P': add_half(b, c, s, true); return true;
-	case 'p': add_half(b, c, s, false); return true;
+	case 'P': add_half(b, t, c, s, true); return true;
+	case 'p': add_half(b, t, c, s, false); return true;
 	case 'M': add_number(b, c->minute, s, '0', 2); return true;
 	case 'S': add_number(b, c->second, s, '0', 2); return true;
 	case 'L':
@@ -290,6 +295,7 @@ read_spec(struct pr_str f, struct spec *s)
 void
 lq_time_format(struct lq_builder *b, const struct lq_time *t, struct pr_str f, unsigned depth)
 {
+	const struct lq_locale *l = t->locale ? t->locale : lq_locales;
 	struct lq_civil c = lq_civil_of(t);
 	struct spec s;
 	for (size_t i = 0; i < f.n && !b->failed;) {
@@ -304,7 +310,7 @@ lq_time_format(struct lq_builder *b, const struct lq_time *t, struct pr_str f, u
 		const char *more = n && depth < 3 ? composite(s.conversion) : NULL;
 		if (more)
 			add_nested(b, t, &s, more, depth);
-		else if (!n || (!add_date_part(b, &c, &s) && !add_time_part(b, t, &c, &s)))
+		else if (!n || (!add_date_part(b, l, &c, &s) && !add_time_part(b, t, &c, &s)))
 			lq_build_add(b, f.p + i, n + 1);
 		i += n + 1;
 	}

@@ -400,6 +400,8 @@ pr_compose(pr_composer *c, const pr_content *content, const struct pr_row *row, 
 	struct pr_str uri = unsubscribe_uri(&j);
 	set_values(&j, uri);
 	j.edition = choose_edition(&j);
+	if (j.edition->language)
+		*slot(&j, PR_SLOT_LANGUAGE) = pr_liquid_string(pr_str(j.edition->language));
 	if (render_bodies(&j) < 0 || write_message(&j, uri) < 0)
 		return PR_EINVAL;
 	*out = make_message(&j);

@@ -17,6 +17,7 @@ static const char *const slot_names[PR_SLOTS] = {
     [PR_SLOT_ROW] = "row",
     [PR_SLOT_UNSUBSCRIBE] = "unsubscribe_mailto",
     [PR_SLOT_POSTAL_ADDRESS] = "postal_address",
+    [PR_SLOT_LANGUAGE] = "language",
     [PR_SLOT_PREHEADER] = "postrider_preheader",
 };
 

@@ -38,6 +38,7 @@ enum pr_slot { /* variables beside the columns, in this order behind them */
 	       PR_SLOT_ROW,
 	       PR_SLOT_UNSUBSCRIBE,
 	       PR_SLOT_POSTAL_ADDRESS,
+	       PR_SLOT_LANGUAGE,
 	       PR_SLOT_PREHEADER,
 	       PR_SLOTS,
 };

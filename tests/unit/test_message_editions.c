@@ -15,7 +15,8 @@ START_TEST(each_row_gets_the_edition_of_its_language)
 {
 	put_text("body.html", "<p>Hello {{ first_name }}</p>");
 	put_text("body.de.html", "<p>Hallo {{ first_name }}</p>");
-	put_text("body.zh.txt", "Ni hao {{ first_name }}\n");
+	put_text("body.zh.txt",
+	         "Ni hao {{ first_name }} {{ 1 | money: 'CNY', locale: language }}\n");
 	must_compile(HEAD BY_X "subject: {en: Hi, de: \"Moin {{ first_name }}\", zh: Ni}\n"
 	                       "preheader: {de: vorab}\n");
 	ck_assert_uint_eq(problems.n, 0);
@@ -32,7 +33,7 @@ START_TEST(each_row_gets_the_edition_of_its_language)
 	must_compose_for("ZH_tw");
 	CK_HAS("Subject: Ni\r\n");
 	CK_HAS("Content-Type: text/plain");
-	CK_HAS("Ni hao Ada");
+	CK_HAS("Ni hao Ada =C2=A51.00");
 	ck_assert(!has("text/html"));
 	must_compose_for("");
 	CK_HAS("Subject: Hi\r\n");
