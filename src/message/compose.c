@@ -25,6 +25,7 @@ struct pr_composer {
 	int64_t date_second;
 	char date[PR_RFC5322_SIZE];
 	size_t date_n;
+	struct pr_compose_failure failure;
 };
 
 struct job { /* one message being composed */
@@ -150,9 +151,13 @@ render(const struct job *j, const struct pr_template *t, struct pr_buf *out)
 	int result = pr_liquid_render(t->code, &run, &j->c->arena, out, &failure);
 	if (result == 0)
 		return 0;
-	return pr_fail(j->e, PR_EINVAL, "%s, line %u, column %u: %s",
-	               failure.file ? failure.file : t->source.file, failure.line,
-	               column_in_file(j, t, &failure), failure.error.text);
+	struct pr_compose_failure *told = &j->c->failure;
+	*told = (struct pr_compose_failure){.file = failure.file ? failure.file : t->source.file,
+	                                    .line = failure.line,
+	                                    .column = column_in_file(j, t, &failure),
+	                                    .error = failure.error};
+	return pr_fail(j->e, PR_EINVAL, "%s, line %u, column %u: %s", told->file, told->line,
+	               told->column, failure.error.text);
 }
 
 static int
@@ -287,10 +292,12 @@ write_message(struct job *j, struct pr_str uri)
 	pr_buf_add_str(out, content->middle);
 	if (content->html.code)
 		add_body(j, "html", pr_buf_str(&j->c->html));
-	if (out->len + content->tail.n > content->size_max)
-		return pr_fail(j->e, PR_EINVAL, "the message has %zu octets, more than %zu",
-		               out->len + content->tail.n, content->size_max);
-	return 0;
+	if (out->len + content->tail.n <= content->size_max)
+		return 0;
+	pr_fail(&j->c->failure.error, PR_ELIMIT, "the message is larger than %zu octets",
+	        content->size_max); /* the same for all rows: check counts what is the same */
+	return pr_fail(j->e, PR_EINVAL, "the message has %zu octets, more than %zu",
+	               out->len + content->tail.n, content->size_max);
 }
 
 /* ---- the block ---- */
@@ -343,14 +350,26 @@ int
 pr_compose(pr_composer *c, const pr_content *content, const struct pr_row *row, int64_t utc_ms,
            struct pr_message **out, struct pr_error *e)
 {
-	struct job j = {.c = c, .content = content, .row = row, .utc_ms = utc_ms, .e = e};
+	struct pr_error own;
+	struct job j = {.c = c, .content = content, .row = row, .utc_ms = utc_ms};
+	j.e = e ? e : &own;
+	c->failure = (struct pr_compose_failure){0};
 	if (!is_address(row->email))
-		return pr_fail(e, PR_EINVAL, "row %u has no valid address", row->row);
+		return pr_fail(j.e, PR_EINVAL, "row %u has no valid address", row->row);
 	begin(c, content);
 	struct pr_str uri = unsubscribe_uri(&j);
 	set_values(&j, uri);
-	if (render_bodies(&j) < 0 || write_message(&j, uri) < 0)
+	if (render_bodies(&j) < 0 || write_message(&j, uri) < 0) {
+		if (!c->failure.error.code)
+			c->failure.error = *j.e;
 		return PR_EINVAL;
+	}
 	*out = make_message(&j);
 	return 0;
+}
+
+const struct pr_compose_failure *
+pr_composer_failure(const pr_composer *c)
+{
+	return &c->failure;
 }

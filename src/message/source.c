@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define FILES_MAX 500
-#define EXCERPT_MAX 300
+#define EXCERPT_MAX 2000
 
 void
 pr_source_init(struct pr_source *s, const char *file, struct pr_str text, unsigned line,
@@ -127,8 +127,8 @@ pr_source_column(const struct pr_source *s, unsigned line, unsigned column)
 	return at > 0 ? (unsigned)at : 1;
 }
 
-static char *
-excerpt_of(struct pr_str text, unsigned line)
+char *
+pr_source_line(struct pr_str text, unsigned line)
 {
 	const char *p = text.p, *end = text.p + text.n;
 	while (line > 1 && p < end) {
@@ -155,7 +155,7 @@ pr_source_fix_problems(const struct pr_source *s, struct pr_problems *problems, 
 		if (s->edits || indented) {
 			free(p->excerpt);
 			p->excerpt =
-			    indented ? NULL : excerpt_of(s->original, p->line - s->first_line + 1);
+			    indented ? NULL : pr_source_line(s->original, p->line - s->first_line + 1);
 		}
 	}
 }
