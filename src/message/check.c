@@ -9,10 +9,8 @@
  */
 #include "check_distinct.h"
 #include "check_seen.h"
-#include "source.h"
 #include "trial.h"
 
-#include "postrider/base/file.h"
 #include "postrider/campaign/recipients.h"
 
 #include <stdatomic.h>
@@ -95,22 +93,6 @@ on_row(void *context, const struct pr_row *row, uint64_t line, const char *bad)
 
 /* ---- telling ---- */
 
-/* The line of a file as it is on disk; NULL where it cannot be read. */
-static char *
-excerpt(const struct check *k, const char *file, unsigned line)
-{
-	struct pr_buf text = {0};
-	struct pr_error e;
-	char *found = NULL;
-	if (pr_file_read(k->trial->dir, file, PR_BODY_SIZE_MAX, &text, &e) == 0) {
-		struct pr_str s = pr_buf_str(&text);
-		size_t mark = pr_str_starts(s, "\xEF\xBB\xBF") ? 3 : 0;
-		found = pr_source_line(pr_str_n(s.p + mark, s.n - mark), line);
-	}
-	pr_buf_finish(&text);
-	return found;
-}
-
 static char *
 reach_of(const struct distinct_one *one, const char *recipients)
 {
@@ -148,11 +130,9 @@ tell_one(struct check *k, const struct distinct_one *one, enum pr_severity sever
 static void
 add_excerpts(struct check *k)
 {
-	for (unsigned i = 0; i < k->problems->n; i++) {
-		struct pr_problem *p = &k->problems->items[i];
-		if (!p->excerpt && p->line && p->column)
-			p->excerpt = excerpt(k, p->file, p->line);
-	}
+	for (unsigned i = 0; i < k->problems->n; i++)
+		if (!k->problems->items[i].excerpt)
+			pr_trial_add_excerpt(k->trial, &k->problems->items[i]);
 }
 
 static void

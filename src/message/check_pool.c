@@ -10,6 +10,8 @@
  */
 #include "check_pool.h"
 
+#include "trial.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -50,20 +52,10 @@ batch_at(struct pool *p, uint64_t at)
 
 /* ---- a worker ---- */
 
-/* Liquid tells the place in its words, too: "Liquid error (body.html line 3): what". */
-static const char *
-bare(const char *text)
-{
-	static const char prefix[] = "Liquid error (";
-	const char *behind =
-	    strncmp(text, prefix, sizeof prefix - 1) == 0 ? strstr(text, "): ") : NULL;
-	return behind ? behind + 3 : text;
-}
-
 static void
 note_failure(struct batch *b, unsigned i, const struct pr_compose_failure *failure)
 {
-	const char *text = bare(failure->error.text);
+	const char *text = pr_trial_words(failure);
 	b->failing[b->result.failing_n++] =
 	    (struct failing){.file = failure->file,
 	                     .line = failure->line,

@@ -346,6 +346,20 @@ is_address(struct pr_str s)
 	return s.n > 2 && s.n <= 320 && memchr(s.p, '@', s.n);
 }
 
+static int
+compose(struct job *j, struct pr_message **out)
+{
+	if (!is_address(j->row->email))
+		return pr_fail(j->e, PR_EINVAL, "row %u has no valid address", j->row->row);
+	begin(j->c, j->content);
+	struct pr_str uri = unsubscribe_uri(j);
+	set_values(j, uri);
+	if (render_bodies(j) < 0 || write_message(j, uri) < 0)
+		return PR_EINVAL;
+	*out = make_message(j);
+	return 0;
+}
+
 int
 pr_compose(pr_composer *c, const pr_content *content, const struct pr_row *row, int64_t utc_ms,
            struct pr_message **out, struct pr_error *e)
@@ -354,18 +368,10 @@ pr_compose(pr_composer *c, const pr_content *content, const struct pr_row *row, 
 	struct job j = {.c = c, .content = content, .row = row, .utc_ms = utc_ms};
 	j.e = e ? e : &own;
 	c->failure = (struct pr_compose_failure){0};
-	if (!is_address(row->email))
-		return pr_fail(j.e, PR_EINVAL, "row %u has no valid address", row->row);
-	begin(c, content);
-	struct pr_str uri = unsubscribe_uri(&j);
-	set_values(&j, uri);
-	if (render_bodies(&j) < 0 || write_message(&j, uri) < 0) {
-		if (!c->failure.error.code)
-			c->failure.error = *j.e;
-		return PR_EINVAL;
-	}
-	*out = make_message(&j);
-	return 0;
+	int result = compose(&j, out);
+	if (result < 0 && !c->failure.error.code)
+		c->failure.error = *j.e;
+	return result;
 }
 
 const struct pr_compose_failure *

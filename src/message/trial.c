@@ -4,6 +4,9 @@
  */
 #include "trial.h"
 
+#include "source.h"
+
+#include "postrider/base/file.h"
 #include "postrider/campaign/recipients.h"
 
 struct preview {
@@ -35,12 +38,57 @@ pr_trial_compile(const struct pr_trial *trial, const struct pr_str *columns, siz
 	return pr_content_compile(&source, problems, out);
 }
 
+const char *
+pr_trial_words(const struct pr_compose_failure *failure)
+{
+	static const char prefix[] = "Liquid error (";
+	const char *text = failure->error.text;
+	const char *behind =
+	    strncmp(text, prefix, sizeof prefix - 1) == 0 ? strstr(text, "): ") : NULL;
+	return behind ? behind + 3 : text;
+}
+
+void
+pr_trial_add_excerpt(const struct pr_trial *trial, struct pr_problem *p)
+{
+	struct pr_buf text = {0};
+	struct pr_error e;
+	if (!p->line || !p->column)
+		return;
+	if (pr_file_read(trial->dir, p->file, PR_BODY_SIZE_MAX, &text, &e) == 0) {
+		struct pr_str s = pr_buf_str(&text);
+		size_t mark = pr_str_starts(s, "\xEF\xBB\xBF") ? 3 : 0;
+		p->excerpt = pr_source_line(pr_str_n(s.p + mark, s.n - mark), p->line);
+	}
+	pr_buf_finish(&text);
+}
+
 static bool
 on_header(void *context, const struct pr_str *columns, size_t n)
 {
 	struct preview *t = context;
 	t->result = pr_trial_compile(t->trial, columns, n, t->problems, &t->content);
 	return t->result == 0;
+}
+
+/* A failure that has a place is a problem of its own; others are in e alone. */
+static int
+tell_failure(struct preview *t, const struct pr_row *row, uint64_t line)
+{
+	const struct pr_compose_failure *f = pr_composer_failure(t->composer);
+	bool aborted = f->error.code == PR_ECANCELLED;
+	if (!f->file)
+		return pr_fail(t->e, PR_EINVAL, "row %u (line %llu) is not sent: %s", row->row,
+		               (unsigned long long)line, f->error.text);
+	struct pr_problem *p =
+	    pr_problem_add(t->problems, aborted ? PR_NOTE : PR_PROBLEM, f->file, f->line, NULL,
+	                   "%s%s", aborted ? "aborted by the template: " : "", pr_trial_words(f));
+	if (p) {
+		p->column = f->column;
+		pr_trial_add_excerpt(t->trial, p);
+	}
+	return pr_fail(t->e, PR_EINVAL, "row %u (line %llu) is not sent", row->row,
+	               (unsigned long long)line);
 }
 
 static bool
@@ -60,10 +108,12 @@ on_row(void *context, const struct pr_row *row, uint64_t line, const char *bad)
 		return false;
 	}
 	t->result = pr_compose(t->composer, t->content, row, t->trial->utc_ms, &m, t->e);
-	if (t->result == 0) {
-		pr_buf_add(t->out, m->data, m->size);
-		pr_message_destroy(m);
+	if (t->result < 0) {
+		t->result = tell_failure(t, row, line);
+		return false;
 	}
+	pr_buf_add(t->out, m->data, m->size);
+	pr_message_destroy(m);
 	return false;
 }
 
