@@ -67,6 +67,13 @@ struct pr_message {      /* one block of memory; free with pr_message_destroy */
  */
 int pr_compose(pr_composer *c, const pr_content *content, const struct pr_row *row, int64_t utc_ms,
                struct pr_message **out, struct pr_error *e);
+/* Where and why the last pr_compose of this composer failed, when it did; until its next. */
+struct pr_compose_failure {
+	const char *file; /* of a template, belongs to the content; NULL: of the whole message */
+	unsigned line, column; /* in that file, from 1; in octets */
+	struct pr_error error; /* the place is not in its text; PR_ECANCELLED: {% abort %} */
+};
+const struct pr_compose_failure *pr_composer_failure(const pr_composer *c);
 void pr_message_destroy(struct pr_message *m);
 /* "<...>" of a row, the same always: a function of campaign and row. */
 void pr_message_id(const pr_content *content, uint32_t row, struct pr_buf *out);
@@ -79,6 +86,8 @@ struct pr_trial {
 	const char *campaign_id; /* as in pr_content_source; nothing depends on it but ids */
 	const char *hostname, *timezone;
 	int64_t utc_ms;
+	unsigned threads;         /* check: that compose; 0: one for each core */
+	const _Atomic bool *stop; /* check: set by others to give up: PR_ECANCELLED; may be NULL */
 };
 /* The message of one row: number `row`, or when that is 0 the first row of the address, or the
  * first row at all when the address is empty. PR_ENOENT: no such row; PR_EINVAL: told in
@@ -91,12 +100,17 @@ struct pr_trial_counts {
 	uint64_t good; /* composed without an error */
 	uint64_t bad;  /* refused as recipients */
 	uint64_t duplicates;
-	uint64_t failed;   /* refused by a template */
-	size_t octets_max; /* of the largest message */
+	uint64_t aborted;    /* left out by {% abort %} */
+	uint64_t failed;     /* refused by a template */
+	size_t octets_max;   /* of the largest message */
+	bool duplicates_cut; /* too many addresses to look for duplicates among all */
 };
-/* Compiles everything and composes every row. Each distinct error is told once, as a warning,
- * with how many rows it hits and the first of them; PR_EINVAL when the campaign could not be
- * sent at all, or no row could. */
+/*
+ * Compiles everything and composes every row, on all cores. Each distinct error (place and
+ * words) is told once, as a warning, with how many rows it hits and the first of them; each
+ * {% abort %} likewise, as a note. What is told does not depend on the threads. PR_EINVAL when
+ * the campaign could not be sent at all, or no row could; what was found is told in any case.
+ */
 int pr_message_check(const struct pr_trial *trial, struct pr_trial_counts *counts,
                      struct pr_problems *problems, struct pr_error *e);
 

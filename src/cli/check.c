@@ -7,6 +7,11 @@
 
 #include "postrider/campaign/intake.h"
 
+#include <signal.h>
+#include <stdatomic.h>
+
+static _Atomic bool stop; /* Ctrl-C: what was found until then is told */
+
 struct judged {
 	struct pr_trial_counts counts;
 	bool configured; /* routes and brands were looked at */
@@ -15,6 +20,23 @@ struct judged {
 };
 
 /* ---- judging ---- */
+
+static void
+on_interrupt(int number)
+{
+	(void)number;
+	atomic_store(&stop, true);
+}
+
+/* Once: the second Ctrl-C ends the program as ever. */
+static void
+listen_for_interrupt(void)
+{
+	struct sigaction action = {.sa_handler = on_interrupt,
+	                           .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
 
 static void
 judge(struct cli *c, const char *path, struct cli_folder *f, struct judged *j)
@@ -29,6 +51,7 @@ judge(struct cli *c, const char *path, struct cli_folder *f, struct judged *j)
 		pr_manifest_check(f->manifest, config, &f->problems);
 	if (f->manifest) {
 		struct pr_trial trial = cli_trial(c, f);
+		trial.stop = &stop;
 		e = (struct pr_error){0};
 		r = pr_message_check(&trial, &j->counts, &f->problems, &e);
 		if (r < 0 && e.code)
@@ -67,9 +90,11 @@ print_json(const struct cli_folder *f, const struct judged *j)
 	            j->good ? "true" : "false", (unsigned long long)j->counts.rows,
 	            (unsigned long long)j->counts.good, (unsigned long long)j->counts.bad,
 	            (unsigned long long)j->counts.failed);
-	pr_buf_addf(&b, ",\"duplicates\":%llu,\"largest\":%zu,\"errors\":%u,\"warnings\":%u",
-	            (unsigned long long)j->counts.duplicates, j->counts.octets_max,
-	            f->problems.problems, f->problems.warnings);
+	pr_buf_addf(&b, ",\"aborted\":%llu,\"duplicates\":%llu,\"largest\":%zu",
+	            (unsigned long long)j->counts.aborted, (unsigned long long)j->counts.duplicates,
+	            j->counts.octets_max);
+	pr_buf_addf(&b, ",\"errors\":%u,\"warnings\":%u", f->problems.problems,
+	            f->problems.warnings);
 	pr_buf_adds(&b, ",\"error\":");
 	if (j->e.code)
 		pr_buf_add_json(&b, pr_str(j->e.text));
@@ -93,7 +118,12 @@ print_summary(const struct judged *j)
 	printf("%s duplicates", cli_number(j->counts.duplicates, text));
 	if (j->counts.failed)
 		printf(", %s refused by a template", cli_number(j->counts.failed, text));
+	if (j->counts.aborted)
+		printf(", %s aborted by the template", cli_number(j->counts.aborted, text));
 	printf("; the largest message has %s\n", cli_octets(j->counts.octets_max, text));
+	if (j->counts.duplicates_cut)
+		puts("There are too many addresses to look for duplicates among all of them here: "
+		     "sending does.");
 }
 
 static void
@@ -105,12 +135,15 @@ print_text(const char *path, const struct cli_folder *f, const struct judged *j)
 	fputs(text.data ? text.data : "", stdout);
 	pr_buf_finish(&text);
 	if (j->e.code)
-		printf("error: %s\n", j->e.text);
+		printf("%s%s\n", j->e.code == PR_ECANCELLED ? "" : "error: ", j->e.text);
 	print_summary(j);
 	if (!j->configured)
 		puts("Route and brand were not looked at: no postrider.yaml could be read "
 		     "(--config).");
-	printf("%s: %s", cli_show(path), j->good ? "can be sent" : "cannot be sent");
+	const char *verdict = j->e.code == PR_ECANCELLED ? "was not checked to its end"
+	                      : j->good                  ? "can be sent"
+	                                                 : "cannot be sent";
+	printf("%s: %s", cli_show(path), verdict);
 	if (p->problems || p->warnings)
 		printf(" (%u error%s, %u warning%s)", p->problems, p->problems == 1 ? "" : "s",
 		       p->warnings, p->warnings == 1 ? "" : "s");
@@ -127,6 +160,7 @@ cli_run_check(struct cli *c)
 		return CLI_FAILED;
 	if (cli_folder_open(&f, path) != CLI_DONE)
 		return CLI_FAILED;
+	listen_for_interrupt();
 	judge(c, path, &f, &j);
 	judge_numbers(&f, &j);
 	if (c->arguments.json)

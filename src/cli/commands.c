@@ -72,9 +72,11 @@ const struct cli_command cli_commands[] = {
      PREPARE},
     {"check", "DIR", "find what is wrong with a campaign, without sending",
      "Reads the manifest, the templates and every row of the recipients, and makes every\n"
-     "message. All errors are shown, each with its file, line and remedy. Needs no daemon;\n"
-     "route and brand are looked at when a postrider.yaml can be read. Exit status 1 when\n"
-     "the campaign cannot be sent.",
+     "message, on all cores. All errors are shown, each with its file, line and remedy; one\n"
+     "that rows meet in a template is shown once, with how many it hits and the first.\n"
+     "Rows that {% abort 'reason' %} leaves out are no error. Ctrl-C shows what was found\n"
+     "so far. Needs no daemon; route and brand are looked at when a postrider.yaml can be\n"
+     "read. Exit status 1 when the campaign cannot be sent.",
      1, 1, NULL, cli_run_check, PREPARE},
     {"preview", "DIR", "print the finished message of one row, as it would leave",
      "Without options that of the first good row. Needs no daemon. The output is an .eml\n"

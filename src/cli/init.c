@@ -22,9 +22,23 @@ is_empty(const char *path)
 	return empty;
 }
 
+/* The folder a file is in, when it is in one within the campaign's. */
+static int
+make_folder(int dir, const char *name)
+{
+	char folder[64];
+	const char *slash = strchr(name, '/');
+	if (!slash)
+		return 0;
+	snprintf(folder, sizeof folder, "%.*s", (int)(slash - name), name);
+	return mkdirat(dir, folder, 0777) < 0 && errno != EEXIST ? -1 : 0;
+}
+
 static int
 write_file(int dir, const struct cli_sample *file)
 {
+	if (make_folder(dir, file->name) < 0)
+		return -1;
 	int fd = openat(dir, file->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return -1;

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 struct cli_sample {
-	const char *name;
+	const char *name; /* within the folder: "partials/button.liquid" */
 	const unsigned char *data;
 	size_t n;
 };

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define EXCERPT_MAX 2000
+
 const struct pr_liquid_limits pr_liquid_limits_default = {
     .steps = 2000000,
     .output = 16u << 20,
@@ -53,7 +55,7 @@ excerpt(struct lq_unit *u, const char *at)
 	const char *end = u->text.p + u->text.n, *from = at, *to = at;
 	while (from > u->text.p && from[-1] != '\n')
 		from--;
-	while (to < end && *to != '\n' && to - from < 250)
+	while (to < end && *to != '\n' && to - from < EXCERPT_MAX)
 		to++;
 	return pr_strndup(from, (unsigned long)(to - from));
 }

@@ -26,6 +26,7 @@ struct pr_composer {
 	int64_t date_second;
 	char date[PR_RFC5322_SIZE];
 	size_t date_n;
+	struct pr_compose_failure failure;
 };
 
 struct job { /* one message being composed */
@@ -170,9 +171,13 @@ render(const struct job *j, const struct pr_template *t, struct pr_buf *out)
 	int result = pr_liquid_render(t->code, &run, &j->c->arena, out, &failure);
 	if (result == 0)
 		return 0;
-	return pr_fail(j->e, PR_EINVAL, "%s, line %u, column %u: %s",
-	               failure.file ? failure.file : t->source.file, failure.line,
-	               column_in_file(j, t, &failure), failure.error.text);
+	struct pr_compose_failure *told = &j->c->failure;
+	*told = (struct pr_compose_failure){.file = failure.file ? failure.file : t->source.file,
+	                                    .line = failure.line,
+	                                    .column = column_in_file(j, t, &failure),
+	                                    .error = failure.error};
+	return pr_fail(j->e, PR_EINVAL, "%s, line %u, column %u: %s", told->file, told->line,
+	               told->column, failure.error.text);
 }
 
 static int
@@ -336,10 +341,12 @@ write_message(struct job *j, struct pr_str uri)
 	pr_buf_add_str(out, b->middle);
 	if (b->html.code)
 		add_body(j, "html", pr_buf_str(&j->c->html));
-	if (out->len + b->tail.n > size_max)
-		return pr_fail(j->e, PR_EINVAL, "the message has %zu octets, more than %zu",
-		               out->len + b->tail.n, size_max);
-	return 0;
+	if (out->len + b->tail.n <= size_max)
+		return 0;
+	pr_fail(&j->c->failure.error, PR_ELIMIT, "the message is larger than %zu octets",
+	        size_max); /* the same for all rows: check counts what is the same */
+	return pr_fail(j->e, PR_EINVAL, "the message has %zu octets, more than %zu",
+	               out->len + b->tail.n, size_max);
 }
 
 /* ---- the block ---- */
@@ -389,21 +396,39 @@ is_address(struct pr_str s)
 	return s.n > 2 && s.n <= 320 && memchr(s.p, '@', s.n);
 }
 
+static int
+compose(struct job *j, struct pr_message **out)
+{
+	if (!is_address(j->row->email))
+		return pr_fail(j->e, PR_EINVAL, "row %u has no valid address", j->row->row);
+	begin(j->c, j->content);
+	struct pr_str uri = unsubscribe_uri(j);
+	set_values(j, uri);
+	j->edition = choose_edition(j);
+	if (j->edition->language)
+		*slot(j, PR_SLOT_LANGUAGE) = pr_liquid_string(pr_str(j->edition->language));
+	if (render_bodies(j) < 0 || write_message(j, uri) < 0)
+		return PR_EINVAL;
+	*out = make_message(j);
+	return 0;
+}
+
 int
 pr_compose(pr_composer *c, const pr_content *content, const struct pr_row *row, int64_t utc_ms,
            struct pr_message **out, struct pr_error *e)
 {
-	struct job j = {.c = c, .content = content, .row = row, .utc_ms = utc_ms, .e = e};
-	if (!is_address(row->email))
-		return pr_fail(e, PR_EINVAL, "row %u has no valid address", row->row);
-	begin(c, content);
-	struct pr_str uri = unsubscribe_uri(&j);
-	set_values(&j, uri);
-	j.edition = choose_edition(&j);
-	if (j.edition->language)
-		*slot(&j, PR_SLOT_LANGUAGE) = pr_liquid_string(pr_str(j.edition->language));
-	if (render_bodies(&j) < 0 || write_message(&j, uri) < 0)
-		return PR_EINVAL;
-	*out = make_message(&j);
-	return 0;
+	struct pr_error own;
+	struct job j = {.c = c, .content = content, .row = row, .utc_ms = utc_ms};
+	j.e = e ? e : &own;
+	c->failure = (struct pr_compose_failure){0};
+	int result = compose(&j, out);
+	if (result < 0 && !c->failure.error.code)
+		c->failure.error = *j.e;
+	return result;
+}
+
+const struct pr_compose_failure *
+pr_composer_failure(const pr_composer *c)
+{
+	return &c->failure;
 }

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define FILES_MAX 500
-#define EXCERPT_MAX 300
+#define EXCERPT_MAX 2000
 
 void
 pr_source_init(struct pr_source *s, const char *file, struct pr_str text, unsigned line,
@@ -148,8 +148,8 @@ pr_source_place(const struct pr_source *s, size_t at, unsigned *line, unsigned *
 		*column += s->indent;
 }
 
-static char *
-excerpt_of(struct pr_str text, unsigned line)
+char *
+pr_source_line(struct pr_str text, unsigned line)
 {
 	const char *p = text.p, *end = text.p + text.n;
 	while (line > 1 && p < end) {
@@ -180,7 +180,7 @@ pr_source_fix_problems(const struct pr_source *s, struct pr_problems *problems, 
 			free(p->excerpt);
 			p->excerpt =
 			    indented ? NULL
-				     : excerpt_of(file->original, p->line - file->first_line + 1);
+				     : pr_source_line(file->original, p->line - file->first_line + 1);
 		}
 	}
 }

@@ -48,6 +48,8 @@ void pr_source_over(struct pr_source *s, struct pr_arena *arena);
 void pr_source_place(const struct pr_source *s, size_t at, unsigned *line, unsigned *column);
 /* Where a column of the compiled text is in the file. `line` counts as in messages. */
 unsigned pr_source_column(const struct pr_source *s, unsigned line, unsigned column);
+/* A line of a text (from 1), without its end, as an excerpt: the caller's to free. */
+char *pr_source_line(struct pr_str text, unsigned line);
 /* Rewrites the problems from number `from` on that are about this source: columns, excerpts. */
 void pr_source_fix_problems(const struct pr_source *s, struct pr_problems *problems, unsigned from);
 

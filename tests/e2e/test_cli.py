@@ -110,14 +110,17 @@ class AloneTest(pt.TestCase):
     def test_init_writes_a_campaign_that_can_be_sent(self):
         path = os.path.join(self.folder, "new")
         self.assertIn("postrider check", self.assertExit(0, "init", path).stdout)
-        self.assertIn("can be sent", self.assertExit(0, "check", path).stdout)
-        self.assertEqual(sorted(os.listdir(path)),
-                         ["body.html", "body.txt", "campaign.yaml", "recipients.csv"])
+        self.assertTrue(self.assertExit(0, "check", path).stdout.endswith(": can be sent\n"))
+        files = ["campaign.yaml", "recipients.csv", "body.html", "body.txt",
+                 "partials/button.liquid", "partials/footer.liquid", "images/garden.png"]
+        for file in files:
+            with open(os.path.join(path, file), "rb") as made, \
+                    open(os.path.join(pt.ROOT, "conf", "sample", file), "rb") as ours:
+                self.assertEqual(made.read(), ours.read(), file)
         self.assertIn("not an empty folder", self.assertExit(1, "init", path).stderr)
         os.mkdir(path + "2")
         self.assertEqual(json.loads(self.assertExit(0, "init", path + "2", "--json").stdout),
-                         {"folder": path + "2", "files": ["campaign.yaml", "recipients.csv",
-                                                          "body.html", "body.txt"]})
+                         {"folder": path + "2", "files": files})
         self.assertExit(1, "init", os.path.join(self.folder, "a", "b"))
         with open(path + "3", "w"):
             pass

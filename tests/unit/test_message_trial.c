@@ -1,4 +1,4 @@
-/* Preview and check: campaigns composed from their folders. */
+/* Preview: one message composed from a campaign's folder. */
 #include "suite.h"
 
 #include "postrider/base/file.h"
@@ -86,50 +86,10 @@ START_TEST(preview_says_why_there_is_no_message)
 	ck_assert_int_eq(preview(2, ""), PR_EINVAL);
 	ck_assert_ptr_nonnull(strstr(failure.text, "row 2 (line 3) is not sent: "));
 	ck_assert_int_eq(preview(3, ""), PR_EINVAL);
-	ck_assert_ptr_nonnull(strstr(failure.text, "body.txt, line 1"));
-}
-END_TEST
-
-START_TEST(check_composes_every_row_and_tells_each_error_once)
-{
-	struct pr_trial_counts counts;
-	load();
-	ck_assert_int_eq(pr_message_check(&trial, &counts, &problems, &failure), 0);
-	ck_assert_uint_eq(counts.rows, 6);
-	ck_assert_uint_eq(counts.good, 2);
-	ck_assert_uint_eq(counts.bad, 1);
-	ck_assert_uint_eq(counts.duplicates, 1);
-	ck_assert_uint_eq(counts.failed, 2);
-	ck_assert_uint_gt(counts.octets_max, 300);
-	ck_assert_uint_eq(problems.problems, 0);
-	ck_assert_uint_eq(problems.n, 3);
-	ck_assert_str_eq(problems.items[1].file, "recipients.csv");
-	ck_assert_uint_eq(problems.items[1].line, 4);
-	ck_assert_msg(!strncmp(problems.items[1].what,
-	                       "2 rows are not sent, the first is row 3: body.txt", 49),
-	              "%s", problems.items[1].what);
-}
-END_TEST
-
-START_TEST(check_refuses_a_campaign_of_which_no_row_can_be_sent)
-{
-	struct pr_trial_counts counts;
-	put("body.txt", "{{ 1 | divided_by: 0 }}");
-	load();
-	ck_assert_int_eq(pr_message_check(&trial, &counts, &problems, &failure), PR_EINVAL);
-	ck_assert_uint_ge(problems.problems, 1);
-}
-END_TEST
-
-START_TEST(check_tells_what_does_not_compile)
-{
-	struct pr_trial_counts counts = {0};
-	put("body.txt", "a\n{% if %}");
-	load();
-	ck_assert_int_eq(pr_message_check(&trial, &counts, &problems, &failure), PR_EINVAL);
+	ck_assert_str_eq(failure.text, "row 3 (line 4) is not sent");
 	ck_assert_str_eq(problems.items[0].file, "body.txt");
-	ck_assert_uint_eq(problems.items[0].line, 2);
-	ck_assert_uint_eq(counts.rows, 0);
+	ck_assert_str_eq(problems.items[0].what, "divided by 0");
+	ck_assert_str_eq(problems.items[0].excerpt, "{{ 10 | divided_by: n }} for {{ name }}");
 }
 END_TEST
 
@@ -139,9 +99,6 @@ main(void)
 	const struct suite_test tests[] = {
 	    {preview_finds_a_row_by_number_by_address_or_the_first},
 	    {preview_says_why_there_is_no_message},
-	    {check_composes_every_row_and_tells_each_error_once},
-	    {check_refuses_a_campaign_of_which_no_row_can_be_sent},
-	    {check_tells_what_does_not_compile},
 	};
 	return suite_run("message_trial", setup, teardown, tests, ROWS(tests));
 }

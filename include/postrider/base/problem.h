@@ -10,7 +10,11 @@
 
 #define PR_PROBLEMS_MAX 200
 
-enum pr_severity { PR_WARNING, PR_PROBLEM };
+enum pr_severity {
+	PR_WARNING,
+	PR_PROBLEM,
+	PR_NOTE, /* nothing is wrong: something its reader wants to know */
+};
 
 struct pr_problem {
 	enum pr_severity severity;
@@ -20,6 +24,8 @@ struct pr_problem {
 	char *what;      /* one sentence */
 	char *remedy;    /* what to do; "" when obvious */
 	char *excerpt;   /* the offending line, NULL when none; shown with a caret under column */
+	char *reach;     /* whom it hits, a sentence; NULL: the whole */
+	uint64_t rows, first_row; /* the same in numbers; 0: it is not about rows */
 };
 
 struct pr_problems {
@@ -27,6 +33,7 @@ struct pr_problems {
 	unsigned n;        /* kept */
 	unsigned problems; /* of severity PR_PROBLEM, also those not kept */
 	unsigned warnings;
+	unsigned notes;
 };
 
 void pr_problems_finish(struct pr_problems *p);
@@ -35,9 +42,10 @@ void pr_problems_finish(struct pr_problems *p);
 struct pr_problem *pr_problem_add(struct pr_problems *p, enum pr_severity severity,
                                   const char *file, unsigned line, const char *remedy,
                                   const char *format, ...) __attribute__((format(printf, 6, 7)));
-/* Text for people: "file:line:column: error: what\n    excerpt\n       ^\n  remedy: ...\n". */
+/* Text for people: "file:line:column: error: what\n    excerpt\n       ^\n  reach\n  remedy:
+ * ...\n". Of a long excerpt the part around the column is shown. */
 void pr_problems_text(const struct pr_problems *p, struct pr_buf *out);
-/* JSON array of {severity,file,line,column,what,remedy}. */
+/* JSON array of {severity,file,line,column,what,remedy,excerpt,rows,first_row}. */
 void pr_problems_json(const struct pr_problems *p, struct pr_buf *out);
 
 #endif
