@@ -28,6 +28,7 @@ campaign_create(struct pr_delivery *d, const char *id, uint32_t serial, const ch
 	c->dir = pr_strdup(dir);
 	c->serial = serial;
 	c->owner = owner;
+	c->version = 1;
 	c->mass = PR_STATES;
 	c->next_due_ms = INT64_MAX;
 	c->cursor = 1;

@@ -350,11 +350,7 @@ refresh_old(struct pr_delivery *d)
 		struct send *s = PR_CONTAINER(d->open.next, struct send, order);
 		if (!s->durable || s->lsn + REFRESH_OCTETS > pr_journal_end(d->journal))
 			return;
-		struct pr_record r = {.type = s->wired ? PR_RECORD_WIRE : PR_RECORD_INTENT,
-		                      .campaign = s->campaign->serial,
-		                      .row = s->number,
-		                      .at_ms = pr_utc_ms()};
-		s->lsn = pr_journal_append(d->journal, &r);
+		s->lsn = send_record(s, s->wired ? PR_RECORD_WIRE : PR_RECORD_INTENT);
 		pr_list_remove(&s->order);
 		pr_list_push(&d->open, &s->order);
 	}

@@ -50,8 +50,11 @@ struct send {
 	struct pr_campaign *campaign;
 	struct pr_batch *batch;   /* until composed */
 	const struct pr_row *row; /* in batch; NULL afterwards */
+	pr_content *content;      /* it is composed with; NULL afterwards */
 	uint32_t number;
 	uint16_t attempts, doubts; /* before this try */
+	uint16_t version_before;   /* of the try before this one */
+	uint16_t version;          /* of the content it was granted with */
 	uint8_t from_state;        /* where it came from */
 	bool composed, durable, flying, wired;
 	uint8_t returns;  /* how often it came back unanswered */
@@ -82,6 +85,7 @@ struct pr_campaign {
 	enum pr_campaign_state state;
 	enum pr_reason reason;
 
+	uint16_t version; /* of manifest and content: what the next rows are granted with */
 	struct pr_manifest *manifest;
 	pr_content *content;
 	struct pr_timetable timetable;
@@ -215,7 +219,7 @@ struct pr_delivery {
 	bool paused_all, draining, journal_full, low_space;
 	struct pr_timer drain_timer;
 	int64_t drain_until_ms;
-	int64_t fold_until_ms; /* of draining, from the end of the last flight on */
+	int64_t fold_until_ms;    /* of draining, from the end of the last flight on */
 	pthread_mutex_t vet_lock; /* of `config`, which intake's thread reads too */
 
 	int64_t due_offset_ms; /* due clock = monotonic + this */
@@ -233,6 +237,8 @@ struct lane *lane_of_route(struct pr_delivery *d, const struct pr_manifest *m);
 void grant_pump(struct pr_delivery *d); /* grant what may go now */
 void grant_durable(struct pr_delivery *d, uint64_t lsn);
 struct send *send_create(struct pr_delivery *d);
+/* An intent, or a wire mark, which says the same and more; returns its lsn. */
+uint64_t send_record(const struct send *s, enum pr_record_type type);
 void send_free(struct send *s); /* it has its outcome */
 bool campaign_may_send(const struct pr_campaign *c);
 bool campaign_has_rows(const struct pr_campaign *c);
@@ -323,7 +329,7 @@ void campaign_mass(struct pr_campaign *c, enum pr_state to, const char *verb, co
 void reopen_start(struct pr_delivery *d, struct pr_verb *v); /* resolve, on one in done/ */
 void reopen_later(struct pr_delivery *d, struct pr_verb *v); /* when its report is written */
 void reopen_closed(struct pr_delivery *d, const struct pr_campaign *c); /* now it is */
-void reopen_give_up(struct pr_delivery *d);                  /* it will not be any more */
+void reopen_give_up(struct pr_delivery *d); /* it will not be any more */
 
 /* ---- drain.c ---- */
 void drain_init(struct pr_delivery *d);

@@ -81,6 +81,7 @@ resume_clock(struct pr_delivery *d)
 
 struct open_row {
 	uint32_t campaign, row;
+	uint16_t version; /* of the content it was granted with */
 	bool wired;
 };
 
@@ -100,6 +101,8 @@ static void
 on_intent(struct replay *p, const struct pr_record *r)
 {
 	struct open_row *o = pr_calloc(1, sizeof *o);
+	if (pr_intent_decode(pr_str_n(r->payload, r->payload_n), &o->version) < 0)
+		o->version = 1; /* what matters more is that it is open */
 	o->campaign = r->campaign;
 	o->row = r->row;
 	free(pr_map_put(&p->open, key_of(r), o));
@@ -177,7 +180,7 @@ count_open(struct pr_campaign *c, enum pr_state from)
 }
 
 static int
-doubt(struct pr_campaign *c, uint32_t row, struct pr_error *e)
+doubt(struct pr_campaign *c, uint32_t row, uint16_t version, struct pr_error *e)
 {
 	struct pr_batch *b;
 	int r = pr_ledger_row(c->ledger, row, &b, e);
@@ -188,6 +191,7 @@ doubt(struct pr_campaign *c, uint32_t row, struct pr_error *e)
 	struct pr_outcome o = {.state = PR_IN_DOUBT,
 	                       .attempts = (uint16_t)(known->attempts + 1),
 	                       .doubts = (uint16_t)(known->doubts + 1),
+	                       .version = version,
 	                       .first_ms = known->first_ms ? known->first_ms : due_now(c->delivery),
 	                       .reply = PR_STR("the daemon ended before the answer came")};
 	if (count_open(c, from)) {
@@ -213,7 +217,7 @@ settle_open(struct replay *p, struct pr_error *e)
 		struct open_row *o = p->open.slots[i].value;
 		struct pr_campaign *c = o ? pr_map_get(&p->delivery->by_serial, o->campaign) : NULL;
 		if (c && c->ledger && !c->restored) {
-			result = doubt(c, o->row, e);
+			result = doubt(c, o->row, o->version, e);
 			n++;
 		}
 	}

@@ -143,8 +143,11 @@ collect(void *context, const struct pr_known *k)
 	if (!asked_for(j->verb, k->row))
 		return true;
 	j->held[j->n] = k->flags & PR_OUTCOME_HELD;
-	j->rows[j->n++] = (struct pr_row){
-	    .row = k->row, .attempts = k->attempts, .doubts = k->doubts, .first_ms = k->first_ms};
+	j->rows[j->n++] = (struct pr_row){.row = k->row,
+	                                  .attempts = k->attempts,
+	                                  .doubts = k->doubts,
+	                                  .version = k->version,
+	                                  .first_ms = k->first_ms};
 	return true;
 }
 
@@ -171,6 +174,7 @@ send_again(struct pr_campaign *c, const struct pr_row *row)
 	struct pr_outcome o = {.state = PR_IN_DOUBT,
 	                       .attempts = row->attempts,
 	                       .doubts = row->doubts,
+	                       .version = row->version,
 	                       .first_ms = row->first_ms,
 	                       .due_ms = due_now(c->delivery),
 	                       .reply = PR_STR("to be sent again")};
