@@ -71,12 +71,14 @@ find_body(struct pr_text *body, int dir, const char *name)
 }
 
 int
-pr_manifest_find_files(struct pr_manifest *m, int dir, struct pr_problems *problems)
+pr_manifest_find_files(struct pr_manifest *m, int dir, bool recipients,
+                       struct pr_problems *problems)
 {
 	bool named = m->html.p || m->text.p;
 	int r = check_file(m, dir, "html", &m->html, problems);
 	r |= check_file(m, dir, "text", &m->text, problems);
-	r |= check_file(m, dir, "recipients.file", &m->recipients.file, problems);
+	if (recipients)
+		r |= check_file(m, dir, "recipients.file", &m->recipients.file, problems);
 	find_body(&m->html, dir, "body.html");
 	find_body(&m->text, dir, "body.txt");
 	if (m->html.p || m->text.p || named)

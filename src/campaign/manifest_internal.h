@@ -9,6 +9,7 @@ bool pr_is_language(struct pr_str s);
 
 /* Bodies that the manifest leaves out are looked for, what it names must be there. 0, or
  * PR_EINVAL and problems told. */
-int pr_manifest_find_files(struct pr_manifest *m, int dir, struct pr_problems *problems);
+int pr_manifest_find_files(struct pr_manifest *m, int dir, bool recipients,
+                           struct pr_problems *problems);
 
 #endif
