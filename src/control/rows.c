@@ -158,7 +158,7 @@ find_folder(struct request *q, char *dir, size_t size)
 	return true;
 }
 
-static bool
+bool
 read_number(struct request *q, const char *name, uint64_t least, uint64_t most, uint64_t *out)
 {
 	const char *text = request_argument(q, name);

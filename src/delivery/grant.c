@@ -101,7 +101,7 @@ advance(struct send *s)
 {
 	if (!s->composed || !s->durable)
 		return;
-	if (campaign_may_send(s->campaign))
+	if (campaign_may_send(s->campaign) && !send_is_stale(s))
 		lane_ready(s->campaign->lane, s);
 	else
 		outcome_withdraw(s);
@@ -118,7 +118,7 @@ composed(struct send *s)
 	s->content = NULL;
 	s->composed = true;
 	d->composing--;
-	if (s->why) {
+	if (s->why && !send_is_stale(s)) {
 		outcome_unsendable(s);
 		return;
 	}

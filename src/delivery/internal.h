@@ -9,6 +9,7 @@
  *   campaign.c a campaign's life: gates, verbs, finishing
  *   recover.c  the same after a restart
  *   verb.c     what people ask
+ *   replace.c  corrected content for what is unsent; content.c compiles it
  *   reopen.c   a finished one again, for its rows in doubt
  *   delivery.c the room's contract; wiring of the above
  *
@@ -101,6 +102,7 @@ struct pr_campaign {
 	int64_t accepted_ms, started_ms, first_pass_ms, finished_ms; /* wall clock */
 	bool indexed, index_running, mass_running;
 	unsigned resolving; /* resolve verbs that work on its ledger */
+	bool replacing;     /* a corrected folder is being read */
 	bool mass_done;
 	bool finishing;          /* all settled and folded: its report is being written */
 	int64_t report_again_ms; /* monotonic: when to try that again; 0: not needed */
@@ -185,6 +187,7 @@ struct pr_delivery {
 	const struct pr_config *config;
 	pr_journal *journal;
 	pr_lane *composers, *folder_lane;
+	pr_lane *versions_lane; /* copies and checks corrections: may take long */
 	struct folder *folder;
 
 	struct pr_list campaigns, lanes;
@@ -239,6 +242,12 @@ void grant_durable(struct pr_delivery *d, uint64_t lsn);
 struct send *send_create(struct pr_delivery *d);
 /* An intent, or a wire mark, which says the same and more; returns its lsn. */
 uint64_t send_record(const struct send *s, enum pr_record_type type);
+/* The content was replaced since it was granted: to be withdrawn, not sent. */
+static inline bool
+send_is_stale(const struct send *s)
+{
+	return s->version != s->campaign->version;
+}
 void send_free(struct send *s); /* it has its outcome */
 bool campaign_may_send(const struct pr_campaign *c);
 bool campaign_has_rows(const struct pr_campaign *c);
@@ -306,11 +315,6 @@ struct pr_campaign *campaign_create(struct pr_delivery *d, const char *id, uint3
 void campaign_destroy(struct pr_campaign *c);
 void campaign_adopt_manifest(struct pr_campaign *c, struct pr_manifest *m);
 void campaign_configure(struct pr_campaign *c); /* what it has of the configuration */
-struct pr_content_source campaign_content_source(const struct pr_config *config,
-                                                 const struct pr_manifest *m);
-/* On a lane. source: as campaign_content_source made it, with id and serial. */
-int work_compile(struct pr_content_source *source, const char *dir, pr_ledger *ledger,
-                 pr_content **out, struct pr_error *e);
 uint64_t campaign_record(struct pr_campaign *c, enum pr_record_type type, uint8_t state,
                          enum pr_reason reason, const char *verb, const char *by,
                          const char *detail); /* returns the lsn behind it */
@@ -324,6 +328,28 @@ void campaign_report_again(struct pr_campaign *c); /* if it is time */
 void campaign_detached(struct pr_campaign *c);     /* its ledger is closed */
 void campaign_note_error(struct pr_campaign *c, const char *text);
 void campaign_mass(struct pr_campaign *c, enum pr_state to, const char *verb, const char *by);
+
+/* ---- content.c ---- */
+struct pr_content_source campaign_content_source(const struct pr_config *config,
+                                                 const struct pr_manifest *m);
+/* source: as campaign_content_source made it, with id, serial and the folder of the version;
+ * campaign: its folder, open. Uses up the source. */
+int content_compile(struct pr_content_source *source, int campaign, unsigned version, pr_ledger *l,
+                    struct pr_problems *problems, pr_content **out);
+/* The same of a version that is there; dir: the campaign's folder. e: the first problem. */
+int work_compile(struct pr_content_source *source, const char *dir, unsigned version,
+                 pr_ledger *ledger, pr_content **out, struct pr_error *e);
+/* NULL: e tells why. name: the campaign's, when the manifest says none. */
+struct pr_manifest *work_load_manifest(const char *dir, unsigned version, const char *name,
+                                       struct pr_error *e);
+
+/* ---- replace.c ---- */
+#define PR_REPLACE_VERB "replace" /* of its record; the number stands in the detail */
+#define PR_REPLACE_DETAIL "version "
+const char *replace_start(struct pr_campaign *c, struct pr_verb *v); /* why not, or NULL */
+
+/* ---- verb.c ---- */
+void verb_wait_durable(struct pr_delivery *d, struct pr_verb *v); /* then it is answered */
 
 /* ---- reopen.c ---- */
 void reopen_start(struct pr_delivery *d, struct pr_verb *v); /* resolve, on one in done/ */

@@ -173,7 +173,7 @@ take_back(struct lane *l, struct send *s)
 {
 	s->flying = false;
 	l->waiting++;
-	if (!campaign_may_send(s->campaign)) {
+	if (!campaign_may_send(s->campaign) || send_is_stale(s)) {
 		outcome_withdraw(s);
 		return;
 	}

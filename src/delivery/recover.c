@@ -16,6 +16,7 @@
 
 #include "postrider/base/file.h"
 #include "postrider/base/log.h"
+#include "postrider/campaign/version.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -251,6 +252,8 @@ restore_facts(struct pr_campaign *c)
 	if (c->state == PR_CAMPAIGN_SENDING || c->state == PR_CAMPAIGN_FAILED ||
 	    c->state == PR_CAMPAIGN_FINISHED)
 		c->state = PR_CAMPAIGN_SCHEDULED; /* the gate opens again by itself */
+	int64_t version = fact(l, "version");
+	c->version = version > 1 && version <= UINT16_MAX ? (uint16_t)version : 1;
 	c->approved = fact(l, "at_approve") != 0;
 	c->started_ms = fact(l, "at_begin");
 	c->first_pass_ms = fact(l, "at_first_pass");
@@ -280,16 +283,30 @@ restore_campaign(struct pr_delivery *d, const char *dir, pr_ledger *l,
 static void
 load_manifest(struct pr_campaign *c)
 {
-	struct pr_problems problems = {0};
-	struct pr_manifest *m;
-	int dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir >= 0 && pr_manifest_load(dir, c->id, &problems, &m) == 0)
+	struct pr_error e = {0};
+	struct pr_manifest *first = NULL; /* its name is the campaign's */
+	if (c->version > 1)
+		first = work_load_manifest(c->dir, 1, c->id, &e);
+	pr_manifest_destroy(c->manifest);
+	c->manifest = NULL;
+	struct pr_manifest *m =
+	    work_load_manifest(c->dir, c->version, first ? first->name.p : c->id, &e);
+	pr_manifest_destroy(first);
+	if (m)
 		campaign_adopt_manifest(c, m);
 	else
-		campaign_note_error(c, problems.n ? problems.items[0].what : "no manifest");
-	if (dir >= 0)
-		close(dir);
-	pr_problems_finish(&problems);
+		campaign_note_error(c, e.text);
+}
+
+/* Copies of corrections that never came into force. */
+static void
+sweep_versions(const struct pr_campaign *c)
+{
+	int dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return;
+	pr_version_sweep(dir, c->version);
+	close(dir);
 }
 
 /* Nothing is known of its rows, but that it is there and why it does not go on. */
@@ -404,7 +421,8 @@ make_ready(struct pr_campaign *c)
 		source = campaign_content_source(c->delivery->config, c->manifest);
 	source.campaign_id = c->id;
 	source.serial = c->serial;
-	if (!c->manifest || work_compile(&source, c->dir, c->ledger, &c->content, &e) < 0)
+	if (!c->manifest ||
+	    work_compile(&source, c->dir, c->version, c->ledger, &c->content, &e) < 0)
 		campaign_fail(c, c->manifest ? e.text : c->last_error);
 	else if (c->restored && c->state != PR_CAMPAIGN_CANCELLED)
 		campaign_move(c, PR_CAMPAIGN_HELD, PR_REASON_RESTORED, "hold", "postriderd",
@@ -469,6 +487,17 @@ pr_delivery_floor(const struct pr_config *config)
 	return floor;
 }
 
+/* What it was when its ledger was opened, and what the rest of the journal made of it. */
+static void
+read_again(struct pr_campaign *c)
+{
+	unsigned before = c->version;
+	restore_facts(c);
+	if (c->version != before)
+		load_manifest(c);
+	sweep_versions(c);
+}
+
 int
 recover_run(struct pr_delivery *d, struct pr_error *e)
 {
@@ -486,7 +515,7 @@ recover_run(struct pr_delivery *d, struct pr_error *e)
 	PR_LIST_EACH(link, &d->campaigns) {
 		struct pr_campaign *c = PR_CONTAINER(link, struct pr_campaign, link);
 		if (r == 0 && c->ledger) {
-			restore_facts(c);
+			read_again(c);
 			r = campaign_read_counts(c, e);
 		}
 	}

@@ -16,8 +16,8 @@ answer_when_durable(struct pr_journal_waiter *w)
 	v->done(v, 0, "");
 }
 
-static void
-wait_durable(struct pr_delivery *d, struct pr_verb *v)
+void
+verb_wait_durable(struct pr_delivery *d, struct pr_verb *v)
 {
 	v->waiter.durable = answer_when_durable;
 	v->waiter.lsn = pr_journal_end(d->journal);
@@ -101,7 +101,7 @@ pause_all(struct pr_delivery *d, struct pr_verb *v, bool paused)
 		PR_LIST_EACH(link, &d->lanes)
 			lane_withdraw(PR_CONTAINER(link, struct lane, link), NULL);
 	pump_ask(d);
-	wait_durable(d, v);
+	verb_wait_durable(d, v);
 }
 
 /* ---- resolve ---- */
@@ -228,7 +228,7 @@ resolve_done(struct pr_job *job)
 	if (j->result < 0)
 		j->verb->done(j->verb, j->result, j->error.text);
 	else
-		wait_durable(c->delivery, j->verb);
+		verb_wait_durable(c->delivery, j->verb);
 	free(j);
 	c->resolving--;
 	pump_ask(c->delivery);
@@ -319,7 +319,7 @@ adopt_done(struct pr_job *job)
 			campaign_move(c, PR_CAMPAIGN_PAUSED, PR_REASON_RESTORED, "adopt", v->by,
 			              "what is unsent is held");
 		campaign_gate(c);
-		wait_durable(c->delivery, v);
+		verb_wait_durable(c->delivery, v);
 	}
 	free(j);
 }
@@ -371,11 +371,13 @@ pr_delivery_verb(pr_delivery *d, struct pr_verb *v)
 	                      : v->kind == PR_VERB_APPROVE ? do_approve(c, v)
 	                      : v->kind == PR_VERB_CANCEL  ? do_cancel(c, v)
 	                      : v->kind == PR_VERB_ADOPT   ? do_adopt(c, v)
+	                      : v->kind == PR_VERB_REPLACE ? replace_start(c, v)
 	                                                   : do_resolve(c, v);
 	if (refused)
 		v->done(v, PR_ESTATE, refused);
-	else if (v->kind != PR_VERB_RESOLVE && v->kind != PR_VERB_ADOPT)
-		wait_durable(d, v);
+	else if (v->kind != PR_VERB_RESOLVE && v->kind != PR_VERB_ADOPT &&
+	         v->kind != PR_VERB_REPLACE)
+		verb_wait_durable(d, v);
 	if (!refused)
 		campaign_check_end(c);
 }
