@@ -152,19 +152,40 @@ is_same(const char *path, const struct pr_manifest *a, const struct pr_manifest 
 	return false;
 }
 
-/* Where a key of the top level stands; 0: not in a line of its own. */
+/* The indent of `key:` or `"key":` at the beginning of a line; SIZE_MAX: another line. */
+static size_t
+indent_of(struct pr_str line, struct pr_str key)
+{
+	size_t at = 0;
+	while (at < line.n && (line.p[at] == ' ' || line.p[at] == '\t'))
+		at++;
+	bool quoted = at < line.n && (line.p[at] == '"' || line.p[at] == '\'');
+	struct pr_str rest = pr_str_n(line.p + at + quoted, line.n - at - quoted);
+	if (rest.n < key.n + 1 + quoted || memcmp(rest.p, key.p, key.n) != 0 ||
+	    rest.p[key.n + quoted] != ':')
+		return SIZE_MAX;
+	return at;
+}
+
+/* Where a key of the top level stands: the like of it that is indented least. 0: not in a line
+ * of its own. */
 static unsigned
 line_of_key(struct pr_str text, const char *path)
 {
-	size_t n = strcspn(path, ".");
-	unsigned line = 1;
+	struct pr_str key = pr_str_n(path, strcspn(path, "."));
+	unsigned line = 1, found = 0;
+	size_t least = SIZE_MAX;
 	for (size_t at = 0; at < text.n; line++) {
-		const char *p = text.p + at, *end = memchr(p, '\n', text.n - at);
-		if (text.n - at > n && memcmp(p, path, n) == 0 && p[n] == ':')
-			return line;
-		at = end ? (size_t)(end - text.p) + 1 : text.n;
+		const char *end = memchr(text.p + at, '\n', text.n - at);
+		size_t n = end ? (size_t)(end - text.p) - at : text.n - at;
+		size_t indent = indent_of(pr_str_n(text.p + at, n), key);
+		if (indent < least) {
+			least = indent;
+			found = line;
+		}
+		at += n + 1;
 	}
-	return 0;
+	return found;
 }
 
 static void
