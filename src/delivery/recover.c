@@ -495,7 +495,8 @@ read_again(struct pr_campaign *c)
 	restore_facts(c);
 	if (c->version != before)
 		load_manifest(c);
-	sweep_versions(c);
+	if (!c->restored) /* its ledger may be older than its versions */
+		sweep_versions(c);
 }
 
 int

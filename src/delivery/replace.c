@@ -39,6 +39,7 @@ struct replace_job {
 	pr_content *content;
 	int result;
 	struct pr_error error;
+	const char *refused; /* it was good, and came too late */
 };
 
 /* ---- on the versions lane ---- */
@@ -89,6 +90,18 @@ work_replace(struct pr_job *job, void *worker)
 		j->error = e;
 	}
 	close(source.campaign);
+}
+
+static void
+work_undo(struct pr_job *job, void *worker)
+{
+	(void)worker;
+	struct replace_job *j = PR_CONTAINER(job, struct replace_job, job);
+	int campaign = open(j->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (campaign < 0)
+		return;
+	pr_version_sweep(campaign, j->version - 1);
+	close(campaign);
 }
 
 /* ---- on the loop ---- */
@@ -150,13 +163,12 @@ answer(struct replace_job *j)
 {
 	struct pr_campaign *c = j->campaign;
 	struct pr_verb *v = j->verb;
-	const char *refused = c->delivery->closing ? "the daemon ends" : refuse(c);
 	if (j->result < 0)
 		v->done(v, j->result,
 		        v->problems->problems ? "the folder has errors: nothing was changed"
 		                              : j->error.text);
-	else if (refused)
-		v->done(v, PR_ESTATE, refused); /* its copy is swept */
+	else if (j->refused)
+		v->done(v, PR_ESTATE, j->refused);
 	else {
 		v->changed = count_unsent(c);
 		v->version = j->version;
@@ -166,9 +178,8 @@ answer(struct replace_job *j)
 }
 
 static void
-replace_done(struct pr_job *job)
+end(struct replace_job *j)
 {
-	struct replace_job *j = PR_CONTAINER(job, struct replace_job, job);
 	struct pr_campaign *c = j->campaign;
 	c->replacing = false;
 	answer(j);
@@ -179,6 +190,30 @@ replace_done(struct pr_job *job)
 	free(j);
 	pump_ask(c->delivery);
 	campaign_check_end(c);
+}
+
+static void
+undo_done(struct pr_job *job)
+{
+	end(PR_CONTAINER(job, struct replace_job, job));
+}
+
+/* The campaign does not end before this returned: its folder would leave with a version that
+ * nobody knows of. */
+static void
+replace_done(struct pr_job *job)
+{
+	struct replace_job *j = PR_CONTAINER(job, struct replace_job, job);
+	struct pr_delivery *d = j->campaign->delivery;
+	if (j->result == 0)
+		j->refused = d->closing ? "the daemon ends" : refuse(j->campaign);
+	if (!j->refused) {
+		end(j);
+		return;
+	}
+	j->job.work = work_undo;
+	j->job.done = undo_done;
+	pr_lane_submit(d->versions_lane, &j->job);
 }
 
 const char *

@@ -182,6 +182,39 @@ class ReplaceTest(accounted.TestCase):
         _, sent = self.finish()
         self.assertTrue(set(v[0] for v in sent.values()) <= {2, 3})
 
+    def test_scheduled_campaign_begins_with_the_new_version(self):
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 4))
+        self.begin(rows=10, schedule={"start": at}, state="scheduled")
+        self.assertEqual(self.replace(self.correction(2))["changed"], 10)
+        self.daemon.kill()
+        self.daemon.start()
+        _, sent = self.finish()
+        self.assertEqual({v[0] for v in sent.values()}, {2})
+
+    def test_cancelled_while_it_is_read_nothing_of_it_stays(self):
+        self.begin(rows=3, hold=True, state="held")
+        files = {"attachments/%d.txt" % n: "x" * 20000 for n in range(30)}
+        path = os.path.join(self.daemon.spool, "mine")
+        os.rename(self.correction(2, files=files), path)
+        url = "/v1/campaigns/" + self.id
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(
+            self.daemon.request("POST", url + "/replace", {"path": path})))
+        thread.start()
+        versions = os.path.join(self.daemon.spool, "active", self.id, "versions")
+        pt.wait_until(lambda: os.path.isdir(versions) or answers, "the copy", every=0.001)
+        second = self.daemon.request("POST", url + "/replace", {"path": path})
+        self.daemon.post(url + "/cancel")
+        thread.join()
+        self.assertIn(second[0], (200, 409))
+        self.assertIn(answers[0][0], (200, 409))
+        done = os.path.join(self.daemon.spool, "done", self.id)
+        pt.wait_until(lambda: os.path.isdir(done), "its folder in done/")
+        now = self.daemon.campaign("spring")["version"]
+        there = os.path.join(done, "versions")
+        self.assertEqual(sorted(os.listdir(there)) if os.path.isdir(there) else [],
+                         [str(n) for n in range(2, now + 1)])
+
     def test_not_when_it_has_ended_or_was_cancelled(self):
         self.begin(rows=3, hold=True, state="held")
         self.daemon.cli("cancel", self.id)
@@ -265,8 +298,9 @@ class ReplaceTest(accounted.TestCase):
 
     def assert_unchanged(self, before):
         after = self.daemon.campaign("spring")
-        for key in ("state", "version", "counts", "history"):
+        for key in ("state", "version", "counts"):
             self.assertEqual(after[key], before[key])
+        self.assertNotIn("replace", [h["verb"] for h in after["history"]])
         versions = os.path.join(self.daemon.spool, "active", self.id, "versions")
         self.assertFalse(os.path.isdir(versions) and os.listdir(versions))
 
@@ -418,7 +452,8 @@ class ReplaceTest(accounted.TestCase):
     def test_rows_a_crash_leaves_in_doubt_know_their_version(self):
         self.rows = 8
         self.keys = {"subject": SUBJECT, "in_doubt": "hold"}
-        self.sink = self.enter(pt.Sink(self.folder, rules=["on=dot,stall"]))
+        self.sink = self.enter(pt.Sink(self.folder, maildir=True,
+                                       rules=["on=dot,stall,times=2"]))
         self.daemon = self.enter(pt.Daemon(self.folder, relay=self.sink, connections=2))
         self.daemon.drop(pt.make_campaign(self.folder, "spring", rows=8,
                                           manifest=dict(self.keys, hold=True)))
@@ -427,11 +462,26 @@ class ReplaceTest(accounted.TestCase):
         self.replace(self.correction(2))
         self.daemon.cli("approve", self.id)
         pt.wait_until(lambda: len(self.sink.messages()) == 2, "two without an answer")
+        self.daemon.cli("pause", self.id)
         self.daemon.kill()
         self.daemon.start()
         path = "/v1/campaigns/%s/recipients?state=in_doubt" % self.id
         rows = pt.wait_until(lambda: self.daemon.get(path)["recipients"], "the doubts")
         self.assertEqual({r["version"] for r in rows}, {2})
+        self.replace(self.correction(3))
+        self.daemon.cli("resume", self.id)
+        self.daemon.wait_state("spring", "finished")
+        self.daemon.terminate()
+        self.daemon.start()  # they are sent from done/, in the version that is in force
+        self.daemon.cli("resolve", self.id, "--resend")
+
+        def settled():
+            campaign = self.daemon.campaign("spring")
+            return campaign["state"] == "finished" and campaign["counts"]["delivered"] == 8
+        pt.wait_until(settled, "those in doubt")
+        results, sent = self.finish(repeats=True)
+        self.assertEqual(sorted(len(v) for v in sent.values()), [1] * 6 + [2] * 2)
+        self.assertEqual({r["version"] for r in results}, {"3"})
 
     # ---- preview ----
 
