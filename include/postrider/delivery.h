@@ -8,7 +8,8 @@
  *   grant     a row is given to its lane: its intent goes to the journal, the row to a
  *             composer; when both are done its message is ready
  *   refill    reading rows from a ledger (on the folder lane) so that there are some to grant
- *   verb      what a person asks: pause, resume, cancel, approve, resolve
+ *   verb      what a person asks: pause, resume, cancel, approve, resolve, replace
+ *   version   of a campaign's content: 1 is its own, `replace` brings others
  *   due clock UTC as delivery believes it: runs on the monotonic clock, never jumps. Times of
  *             retries are kept on it; start, window and deadline follow the wall clock.
  *
@@ -87,7 +88,8 @@ struct pr_campaign_view {
 	int64_t accepted_ms, start_ms, started_ms, first_pass_ms, finished_ms; /* UTC; 0: not yet */
 	uint64_t import_rows;                                                  /* while importing */
 	const char *last_error;                                                /* NULL: none */
-	const pr_content *content; /* NULL: not compiled yet, or closed */
+	unsigned version;          /* of the content in force */
+	const pr_content *content; /* of that version; NULL: not compiled yet, or closed */
 	int64_t indexed_ms;        /* UTC; 0: the address index is not complete */
 };
 void pr_campaign_view(const pr_campaign *c, struct pr_campaign_view *out);
@@ -119,6 +121,7 @@ enum pr_verb_kind {
 	PR_VERB_APPROVE,
 	PR_VERB_RESOLVE,
 	PR_VERB_ADOPT,
+	PR_VERB_REPLACE,
 	PR_VERB_PAUSE_ALL,
 	PR_VERB_RESUME_ALL,
 };
@@ -131,13 +134,37 @@ struct pr_verb { /* the caller's until done */
 	const uint32_t *rows; /* resolve: these, NULL: all in doubt */
 	size_t rows_n;
 	void (*done)(struct pr_verb *v, int result, const char *text);
-	uint64_t changed; /* rows, for cancel and resolve */
+	int folder;                   /* replace: the corrected folder, open */
+	struct pr_problems *problems; /* replace: what is wrong with it; warnings */
+	unsigned version;             /* replace: what it became */
+	uint64_t changed; /* rows: for cancel and resolve; replace: those that will get it */
 	void *private_;
 	struct pr_journal_waiter waiter;
 };
 /* Of a campaign that is under way; resolve also of one that has finished with rows in doubt,
  * kept here or only in done/: it is taken up again and finishes anew. */
 void pr_delivery_verb(pr_delivery *d, struct pr_verb *v);
+
+/* ---- a row's message, as it was or will be ---- */
+
+struct pr_preview {
+	const struct pr_config *config;
+	const char *dir;     /* of the campaign, also in done/ */
+	uint32_t row;        /* or 0: ... */
+	struct pr_str email; /* ... the first row of this address (as pr_mailbox_parse gives it), or
+	                      * empty: the first good row */
+	unsigned version;    /* 0: the one the row was last sent with, the one in force if it never
+	                      * was */
+	unsigned in_force;   /* 0: as the ledger says */
+	pr_content *content; /* of the version in force; NULL: it is compiled */
+	int64_t utc_ms;
+};
+/* Any thread but the loop's. Fills in row and version, appends the message. It is what was sent
+ * but for its Date and what the templates make of the time; what the configuration gives it
+ * (hostname, brand) is that of now. PR_ENOENT: no such row or version; PR_EINVAL: the row cannot
+ * be sent, e tells why; PR_EAGAIN: addresses are not indexed yet; else as pr_ledger_open. */
+int pr_delivery_preview(struct pr_preview *p, struct pr_buf *email, struct pr_buf *message,
+                        struct pr_error *e);
 
 /* After on_finished: the report is written and the folder moved to `dir`, all durable. The
  * campaign is finished then. error: it failed, on_finished comes again after some seconds

@@ -92,6 +92,7 @@ struct pr_row {
 	uint32_t domain;   /* number of the domain within the ledger */
 	uint16_t attempts; /* so far */
 	uint16_t doubts;
+	uint16_t version;    /* of the content it was last sent with, as in pr_outcome */
 	uint8_t state;       /* PR_PENDING, PR_DEFERRED or PR_IN_DOUBT */
 	int64_t first_ms;    /* UTC, 0: never tried */
 	struct pr_str email; /* as sent in RCPT: A-label domain */
@@ -135,6 +136,7 @@ struct pr_known { /* all that is known of a row: a line of results.csv */
 	enum pr_state state;
 	enum pr_class class_;
 	uint16_t code, attempts, doubts;
+	uint16_t version; /* of the content it was last sent with; 0: it never was */
 	uint8_t enhanced[3], flags;
 	int64_t first_ms, last_ms, due_ms;
 	struct pr_str reply, mx;

@@ -313,6 +313,8 @@ static void
 start_incoming(pr_intake *i, const char *name)
 {
 	struct stat st;
+	if (pr_str_starts(pr_str(name), PR_REPLACE_PREFIX))
+		(void)pr_remove_tree(i->incoming, name); /* nobody answers for it any more */
 	if (!pr_str_starts(pr_str(name), SUBMIT_PREFIX) ||
 	    fstatat(i->incoming, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return;

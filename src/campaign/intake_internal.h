@@ -22,7 +22,7 @@
 #include <stdatomic.h>
 
 #define CLAIM_PREFIX ".claimed-"
-#define SUBMIT_PREFIX ".submit-" /* what `postrider submit` still copies */
+#define SUBMIT_PREFIX ".submit-" /* what `postrider submit` still copies; see PR_REPLACE_PREFIX */
 #define CLAIM_EXTRA 18           /* octets before the name in a claimed name */
 #define PROBLEM_SUFFIX ".PROBLEM.txt"
 #define INTAKE_FILE ".intake"

@@ -273,8 +273,8 @@ check_all(struct pr_manifest *m, const char *folder_name, struct pr_problems *pr
 }
 
 static int
-read_manifest(struct pr_str text, int dir, const char *folder_name, struct pr_problems *problems,
-              struct pr_manifest **out)
+read_manifest(struct pr_str text, int dir, bool recipients, const char *folder_name,
+              struct pr_problems *problems, struct pr_manifest **out)
 {
 	struct pr_manifest *m = pr_calloc(1, sizeof *m);
 	struct pr_arena arena;
@@ -287,7 +287,7 @@ read_manifest(struct pr_str text, int dir, const char *folder_name, struct pr_pr
 	m->arena = arena;
 	r |= check_all(m, folder_name, problems);
 	if (dir >= 0 && !(r < 0 && empty)) /* not YAML at all: its files are not the matter */
-		r |= pr_manifest_find_files(m, dir, &languages, &languages_n, problems);
+		r |= pr_manifest_find_files(m, dir, recipients, &languages, &languages_n, problems);
 	else if (!m->html.p && !m->text.p)
 		m->html = (struct pr_text){.p = "body.html", .n = 9};
 	if (r == 0)
@@ -305,12 +305,12 @@ int
 pr_manifest_parse(struct pr_str text, const char *folder_name, struct pr_problems *problems,
                   struct pr_manifest **out)
 {
-	return read_manifest(text, -1, folder_name, problems, out);
+	return read_manifest(text, -1, true, folder_name, problems, out);
 }
 
-int
-pr_manifest_load(int dir, const char *folder_name, struct pr_problems *problems,
-                 struct pr_manifest **out)
+static int
+load(int dir, bool recipients, const char *folder_name, struct pr_problems *problems,
+     struct pr_manifest **out)
 {
 	struct pr_buf text = {0};
 	struct pr_error e = {0};
@@ -323,9 +323,23 @@ pr_manifest_load(int dir, const char *folder_name, struct pr_problems *problems,
 		                   : NULL,
 		               "%s", r == PR_ENOENT ? "there is no campaign.yaml" : e.text);
 	else
-		r = read_manifest(pr_buf_str(&text), dir, folder_name, problems, out);
+		r = read_manifest(pr_buf_str(&text), dir, recipients, folder_name, problems, out);
 	pr_buf_finish(&text);
 	return r;
+}
+
+int
+pr_manifest_load(int dir, const char *folder_name, struct pr_problems *problems,
+                 struct pr_manifest **out)
+{
+	return load(dir, true, folder_name, problems, out);
+}
+
+int
+pr_manifest_load_content(int dir, const char *folder_name, struct pr_problems *problems,
+                         struct pr_manifest **out)
+{
+	return load(dir, false, folder_name, problems, out);
 }
 
 void

@@ -164,13 +164,15 @@ find_bodies(struct pr_manifest *m, int dir, struct pr_problems *problems)
 }
 
 int
-pr_manifest_find_files(struct pr_manifest *m, int dir, struct pr_language_files **languages,
-                       size_t *n, struct pr_problems *problems)
+pr_manifest_find_files(struct pr_manifest *m, int dir, bool recipients,
+                       struct pr_language_files **languages, size_t *n,
+                       struct pr_problems *problems)
 {
 	struct search s = {.m = m};
 	int r = check_file(m, dir, "html", &m->html, problems);
 	r |= check_file(m, dir, "text", &m->text, problems);
-	r |= check_file(m, dir, "recipients.file", &m->recipients.file, problems);
+	if (recipients)
+		r |= check_file(m, dir, "recipients.file", &m->recipients.file, problems);
 	find_bodies(m, dir, problems);
 	find_languages(&s, dir);
 	*languages = s.found;

@@ -15,8 +15,9 @@ struct pr_language_files {
 
 /* Bodies that the manifest leaves out are looked for, what it names must be there; then those of
  * each language are listed (the manifest's arena has them). 0, or PR_EINVAL and problems told. */
-int pr_manifest_find_files(struct pr_manifest *m, int dir, struct pr_language_files **languages,
-                           size_t *n, struct pr_problems *problems);
+int pr_manifest_find_files(struct pr_manifest *m, int dir, bool recipients,
+                           struct pr_language_files **languages, size_t *n,
+                           struct pr_problems *problems);
 
 /* Sets m->editions. PR_EINVAL: problems told. */
 int pr_manifest_make_editions(struct pr_manifest *m, const struct pr_language_files *files,

@@ -41,9 +41,9 @@ pr_name_is_partial(const char *name)
 bool
 pr_name_is_generated(const char *name)
 {
-	static const char *const words[] = {"rejects.csv",  "results.csv", "report.html",
-	                                    "report.json",  "report.csv",  "errors.txt",
-	                                    "warnings.txt", "PROBLEM.txt", NULL};
+	static const char *const words[] = {
+	    "rejects.csv", "results.csv",  "report.html", "report.json", "report.csv",
+	    "errors.txt",  "warnings.txt", "PROBLEM.txt", "versions",    NULL};
 	return is_any(name, words) || pr_str_starts_nocase(pr_str(name), "ledger.db");
 }
 

@@ -153,38 +153,30 @@ find_likely(const struct header *h)
 
 /* ---- what the manifest asks for ---- */
 
-/* A column that the manifest names; told when it is not there: SIZE_MAX. */
-static size_t
-find_wanted(const struct header *h, const struct pr_text *wanted, const char *key)
-{
-	struct columns *c = h->c;
-	struct pr_str name = pr_str_trim(pr_text_str(wanted));
-	char shown[80], all[300], remedy[400];
-	struct pr_buf names = {0};
-	size_t at = find_column(c, name);
-	if (at != SIZE_MAX)
-		return at;
-	for (size_t i = 0; i < c->n; i++)
-		pr_buf_addf(&names, "%s%.*s", i ? ", " : "", (int)c->names[i].n, c->names[i].p);
-	pr_str_show(pr_buf_str(&names), all, sizeof all);
-	pr_buf_finish(&names);
-	snprintf(remedy, sizeof remedy, "the columns are: %s", all);
-	pr_problem_add(h->problems, PR_PROBLEM, PR_MANIFEST_FILE, wanted->line, remedy,
-	               "%s: the recipients have no column \"%s\"", key,
-	               pr_str_show(name, shown, sizeof shown));
-	return SIZE_MAX;
-}
-
 static void
 find_required(const struct header *h)
 {
 	const struct pr_texts *wanted = &h->m->required;
 	struct columns *c = h->c;
+	char shown[80], all[300];
+	struct pr_buf names = {0};
 	c->required = pr_arena_alloc(&c->arena, (wanted->n + 1) * sizeof *c->required);
+	for (size_t i = 0; i < c->n; i++)
+		pr_buf_addf(&names, "%s%.*s", i ? ", " : "", (int)c->names[i].n, c->names[i].p);
+	pr_str_show(pr_buf_str(&names), all, sizeof all);
+	pr_buf_finish(&names);
 	for (size_t i = 0; i < wanted->n; i++) {
-		size_t at = find_wanted(h, &wanted->items[i], "required");
-		if (at != SIZE_MAX)
+		struct pr_str name = pr_str_trim(pr_text_str(&wanted->items[i]));
+		size_t at = find_column(c, name);
+		if (at != SIZE_MAX) {
 			c->required[c->required_n++] = at;
+			continue;
+		}
+		char remedy[400];
+		snprintf(remedy, sizeof remedy, "the columns are: %s", all);
+		pr_problem_add(h->problems, PR_PROBLEM, PR_MANIFEST_FILE, wanted->items[i].line,
+		               remedy, "required: the recipients have no column \"%s\"",
+		               pr_str_show(name, shown, sizeof shown));
 	}
 }
 
@@ -204,8 +196,6 @@ recipients_columns(struct columns *c, const struct pr_csv_record *record,
 	else
 		find_likely(&h);
 	find_required(&h);
-	if (m->language.column.p) /* read when a message is composed */
-		find_wanted(&h, &m->language.column, "language.column");
 	return problems->problems > before ? PR_EINVAL : 0;
 }
 

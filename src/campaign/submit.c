@@ -57,7 +57,8 @@ first_problem(const struct pr_problems *p, struct pr_error *e)
 }
 
 static int
-open_all(struct submission *s, const char *dir, const char *spool, struct pr_error *e)
+open_all(struct submission *s, const char *dir, const char *spool, const char *prefix,
+         struct pr_error *e)
 {
 	struct pr_buf incoming = {0};
 	pr_buf_addf(&incoming, "%s/incoming", spool);
@@ -67,7 +68,7 @@ open_all(struct submission *s, const char *dir, const char *spool, struct pr_err
 		r = pr_fail_errno(e, "cannot open %s", incoming.data);
 	uint64_t random;
 	pr_random(&random, sizeof random);
-	snprintf(s->hidden, sizeof s->hidden, SUBMIT_PREFIX "%016llx", (unsigned long long)random);
+	snprintf(s->hidden, sizeof s->hidden, "%s%016llx", prefix, (unsigned long long)random);
 	if (r == 0 && mkdirat(s->incoming, s->hidden, 0770) < 0)
 		r = pr_fail_errno(e, "cannot make a folder in %s", incoming.data);
 	if (r == 0 &&
@@ -110,27 +111,51 @@ show(struct submission *s, char *name, size_t size, struct pr_error *e)
 	return pr_fail(e, PR_EEXIST, "too many folders named %s wait already", s->wanted);
 }
 
+static int
+copy_hidden(struct submission *s, const char *dir, const char *spool, const char *prefix,
+            struct pr_error *e)
+{
+	int r = open_all(s, dir, spool, prefix, e);
+	if (r == 0)
+		r = copy_folder(s, e);
+	if (r == 0) /* the daemon, another user, must be able to read and remove it */
+		pr_tree_open_up(s->copy, 0660, 0770, (gid_t)-1);
+	return r;
+}
+
+static int
+finish(struct submission *s, int r)
+{
+	if (r < 0 && s->copy >= 0 && s->hidden[0])
+		(void)pr_remove_tree(s->incoming, s->hidden);
+	int fds[] = {s->from, s->incoming, s->copy};
+	for (size_t k = 0; k < 3; k++)
+		if (fds[k] >= 0)
+			close(fds[k]);
+	pr_tree_finish(&s->tree);
+	pr_problems_finish(&s->problems);
+	return r;
+}
+
 int
 pr_submit(const char *dir, const char *spool, char *name, size_t name_size, struct pr_error *e)
 {
 	struct submission s = {.from = -1, .incoming = -1, .copy = -1};
 	int r = name_of(dir, s.wanted, sizeof s.wanted, e);
 	if (r == 0)
-		r = open_all(&s, dir, spool, e);
+		r = copy_hidden(&s, dir, spool, SUBMIT_PREFIX, e);
 	if (r == 0)
-		r = copy_folder(&s, e);
-	if (r == 0) {
-		/* The daemon, another user, must be able to read and remove it. */
-		pr_tree_open_up(s.copy, 0660, 0770, (gid_t)-1);
 		r = show(&s, name, name_size, e);
-	}
-	if (r < 0 && s.copy >= 0 && s.hidden[0])
-		(void)pr_remove_tree(s.incoming, s.hidden);
-	int fds[] = {s.from, s.incoming, s.copy};
-	for (size_t k = 0; k < 3; k++)
-		if (fds[k] >= 0)
-			close(fds[k]);
-	pr_tree_finish(&s.tree);
-	pr_problems_finish(&s.problems);
-	return r;
+	return finish(&s, r);
+}
+
+int
+pr_submit_aside(const char *dir, const char *spool, char *name, size_t name_size,
+                struct pr_error *e)
+{
+	struct submission s = {.from = -1, .incoming = -1, .copy = -1};
+	int r = copy_hidden(&s, dir, spool, PR_REPLACE_PREFIX, e);
+	if (r == 0)
+		snprintf(name, name_size, "%s", s.hidden);
+	return finish(&s, r);
 }

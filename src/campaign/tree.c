@@ -90,7 +90,8 @@ read_entry(struct walk *w, int dir, const char *name, size_t at, unsigned depth,
 		return;
 	entry->st = st;
 	entry->kind = kind_of(st.st_mode);
-	entry->debris = debris || pr_name_is_debris(name);
+	entry->debris = debris || pr_name_is_debris(name) ||
+	                (depth == 0 && entry->kind == PR_TREE_FOLDER && pr_name_is_generated(name));
 	if (depth == 0)
 		note_top(w->t, entry);
 	if (entry->kind == PR_TREE_FILE && !entry->debris) {

@@ -7,7 +7,7 @@
  *   settings.c   which socket, which spool, which configuration
  *   http.c       requests to the status socket
  *   text.c       numbers, durations, times, bars; table.c aligned columns
- *   init.c check.c preview.c submit.c verbs.c show.c report.c watch.c events.c: commands
+ *   init.c check.c preview.c submit.c replace.c verbs.c show.c report.c watch.c events.c: commands
  *
  * Standard output holds what was asked for, and nothing else; what went wrong goes to standard
  * error with what to do. Text that came from elsewhere passes cli_show first.
@@ -167,6 +167,7 @@ enum cli_exit cli_run_preview(struct cli *c);
 enum cli_exit cli_run_submit(struct cli *c);
 enum cli_exit cli_run_verb(struct cli *c); /* approve pause resume cancel: by its name */
 enum cli_exit cli_run_resolve(struct cli *c);
+enum cli_exit cli_run_replace(struct cli *c);
 enum cli_exit cli_run_adopt(struct cli *c);
 enum cli_exit cli_run_service(struct cli *c); /* reload drain: by its name */
 enum cli_exit cli_run_status(struct cli *c);

@@ -31,6 +31,8 @@ run_address(struct cli *c)
 static const struct cli_option preview_options[] = {
     {"row", "N", "the row of this number (the first data row is 1)", 0, false},
     {"email", "ADDRESS", "the first row of this address", 0, false},
+    {"version", "V", "with ID: this version of the content, whatever the row was sent with", 0,
+     false},
     {0}};
 static const struct cli_option submit_options[] = {
     {"no-wait", NULL, "hand over only: do not wait until the daemon took it", 0, false},
@@ -78,9 +80,11 @@ const struct cli_command cli_commands[] = {
      "so far. Needs no daemon; route and brand are looked at when a postrider.yaml can be\n"
      "read. Exit status 1 when the campaign cannot be sent.",
      1, 1, NULL, cli_run_check, PREPARE},
-    {"preview", "DIR", "print the finished message of one row, as it would leave",
-     "Without options that of the first good row. Needs no daemon. The output is an .eml\n"
-     "file: redirect it and open it in a mail program.",
+    {"preview", "DIR|ID", "print the finished message of one row, as it would leave",
+     "Without options that of the first good row. The output is an .eml file: redirect it and\n"
+     "open it in a mail program. A folder needs no daemon. With the id of a campaign, also one\n"
+     "that has ended: the row's message in the version it was last sent with, or the one in\n"
+     "force if it never was. But for the date, it is what was sent.",
      1, 1, preview_options, cli_run_preview, PREPARE},
 
     {"submit", "DIR", "hand a campaign over and print its id",
@@ -94,6 +98,12 @@ const struct cli_command cli_commands[] = {
     {"resume", "ID|--all", "go on after a pause", NULL, 0, 1, all_options, cli_run_verb, SEND},
     {"cancel", "ID", "end a campaign: what is unsent stays unsent",
      "Cannot be undone. What is on its way is finished.", 1, 1, cancel_options, cli_run_verb, SEND},
+    {"replace", "ID DIR", "correct what is unsent: bodies, subject, sender, headers, rate",
+     "DIR is a whole corrected folder, checked like a new campaign; its recipients are not\n"
+     "read, and who, when and where to stays as it was. Every row that is not sent or with a\n"
+     "connection gets the new version; the others keep theirs (results.csv tells which).\n"
+     "With an error in it nothing changes.",
+     2, 2, NULL, cli_run_replace, SEND},
     {"resolve", "ID", "decide about rows whose delivery is uncertain",
      "A row is uncertain when its message was sent and the receiver's answer was lost.", 1, 1,
      resolve_options, cli_run_resolve, SEND},
@@ -134,7 +144,6 @@ const struct cli_command cli_commands[] = {
      filter_options, run_address, FILTER},
     {0}};
 
-const char *const cli_later[] = {"proof",    "plan",     "doctor",   "replace", "reschedule",
-                                 "sites",    "suppress", "contacts", "segment", "track",
-                                 "forget",   "export",   "feedback", "purge",   "backup",
-                                 "classify", NULL};
+const char *const cli_later[] = {
+    "proof", "plan",   "doctor", "reschedule", "sites", "suppress", "contacts", "segment",
+    "track", "forget", "export", "feedback",   "purge", "backup",   "classify", NULL};

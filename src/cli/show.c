@@ -224,6 +224,9 @@ print_campaign(const json_t *o)
 		printf("%-11s%.1f messages/s\n", "rate", cli_real_of(o, "rate"));
 	if (cli_text_of(o, "folder"))
 		printf("%-11s%s\n", "folder", cli_show(cli_text_of(o, "folder")));
+	if (cli_number_of(o, "version") > 1)
+		printf("%-11s%s: its content was replaced\n", "version",
+		       cli_number(cli_number_of(o, "version"), text));
 	if (error)
 		printf("%-11s%s\n", "last error", cli_show(error));
 	putchar('\n');
@@ -262,6 +265,8 @@ add_story(struct cli_table *t, const json_t *row)
 	cli_table_add(t, cli_number(cli_number_of(row, "row"), text));
 	cli_table_add(t, state_words(cli_text_of(row, "state")));
 	cli_table_add(t, cli_number(cli_number_of(row, "attempts"), text));
+	uint64_t version = cli_number_of(row, "version");
+	cli_table_add(t, version ? cli_number(version, text) : "");
 	cli_table_add(t, cli_time(cli_text_of(row, "last_attempt"), text));
 	cli_table_add(t, cli_show(cli_text_of(row, "reply")));
 }
@@ -286,7 +291,7 @@ cli_run_recipient(struct cli *c)
 			       cli_show(cli_text_of(answer, "address")));
 		else {
 			struct cli_table *t = cli_table_create(
-			    "CAMPAIGN\t>ROW\tSTATE\t>ATTEMPTS\tLAST ATTEMPT\tREPLY");
+			    "CAMPAIGN\t>ROW\tSTATE\t>ATTEMPTS\t>VERSION\tLAST ATTEMPT\tREPLY");
 			json_array_foreach(list, i, one) add_story(t, one);
 			cli_table_print(t, stdout);
 		}

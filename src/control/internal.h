@@ -6,7 +6,9 @@
  *   resource.c the table of paths
  *   status.c   status and campaigns as JSON
  *   metrics.c  Prometheus text, health
- *   verbs.c    what changes something
+ *   verbs.c    what changes something; replace.c corrected content
+ *   submit.c   new campaigns; handing.c walks the path of what is handed over
+ *   preview.c  the message of a row
  *   rows.c     rows of a campaign, one person's story: read on the reader lane
  *   campaign.c one campaign with its history
  *   report.c   a campaign's report, made now, on a lane of its own
@@ -112,6 +114,8 @@ void get_report(struct request *q);
 void post_submit(struct request *q);
 void post_verb(struct request *q);
 void post_all(struct request *q);
+void post_replace(struct request *q);
+void get_preview(struct request *q);
 void post_reload(struct request *q);
 void post_drain(struct request *q);
 
@@ -131,6 +135,11 @@ void shelf_get(struct request *q, const char *id);
 void shelf_list(struct request *q, struct pr_buf *begun);
 bool id_is_sound(const char *id); /* may name a folder */
 
+/* The campaign in the path, which may be changed by who asks; ended: also one that has ended.
+ * False when it was answered. */
+bool find_target(struct request *q, bool ended, char id[PR_CAMPAIGN_ID_MAX]);
+/* A number of the query; *out stays as it is where there is none. False when it was answered. */
+bool read_number(struct request *q, const char *name, uint64_t least, uint64_t most, uint64_t *out);
 /* The folder of the campaign in the path; false when it was answered: unknown or not to be seen. */
 bool find_folder(struct request *q, char *dir, size_t size);
 int open_ledger(const char *dir, pr_ledger **out, struct pr_error *e); /* read-only */

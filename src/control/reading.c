@@ -110,6 +110,12 @@ add_row(struct reading *g, struct named *n, uint32_t row)
 }
 
 static void
+add_version(struct pr_buf *b, uint16_t version)
+{
+	pr_buf_addf(b, ",\"version\":%u", version);
+}
+
+static void
 add_outcome(struct pr_buf *b, const struct pr_outcome *o, bool open)
 {
 	add_text(b, "class", pr_str(pr_class_word((enum pr_class)o->class_)));
@@ -122,6 +128,8 @@ add_outcome(struct pr_buf *b, const struct pr_outcome *o, bool open)
 		add_text(b, "reply", o->reply);
 	add_text(b, "mx", o->mx);
 	pr_buf_addf(b, ",\"attempts\":%u", o->attempts);
+	if (o->attempts)
+		add_version(b, pr_version_sent(o->attempts, o->version));
 	if (o->flags & PR_OUTCOME_LATE)
 		pr_buf_adds(b, ",\"late\":true");
 }
@@ -155,6 +163,7 @@ struct told {
 	struct pr_outcome outcome;
 	struct pr_change change;
 	bool has_outcome, has_change;
+	uint16_t version; /* a row begins to be sent with it; 0: not that */
 	struct pr_str type;
 };
 
@@ -164,7 +173,8 @@ is_told(const struct reading *g, const struct pr_record *r, struct told *t)
 	struct pr_str payload = pr_str_n(r->payload, r->payload_n);
 	*t = (struct told){.type = PR_STR("sending")};
 	switch (r->type) {
-	case PR_RECORD_INTENT: return g->stream != NULL;
+	case PR_RECORD_INTENT:
+		return g->stream != NULL && pr_intent_decode(payload, &t->version) == 0;
 	case PR_RECORD_OUTCOME:
 		t->has_outcome = pr_outcome_decode(payload, &t->outcome) == 0;
 		if (t->has_outcome)
@@ -197,6 +207,8 @@ add_event(struct reading *g, const struct pr_record *r, const struct told *t)
 		add_text(b, "campaign", pr_str(n->id));
 	if (r->row)
 		add_row(g, n, r->row);
+	if (t->version)
+		add_version(b, t->version);
 	if (t->has_outcome)
 		add_outcome(b, &t->outcome, may_see(g, n));
 	if (t->has_change) {

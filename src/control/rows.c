@@ -62,6 +62,8 @@ add_known(void *context, const struct pr_known *k)
 	add_text(b, "mx", k->mx);
 	pr_buf_addf(b, ",\"attempts\":%u,\"doubts\":%u,\"held\":%s", k->attempts, k->doubts,
 	            k->flags & PR_OUTCOME_HELD ? "true" : "false");
+	if (k->version)
+		pr_buf_addf(b, ",\"version\":%u", k->version);
 	add_time(b, "first_attempt", k->first_ms);
 	add_time(b, "last_attempt", k->last_ms);
 	add_time(b, "due", k->due_ms);
@@ -156,7 +158,7 @@ find_folder(struct request *q, char *dir, size_t size)
 	return true;
 }
 
-static bool
+bool
 read_number(struct request *q, const char *name, uint64_t least, uint64_t most, uint64_t *out)
 {
 	const char *text = request_argument(q, name);

@@ -74,6 +74,7 @@ request_fail_code(struct request *q, int code, const char *text)
 	                  : code == PR_EDENIED      ? MHD_HTTP_FORBIDDEN
 	                  : code == PR_ENOSPC       ? MHD_HTTP_INSUFFICIENT_STORAGE
 	                  : code == PR_EUNAVAILABLE ? MHD_HTTP_NOT_IMPLEMENTED
+	                  : code == PR_EAGAIN       ? MHD_HTTP_SERVICE_UNAVAILABLE
 	                                            : MHD_HTTP_INTERNAL_SERVER_ERROR;
 	request_fail(q, status, pr_error_word(code), "%s", text);
 }

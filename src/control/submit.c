@@ -1,21 +1,14 @@
 /*
- * Submissions: a folder on the spool is renamed into incoming/, whole, and marked ready.
- *
- * The path comes from a stranger and is walked by the daemon: from the spool's descriptor,
- * through no symbolic link, not into the daemon's own folders; what is renamed must be the
- * caller's own, unless he is an operator. A repeated Idempotency-Key of the same user answers
- * as the first time did.
+ * Submissions: a folder on the spool is renamed into incoming/, whole, and marked ready. What is
+ * renamed must be the caller's own, unless he is an operator (handing.c). A repeated
+ * Idempotency-Key of the same user answers as the first time did.
  */
-#include "internal.h"
+#include "handing.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define KEYS_MAX 1000u
@@ -66,87 +59,6 @@ answer_submitted(struct request *q, const char *name)
 
 /* ---- handing over ---- */
 
-struct handing {
-	int spool, parent, incoming, folder; /* descriptors; -1: not open */
-	char parent_path[4096], name[256];   /* of the folder, below the spool */
-};
-
-/* Splits PATH, which must lie below the spool, into its folder and name there. */
-static int
-split(struct handing *h, const char *spool, const char *path, struct pr_error *e)
-{
-	static const char *const own[] = {"active", "done", "rejected", NULL};
-	struct pr_buf around = {0};
-	size_t n = strlen(spool), length = strlen(path);
-	while (length > 1 && path[length - 1] == '/')
-		length--;
-	if (length <= n + 1 || length - n >= sizeof h->parent_path ||
-	    strncmp(path, spool, n) != 0 || path[n] != '/')
-		return pr_fail(e, PR_EINVAL, "path must be a folder under %s", spool);
-	snprintf(h->parent_path, sizeof h->parent_path, "%.*s", (int)(length - n - 1),
-	         path + n + 1);
-	pr_buf_addf(&around, "/%s/", h->parent_path);
-	bool up = strstr(around.data, "/../") != NULL;
-	pr_buf_finish(&around);
-	if (up)
-		return pr_fail(e, PR_EINVAL, "path must not hold \"..\"");
-	for (unsigned i = 0; own[i]; i++) {
-		size_t k = strlen(own[i]);
-		if (strncmp(h->parent_path, own[i], k) == 0 &&
-		    (h->parent_path[k] == '/' || !h->parent_path[k]))
-			return pr_fail(e, PR_EINVAL, "path lies in a folder of the daemon's own");
-	}
-	char *slash = strrchr(h->parent_path, '/'), *name = slash ? slash + 1 : h->parent_path;
-	size_t name_n = strlen(name);
-	if (!id_is_sound(name) || name_n >= sizeof h->name || strcmp(name, "incoming") == 0)
-		return pr_fail(e, PR_EINVAL, "the folder's name cannot be used");
-	memcpy(h->name, name, name_n + 1);
-	if (slash)
-		*slash = 0;
-	else
-		memcpy(h->parent_path, ".", 2);
-	return 0;
-}
-
-/* Below `dir`, through no symbolic link and no "..". */
-static int
-open_below(int dir, const char *path)
-{
-	struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-	                       .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
-	return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
-}
-
-static int
-open_all(struct handing *h, const char *spool, struct pr_error *e)
-{
-	h->spool = open(spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (h->spool < 0 || (h->incoming = open_below(h->spool, "incoming")) < 0)
-		return pr_fail_errno(e, "cannot open %s/incoming", spool);
-	h->parent = open_below(h->spool, h->parent_path);
-	if (h->parent < 0 || (h->folder = open_below(h->parent, h->name)) < 0) {
-		if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EXDEV)
-			return pr_fail(e, PR_EINVAL,
-			               "path is not a folder, or leads through a link");
-		return pr_fail_errno(e, "cannot open the folder");
-	}
-	return 0;
-}
-
-static int
-check_owner(const struct request *q, const struct handing *h, struct pr_error *e)
-{
-	struct stat st, named;
-	if (fstat(h->folder, &st) < 0 ||
-	    fstatat(h->parent, h->name, &named, AT_SYMLINK_NOFOLLOW) < 0)
-		return pr_fail_errno(e, "cannot look at the folder");
-	if (!q->peer.is_operator && st.st_uid != q->peer.uid)
-		return pr_fail(e, PR_EDENIED, "the folder belongs to somebody else");
-	if (st.st_ino != named.st_ino || st.st_dev != named.st_dev)
-		return pr_fail(e, PR_EAGAIN, "the folder changed while it was looked at");
-	return 0;
-}
-
 static int
 move(const struct handing *h, struct pr_error *e)
 {
@@ -162,19 +74,11 @@ move(const struct handing *h, struct pr_error *e)
 static int
 hand_over(struct request *q, const char *path, char name[256], struct pr_error *e)
 {
-	struct handing h = {-1, -1, -1, -1, "", ""};
-	const char *spool = q->control->options.config->spool.p;
-	int r = split(&h, spool, path, e);
-	if (r == 0)
-		r = open_all(&h, spool, e);
-	if (r == 0)
-		r = check_owner(q, &h, e);
+	struct handing h;
+	int r = handing_open(q, path, false, &h, e);
 	if (r == 0)
 		r = move(&h, e);
-	int fds[] = {h.spool, h.parent, h.incoming, h.folder};
-	for (unsigned i = 0; i < 4; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
+	handing_close(&h);
 	if (r == 0) {
 		memcpy(name, h.name, sizeof h.name);
 		pr_intake_rescan(q->control->options.intake);

@@ -122,33 +122,40 @@ read_body(struct verb_request *r, unsigned verb)
 	return wrong;
 }
 
-void
-post_verb(struct request *q)
+bool
+find_target(struct request *q, bool ended, char id[PR_CAMPAIGN_ID_MAX])
 {
 	struct pr_campaign_view v = {.id = q->segments[2], .owner = NOBODY};
 	pr_campaign *c = pr_delivery_find(q->control->options.delivery, q->segments[2]);
-	unsigned verb = index_of(q->segments[3]);
 	const struct shelved *s = c ? NULL : shelf_find(q->control, q->segments[2]);
 	if (s)
 		v.owner = s->owner;
-	if (s && verbs[verb].kind != PR_VERB_RESOLVE) {
-		request_fail_code(q, PR_ESTATE, "the campaign has ended");
-		return;
-	}
-	if (!c && verbs[verb].kind != PR_VERB_RESOLVE) {
-		request_fail(q, MHD_HTTP_NOT_FOUND, "not_found",
-		             "there is no campaign %s under way", q->segments[2]);
-		return;
-	}
 	if (c)
 		pr_campaign_view(c, &v);
-	if (!may_act(q, v.owner)) {
+	if (s && !ended)
+		request_fail_code(q, PR_ESTATE, "the campaign has ended");
+	else if (!c && !ended)
+		request_fail(q, MHD_HTTP_NOT_FOUND, "not_found",
+		             "there is no campaign %s under way", q->segments[2]);
+	else if (!may_act(q, v.owner))
 		request_fail(q, MHD_HTTP_FORBIDDEN, "denied",
 		             "only operators and the campaign's owner may do this");
-		return;
+	else {
+		snprintf(id, PR_CAMPAIGN_ID_MAX, "%s", v.id);
+		return true;
 	}
+	return false;
+}
+
+void
+post_verb(struct request *q)
+{
+	char id[PR_CAMPAIGN_ID_MAX];
+	unsigned verb = index_of(q->segments[3]);
+	if (!find_target(q, verbs[verb].kind == PR_VERB_RESOLVE, id))
+		return;
 	struct verb_request *r = verb_create(q, verbs[verb].kind);
-	snprintf(r->id, sizeof r->id, "%s", v.id);
+	memcpy(r->id, id, sizeof r->id);
 	const char *wrong = read_body(r, verb);
 	if (!wrong) {
 		verb_start(r);

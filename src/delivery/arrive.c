@@ -46,7 +46,8 @@ work_prepare(struct pr_job *job, void *worker)
 {
 	(void)worker;
 	struct prepare_job *j = PR_CONTAINER(job, struct prepare_job, job);
-	j->result = work_compile(&j->source, j->campaign->dir, j->ledger, &j->content, &j->error);
+	j->result =
+	    work_compile(&j->source, j->campaign->dir, 1, j->ledger, &j->content, &j->error);
 }
 
 /* Held for a person, or on its way. */

@@ -12,10 +12,8 @@
 
 #include "postrider/base/log.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 struct pr_campaign *
 campaign_create(struct pr_delivery *d, const char *id, uint32_t serial, const char *dir,
@@ -28,6 +26,7 @@ campaign_create(struct pr_delivery *d, const char *id, uint32_t serial, const ch
 	c->dir = pr_strdup(dir);
 	c->serial = serial;
 	c->owner = owner;
+	c->version = 1;
 	c->mass = PR_STATES;
 	c->next_due_ms = INT64_MAX;
 	c->cursor = 1;
@@ -128,6 +127,7 @@ campaign_configure(struct pr_campaign *c)
 void
 campaign_adopt_manifest(struct pr_campaign *c, struct pr_manifest *m)
 {
+	pr_manifest_destroy(c->manifest);
 	c->manifest = m;
 	free(c->name);
 	c->name = pr_strndup(m->name.p, m->name.n);
@@ -135,47 +135,6 @@ campaign_adopt_manifest(struct pr_campaign *c, struct pr_manifest *m)
 	c->weight = m->priority ? 2 * (unsigned)m->priority : 1;
 	gcra_set(&c->gcra, m->rate);
 	campaign_configure(c);
-}
-
-/* What the manifest leaves to the configuration. The strings are the configuration's. */
-struct pr_content_source
-campaign_content_source(const struct pr_config *config, const struct pr_manifest *m)
-{
-	const struct pr_brand *b =
-	    m->brand.p ? pr_config_brand(config, pr_text_str(&m->brand)) : NULL;
-	return (struct pr_content_source){
-	    .manifest = m,
-	    .hostname = config->hostname.p,
-	    .timezone = m->schedule.timezone ? m->schedule.timezone : config->timezone.p,
-	    .unsubscribe_mailto = b ? b->unsubscribe_mailto.p : NULL,
-	    .bounce_domain = b ? b->bounce_domain.p : NULL,
-	    .postal_address = b ? b->postal_address.p : NULL,
-	    .language = b ? b->language.p : NULL,
-	};
-}
-
-/* On a lane: everything a composer needs. The ledger is nobody else's meanwhile. */
-int
-work_compile(struct pr_content_source *source, const char *dir, pr_ledger *ledger, pr_content **out,
-             struct pr_error *e)
-{
-	struct pr_arena arena;
-	struct pr_problems problems = {0};
-	struct pr_str *columns;
-	pr_arena_init(&arena);
-	source->columns_n = pr_ledger_columns(ledger, &arena, &columns);
-	source->columns = columns;
-	source->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = source->dir < 0 ? pr_fail_errno(e, "cannot open %s", dir)
-	                        : pr_content_compile(source, &problems, out);
-	if (r < 0 && problems.n)
-		pr_fail(e, r, "%s:%u: %s", problems.items[0].file, problems.items[0].line,
-		        problems.items[0].what);
-	if (source->dir >= 0)
-		close(source->dir);
-	pr_problems_finish(&problems);
-	pr_arena_finish(&arena);
-	return r;
 }
 
 /* ---- states ---- */
@@ -414,7 +373,7 @@ campaign_check_end(struct pr_campaign *c)
 	ring_leave(c);
 	campaign_slices(c);
 	bool quiet = !c->index_running && !c->mass_running && !c->fresh_running &&
-	             !c->due_running && !c->resolving && c->indexed &&
+	             !c->due_running && !c->resolving && !c->replacing && c->indexed &&
 	             (c->mass == PR_STATES || c->mass_done);
 	if (!quiet || d->folded < c->last_lsn || !c->ledger)
 		return;

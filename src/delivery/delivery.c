@@ -210,8 +210,11 @@ make_threads(struct pr_delivery *d, struct pr_error *e)
 	                                                   ? (unsigned)d->config->workers
 	                                                   : (unsigned)(cores > 0 ? cores : 1)};
 	struct pr_lane_options folder = {.name = "folder", .threads = 1};
+	struct pr_lane_options versions = {.name = "versions", .threads = 1, .nice = 5};
 	int r = pr_lane_create(d->loop, &composers, &d->composers, e);
-	return r < 0 ? r : pr_lane_create(d->loop, &folder, &d->folder_lane, e);
+	if (r == 0)
+		r = pr_lane_create(d->loop, &folder, &d->folder_lane, e);
+	return r < 0 ? r : pr_lane_create(d->loop, &versions, &d->versions_lane, e);
 }
 
 int
@@ -266,6 +269,8 @@ pr_delivery_close(pr_delivery *d)
 	pr_timer_stop(&d->drain_timer);
 	d->draining = d->closing = true;
 	reopen_give_up(d);
+	if (d->versions_lane)
+		pr_lane_destroy(d->versions_lane);
 	if (d->composers)
 		pr_lane_destroy(d->composers);
 	PR_LIST_EACH(link, &d->lanes)
@@ -411,6 +416,7 @@ pr_campaign_view(const pr_campaign *c, struct pr_campaign_view *out)
 	                                 .import_rows = c->import_rows,
 	                                 .indexed_ms = c->indexed_ms,
 	                                 .last_error = c->last_error,
+	                                 .version = c->version,
 	                                 .content = c->content};
 }
 

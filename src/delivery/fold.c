@@ -104,6 +104,18 @@ add_history(pr_ledger *l, const struct pr_record *r, const struct pr_change *c, 
 	return result;
 }
 
+/* The version that a change put in force; 0: it is about something else. */
+static unsigned
+replaced_by(const struct pr_change *c)
+{
+	uint64_t n;
+	size_t skip = strlen(PR_REPLACE_DETAIL);
+	if (!pr_str_is(c->verb, PR_REPLACE_VERB) || !pr_str_starts(c->detail, PR_REPLACE_DETAIL) ||
+	    !pr_str_u64(pr_str_n(c->detail.p + skip, c->detail.n - skip), &n) || n > UINT16_MAX)
+		return 0;
+	return (unsigned)n;
+}
+
 static int
 fold_change(pr_ledger *l, const struct pr_record *r, struct pr_error *e)
 {
@@ -117,6 +129,9 @@ fold_change(pr_ledger *l, const struct pr_record *r, struct pr_error *e)
 	pr_ledger_set(l, "by", c.by, e);
 	snprintf(key, sizeof key, "at_%.*s", (int)(c.verb.n < 40 ? c.verb.n : 40), c.verb.p);
 	set_number(l, key, r->at_ms, e);
+	unsigned version = replaced_by(&c);
+	if (version)
+		set_number(l, "version", version, e);
 	return add_history(l, r, &c, e);
 }
 
@@ -350,11 +365,7 @@ refresh_old(struct pr_delivery *d)
 		struct send *s = PR_CONTAINER(d->open.next, struct send, order);
 		if (!s->durable || s->lsn + REFRESH_OCTETS > pr_journal_end(d->journal))
 			return;
-		struct pr_record r = {.type = s->wired ? PR_RECORD_WIRE : PR_RECORD_INTENT,
-		                      .campaign = s->campaign->serial,
-		                      .row = s->number,
-		                      .at_ms = pr_utc_ms()};
-		s->lsn = pr_journal_append(d->journal, &r);
+		s->lsn = send_record(s, s->wired ? PR_RECORD_WIRE : PR_RECORD_INTENT);
 		pr_list_remove(&s->order);
 		pr_list_push(&d->open, &s->order);
 	}

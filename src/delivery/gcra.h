@@ -24,6 +24,15 @@ gcra_set(struct gcra *g, struct pr_rate rate)
 	g->interval_us = rate.count ? (double)rate.period_ms * 1000.0 / rate.count : 0;
 }
 
+/* Another rate from now on: nothing waits by the old one. */
+static inline void
+gcra_change(struct gcra *g, struct pr_rate rate, int64_t now_us)
+{
+	gcra_set(g, rate);
+	if (g->next_us > (double)now_us + g->interval_us)
+		g->next_us = (double)now_us + g->interval_us;
+}
+
 /* May an event happen now? Else *wait_us says how long to wait. */
 static inline bool
 gcra_ready(struct gcra *g, int64_t now_us, int64_t *wait_us)

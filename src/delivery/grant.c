@@ -50,6 +50,8 @@ send_free(struct send *s)
 	pr_list_remove(&s->undurable);
 	if (s->batch)
 		pr_batch_unref(s->batch);
+	if (s->content)
+		pr_content_unref(s->content);
 	if (s->message) {
 		d->ready_octets -= s->message->size;
 		d->ready_messages--;
@@ -64,6 +66,21 @@ send_free(struct send *s)
 	pump_ask(d);
 }
 
+uint64_t
+send_record(const struct send *s, enum pr_record_type type)
+{
+	struct pr_delivery *d = s->campaign->delivery;
+	pr_buf_clear(&d->scratch);
+	pr_intent_encode(s->version, &d->scratch);
+	struct pr_record r = {.type = (uint8_t)type,
+	                      .campaign = s->campaign->serial,
+	                      .row = s->number,
+	                      .at_ms = pr_utc_ms(),
+	                      .payload = d->scratch.data,
+	                      .payload_n = (uint16_t)d->scratch.len};
+	return pr_journal_append(d->journal, &r);
+}
+
 /* ---- composing ---- */
 
 static void
@@ -73,8 +90,7 @@ work_compose(struct pr_job *job, void *worker)
 	for (unsigned i = 0; i < j->n; i++) {
 		struct send *s = j->sends[i];
 		struct pr_error e = {0};
-		if (pr_compose(worker, s->campaign->content, s->row, pr_utc_ms(), &s->message, &e) <
-		    0)
+		if (pr_compose(worker, s->content, s->row, pr_utc_ms(), &s->message, &e) < 0)
 			s->why = pr_strdup(e.text);
 	}
 }
@@ -85,7 +101,7 @@ advance(struct send *s)
 {
 	if (!s->composed || !s->durable)
 		return;
-	if (campaign_may_send(s->campaign))
+	if (campaign_may_send(s->campaign) && !send_is_stale(s))
 		lane_ready(s->campaign->lane, s);
 	else
 		outcome_withdraw(s);
@@ -96,11 +112,13 @@ composed(struct send *s)
 {
 	struct pr_delivery *d = s->campaign->delivery;
 	pr_batch_unref(s->batch);
+	pr_content_unref(s->content);
 	s->batch = NULL;
 	s->row = NULL;
+	s->content = NULL;
 	s->composed = true;
 	d->composing--;
-	if (s->why) {
+	if (s->why && !send_is_stale(s)) {
 		outcome_unsendable(s);
 		return;
 	}
@@ -187,10 +205,12 @@ grant(struct pr_campaign *c)
 	s->attempts = row->attempts;
 	s->doubts = row->doubts;
 	s->first_ms = row->first_ms;
+	s->version_before = row->version;
+	s->version = c->version;
+	s->content = c->content;
+	pr_content_ref(s->content);
 	counts_move(c, (enum pr_state)row->state, PR_SENDING);
-	struct pr_record r = {
-	    .type = PR_RECORD_INTENT, .campaign = c->serial, .row = row->row, .at_ms = pr_utc_ms()};
-	s->lsn = pr_journal_append(d->journal, &r);
+	s->lsn = send_record(s, PR_RECORD_INTENT);
 	pr_list_push(&d->open, &s->order);
 	pr_list_push(&d->undurable, &s->undurable);
 	c->sends++;

@@ -9,6 +9,7 @@
  *   campaign.c a campaign's life: gates, verbs, finishing
  *   recover.c  the same after a restart
  *   verb.c     what people ask
+ *   replace.c  corrected content for what is unsent; content.c compiles it
  *   reopen.c   a finished one again, for its rows in doubt
  *   delivery.c the room's contract; wiring of the above
  *
@@ -50,8 +51,11 @@ struct send {
 	struct pr_campaign *campaign;
 	struct pr_batch *batch;   /* until composed */
 	const struct pr_row *row; /* in batch; NULL afterwards */
+	pr_content *content;      /* it is composed with; NULL afterwards */
 	uint32_t number;
 	uint16_t attempts, doubts; /* before this try */
+	uint16_t version_before;   /* of the try before this one */
+	uint16_t version;          /* of the content it was granted with */
 	uint8_t from_state;        /* where it came from */
 	bool composed, durable, flying, wired;
 	uint8_t returns;  /* how often it came back unanswered */
@@ -82,6 +86,7 @@ struct pr_campaign {
 	enum pr_campaign_state state;
 	enum pr_reason reason;
 
+	uint16_t version; /* of manifest and content: what the next rows are granted with */
 	struct pr_manifest *manifest;
 	pr_content *content;
 	struct pr_timetable timetable;
@@ -97,6 +102,7 @@ struct pr_campaign {
 	int64_t accepted_ms, started_ms, first_pass_ms, finished_ms; /* wall clock */
 	bool indexed, index_running, mass_running;
 	unsigned resolving; /* resolve verbs that work on its ledger */
+	bool replacing;     /* a corrected folder is being read */
 	bool mass_done;
 	bool finishing;          /* all settled and folded: its report is being written */
 	int64_t report_again_ms; /* monotonic: when to try that again; 0: not needed */
@@ -181,6 +187,7 @@ struct pr_delivery {
 	const struct pr_config *config;
 	pr_journal *journal;
 	pr_lane *composers, *folder_lane;
+	pr_lane *versions_lane; /* copies and checks corrections: may take long */
 	struct folder *folder;
 
 	struct pr_list campaigns, lanes;
@@ -215,7 +222,7 @@ struct pr_delivery {
 	bool paused_all, draining, journal_full, low_space;
 	struct pr_timer drain_timer;
 	int64_t drain_until_ms;
-	int64_t fold_until_ms; /* of draining, from the end of the last flight on */
+	int64_t fold_until_ms;    /* of draining, from the end of the last flight on */
 	pthread_mutex_t vet_lock; /* of `config`, which intake's thread reads too */
 
 	int64_t due_offset_ms; /* due clock = monotonic + this */
@@ -233,6 +240,14 @@ struct lane *lane_of_route(struct pr_delivery *d, const struct pr_manifest *m);
 void grant_pump(struct pr_delivery *d); /* grant what may go now */
 void grant_durable(struct pr_delivery *d, uint64_t lsn);
 struct send *send_create(struct pr_delivery *d);
+/* An intent, or a wire mark, which says the same and more; returns its lsn. */
+uint64_t send_record(const struct send *s, enum pr_record_type type);
+/* The content was replaced since it was granted: to be withdrawn, not sent. */
+static inline bool
+send_is_stale(const struct send *s)
+{
+	return s->version != s->campaign->version;
+}
 void send_free(struct send *s); /* it has its outcome */
 bool campaign_may_send(const struct pr_campaign *c);
 bool campaign_has_rows(const struct pr_campaign *c);
@@ -300,11 +315,6 @@ struct pr_campaign *campaign_create(struct pr_delivery *d, const char *id, uint3
 void campaign_destroy(struct pr_campaign *c);
 void campaign_adopt_manifest(struct pr_campaign *c, struct pr_manifest *m);
 void campaign_configure(struct pr_campaign *c); /* what it has of the configuration */
-struct pr_content_source campaign_content_source(const struct pr_config *config,
-                                                 const struct pr_manifest *m);
-/* On a lane. source: as campaign_content_source made it, with id and serial. */
-int work_compile(struct pr_content_source *source, const char *dir, pr_ledger *ledger,
-                 pr_content **out, struct pr_error *e);
 uint64_t campaign_record(struct pr_campaign *c, enum pr_record_type type, uint8_t state,
                          enum pr_reason reason, const char *verb, const char *by,
                          const char *detail); /* returns the lsn behind it */
@@ -319,11 +329,33 @@ void campaign_detached(struct pr_campaign *c);     /* its ledger is closed */
 void campaign_note_error(struct pr_campaign *c, const char *text);
 void campaign_mass(struct pr_campaign *c, enum pr_state to, const char *verb, const char *by);
 
+/* ---- content.c ---- */
+struct pr_content_source campaign_content_source(const struct pr_config *config,
+                                                 const struct pr_manifest *m);
+/* source: as campaign_content_source made it, with id, serial and the folder of the version;
+ * campaign: its folder, open. Uses up the source. */
+int content_compile(struct pr_content_source *source, int campaign, unsigned version, pr_ledger *l,
+                    struct pr_problems *problems, pr_content **out);
+/* The same of a version that is there; dir: the campaign's folder. e: the first problem. */
+int work_compile(struct pr_content_source *source, const char *dir, unsigned version,
+                 pr_ledger *ledger, pr_content **out, struct pr_error *e);
+/* NULL: e tells why. name: the campaign's, when the manifest says none. */
+struct pr_manifest *work_load_manifest(const char *dir, unsigned version, const char *name,
+                                       struct pr_error *e);
+
+/* ---- replace.c ---- */
+#define PR_REPLACE_VERB "replace" /* of its record; the number stands in the detail */
+#define PR_REPLACE_DETAIL "version "
+const char *replace_start(struct pr_campaign *c, struct pr_verb *v); /* why not, or NULL */
+
+/* ---- verb.c ---- */
+void verb_wait_durable(struct pr_delivery *d, struct pr_verb *v); /* then it is answered */
+
 /* ---- reopen.c ---- */
 void reopen_start(struct pr_delivery *d, struct pr_verb *v); /* resolve, on one in done/ */
 void reopen_later(struct pr_delivery *d, struct pr_verb *v); /* when its report is written */
 void reopen_closed(struct pr_delivery *d, const struct pr_campaign *c); /* now it is */
-void reopen_give_up(struct pr_delivery *d);                  /* it will not be any more */
+void reopen_give_up(struct pr_delivery *d); /* it will not be any more */
 
 /* ---- drain.c ---- */
 void drain_init(struct pr_delivery *d);

@@ -173,16 +173,12 @@ take_back(struct lane *l, struct send *s)
 {
 	s->flying = false;
 	l->waiting++;
-	if (!campaign_may_send(s->campaign)) {
+	if (!campaign_may_send(s->campaign) || send_is_stale(s)) {
 		outcome_withdraw(s);
 		return;
 	}
 	if (s->wired) { /* its mark is void: a new intent says so to a restart */
-		struct pr_record r = {.type = PR_RECORD_INTENT,
-		                      .campaign = s->campaign->serial,
-		                      .row = s->number,
-		                      .at_ms = pr_utc_ms()};
-		pr_journal_append(l->delivery->journal, &r);
+		send_record(s, PR_RECORD_INTENT);
 		s->wired = false;
 	}
 	pr_list_unshift(&l->ready, &s->link);
@@ -233,14 +229,10 @@ on_next(void *context)
 static void
 on_wire(void *context, struct pr_envelope *m)
 {
-	struct conn *n = context;
+	(void)context;
 	struct send *s = send_of(m);
 	s->wired = true;
-	struct pr_record r = {.type = PR_RECORD_WIRE,
-	                      .campaign = s->campaign->serial,
-	                      .row = s->number,
-	                      .at_ms = pr_utc_ms()};
-	pr_journal_append(n->lane->delivery->journal, &r);
+	send_record(s, PR_RECORD_WIRE);
 }
 
 static void

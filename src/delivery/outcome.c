@@ -153,6 +153,7 @@ outcome_result(struct send *s, const struct pr_smtp_result *r, const char *mx,
 	    .flags = r->wrong_return_path ? PR_OUTCOME_WRONG_RETURN : 0,
 	    .attempts = (uint16_t)(s->attempts + (s->attempts < UINT16_MAX)),
 	    .doubts = s->doubts,
+	    .version = s->version,
 	    .first_ms = s->first_ms ? s->first_ms : due_now(c->delivery),
 	    .reply = one_line(text, line, sizeof line),
 	    .mx = pr_str(mx),
@@ -174,6 +175,7 @@ outcome_withdraw(struct send *s)
 	struct pr_outcome o = {.state = PR_PENDING,
 	                       .attempts = s->attempts,
 	                       .doubts = s->doubts,
+	                       .version = s->version_before,
 	                       .first_ms = s->first_ms,
 	                       .due_ms = due_now(s->campaign->delivery)};
 	s->campaign->lane->waiting -= !s->flying;
@@ -187,6 +189,7 @@ outcome_unsendable(struct send *s)
 	struct pr_outcome o = {.state = PR_SKIPPED,
 	                       .attempts = s->attempts,
 	                       .doubts = s->doubts,
+	                       .version = s->version_before,
 	                       .first_ms = s->first_ms,
 	                       .reply = one_line(pr_str(s->why), line, sizeof line)};
 	s->campaign->lane->waiting--;
@@ -202,6 +205,7 @@ outcome_settle(struct pr_campaign *c, const struct pr_row *row, enum pr_state fr
 	                       .flags = flags,
 	                       .attempts = row->attempts,
 	                       .doubts = row->doubts,
+	                       .version = row->version,
 	                       .first_ms = row->first_ms,
 	                       .reply = pr_str(why)};
 	if (to == PR_DELIVERED)

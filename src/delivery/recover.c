@@ -16,6 +16,7 @@
 
 #include "postrider/base/file.h"
 #include "postrider/base/log.h"
+#include "postrider/campaign/version.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -81,6 +82,7 @@ resume_clock(struct pr_delivery *d)
 
 struct open_row {
 	uint32_t campaign, row;
+	uint16_t version; /* of the content it was granted with */
 	bool wired;
 };
 
@@ -100,6 +102,8 @@ static void
 on_intent(struct replay *p, const struct pr_record *r)
 {
 	struct open_row *o = pr_calloc(1, sizeof *o);
+	if (pr_intent_decode(pr_str_n(r->payload, r->payload_n), &o->version) < 0)
+		o->version = 1; /* what matters more is that it is open */
 	o->campaign = r->campaign;
 	o->row = r->row;
 	free(pr_map_put(&p->open, key_of(r), o));
@@ -177,7 +181,7 @@ count_open(struct pr_campaign *c, enum pr_state from)
 }
 
 static int
-doubt(struct pr_campaign *c, uint32_t row, struct pr_error *e)
+doubt(struct pr_campaign *c, uint32_t row, uint16_t version, struct pr_error *e)
 {
 	struct pr_batch *b;
 	int r = pr_ledger_row(c->ledger, row, &b, e);
@@ -188,6 +192,7 @@ doubt(struct pr_campaign *c, uint32_t row, struct pr_error *e)
 	struct pr_outcome o = {.state = PR_IN_DOUBT,
 	                       .attempts = (uint16_t)(known->attempts + 1),
 	                       .doubts = (uint16_t)(known->doubts + 1),
+	                       .version = version,
 	                       .first_ms = known->first_ms ? known->first_ms : due_now(c->delivery),
 	                       .reply = PR_STR("the daemon ended before the answer came")};
 	if (count_open(c, from)) {
@@ -213,7 +218,7 @@ settle_open(struct replay *p, struct pr_error *e)
 		struct open_row *o = p->open.slots[i].value;
 		struct pr_campaign *c = o ? pr_map_get(&p->delivery->by_serial, o->campaign) : NULL;
 		if (c && c->ledger && !c->restored) {
-			result = doubt(c, o->row, e);
+			result = doubt(c, o->row, o->version, e);
 			n++;
 		}
 	}
@@ -247,6 +252,8 @@ restore_facts(struct pr_campaign *c)
 	if (c->state == PR_CAMPAIGN_SENDING || c->state == PR_CAMPAIGN_FAILED ||
 	    c->state == PR_CAMPAIGN_FINISHED)
 		c->state = PR_CAMPAIGN_SCHEDULED; /* the gate opens again by itself */
+	int64_t version = fact(l, "version");
+	c->version = version > 1 && version <= UINT16_MAX ? (uint16_t)version : 1;
 	c->approved = fact(l, "at_approve") != 0;
 	c->started_ms = fact(l, "at_begin");
 	c->first_pass_ms = fact(l, "at_first_pass");
@@ -276,16 +283,30 @@ restore_campaign(struct pr_delivery *d, const char *dir, pr_ledger *l,
 static void
 load_manifest(struct pr_campaign *c)
 {
-	struct pr_problems problems = {0};
-	struct pr_manifest *m;
-	int dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir >= 0 && pr_manifest_load(dir, c->id, &problems, &m) == 0)
+	struct pr_error e = {0};
+	struct pr_manifest *first = NULL; /* its name is the campaign's */
+	if (c->version > 1)
+		first = work_load_manifest(c->dir, 1, c->id, &e);
+	pr_manifest_destroy(c->manifest);
+	c->manifest = NULL;
+	struct pr_manifest *m =
+	    work_load_manifest(c->dir, c->version, first ? first->name.p : c->id, &e);
+	pr_manifest_destroy(first);
+	if (m)
 		campaign_adopt_manifest(c, m);
 	else
-		campaign_note_error(c, problems.n ? problems.items[0].what : "no manifest");
-	if (dir >= 0)
-		close(dir);
-	pr_problems_finish(&problems);
+		campaign_note_error(c, e.text);
+}
+
+/* Copies of corrections that never came into force. */
+static void
+sweep_versions(const struct pr_campaign *c)
+{
+	int dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return;
+	pr_version_sweep(dir, c->version);
+	close(dir);
 }
 
 /* Nothing is known of its rows, but that it is there and why it does not go on. */
@@ -400,7 +421,8 @@ make_ready(struct pr_campaign *c)
 		source = campaign_content_source(c->delivery->config, c->manifest);
 	source.campaign_id = c->id;
 	source.serial = c->serial;
-	if (!c->manifest || work_compile(&source, c->dir, c->ledger, &c->content, &e) < 0)
+	if (!c->manifest ||
+	    work_compile(&source, c->dir, c->version, c->ledger, &c->content, &e) < 0)
 		campaign_fail(c, c->manifest ? e.text : c->last_error);
 	else if (c->restored && c->state != PR_CAMPAIGN_CANCELLED)
 		campaign_move(c, PR_CAMPAIGN_HELD, PR_REASON_RESTORED, "hold", "postriderd",
@@ -465,6 +487,18 @@ pr_delivery_floor(const struct pr_config *config)
 	return floor;
 }
 
+/* What it was when its ledger was opened, and what the rest of the journal made of it. */
+static void
+read_again(struct pr_campaign *c)
+{
+	unsigned before = c->version;
+	restore_facts(c);
+	if (c->version != before)
+		load_manifest(c);
+	if (!c->restored) /* its ledger may be older than its versions */
+		sweep_versions(c);
+}
+
 int
 recover_run(struct pr_delivery *d, struct pr_error *e)
 {
@@ -482,7 +516,7 @@ recover_run(struct pr_delivery *d, struct pr_error *e)
 	PR_LIST_EACH(link, &d->campaigns) {
 		struct pr_campaign *c = PR_CONTAINER(link, struct pr_campaign, link);
 		if (r == 0 && c->ledger) {
-			restore_facts(c);
+			read_again(c);
 			r = campaign_read_counts(c, e);
 		}
 	}

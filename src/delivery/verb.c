@@ -16,8 +16,8 @@ answer_when_durable(struct pr_journal_waiter *w)
 	v->done(v, 0, "");
 }
 
-static void
-wait_durable(struct pr_delivery *d, struct pr_verb *v)
+void
+verb_wait_durable(struct pr_delivery *d, struct pr_verb *v)
 {
 	v->waiter.durable = answer_when_durable;
 	v->waiter.lsn = pr_journal_end(d->journal);
@@ -101,7 +101,7 @@ pause_all(struct pr_delivery *d, struct pr_verb *v, bool paused)
 		PR_LIST_EACH(link, &d->lanes)
 			lane_withdraw(PR_CONTAINER(link, struct lane, link), NULL);
 	pump_ask(d);
-	wait_durable(d, v);
+	verb_wait_durable(d, v);
 }
 
 /* ---- resolve ---- */
@@ -143,8 +143,11 @@ collect(void *context, const struct pr_known *k)
 	if (!asked_for(j->verb, k->row))
 		return true;
 	j->held[j->n] = k->flags & PR_OUTCOME_HELD;
-	j->rows[j->n++] = (struct pr_row){
-	    .row = k->row, .attempts = k->attempts, .doubts = k->doubts, .first_ms = k->first_ms};
+	j->rows[j->n++] = (struct pr_row){.row = k->row,
+	                                  .attempts = k->attempts,
+	                                  .doubts = k->doubts,
+	                                  .version = k->version,
+	                                  .first_ms = k->first_ms};
 	return true;
 }
 
@@ -171,6 +174,7 @@ send_again(struct pr_campaign *c, const struct pr_row *row)
 	struct pr_outcome o = {.state = PR_IN_DOUBT,
 	                       .attempts = row->attempts,
 	                       .doubts = row->doubts,
+	                       .version = row->version,
 	                       .first_ms = row->first_ms,
 	                       .due_ms = due_now(c->delivery),
 	                       .reply = PR_STR("to be sent again")};
@@ -224,7 +228,7 @@ resolve_done(struct pr_job *job)
 	if (j->result < 0)
 		j->verb->done(j->verb, j->result, j->error.text);
 	else
-		wait_durable(c->delivery, j->verb);
+		verb_wait_durable(c->delivery, j->verb);
 	free(j);
 	c->resolving--;
 	pump_ask(c->delivery);
@@ -315,7 +319,7 @@ adopt_done(struct pr_job *job)
 			campaign_move(c, PR_CAMPAIGN_PAUSED, PR_REASON_RESTORED, "adopt", v->by,
 			              "what is unsent is held");
 		campaign_gate(c);
-		wait_durable(c->delivery, v);
+		verb_wait_durable(c->delivery, v);
 	}
 	free(j);
 }
@@ -367,11 +371,13 @@ pr_delivery_verb(pr_delivery *d, struct pr_verb *v)
 	                      : v->kind == PR_VERB_APPROVE ? do_approve(c, v)
 	                      : v->kind == PR_VERB_CANCEL  ? do_cancel(c, v)
 	                      : v->kind == PR_VERB_ADOPT   ? do_adopt(c, v)
+	                      : v->kind == PR_VERB_REPLACE ? replace_start(c, v)
 	                                                   : do_resolve(c, v);
 	if (refused)
 		v->done(v, PR_ESTATE, refused);
-	else if (v->kind != PR_VERB_RESOLVE && v->kind != PR_VERB_ADOPT)
-		wait_durable(d, v);
+	else if (v->kind != PR_VERB_RESOLVE && v->kind != PR_VERB_ADOPT &&
+	         v->kind != PR_VERB_REPLACE)
+		verb_wait_durable(d, v);
 	if (!refused)
 		campaign_check_end(c);
 }

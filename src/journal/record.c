@@ -85,9 +85,9 @@ put_line(char *to, struct pr_str s)
 	return to;
 }
 
-/* ---- outcome: 32 octets, then reply and mx ---- */
+/* ---- outcome: 34 octets, then reply and mx ---- */
 
-#define OUTCOME_FIXED 32
+#define OUTCOME_FIXED 34
 
 void
 pr_outcome_encode(const struct pr_outcome *o, struct pr_buf *payload)
@@ -108,6 +108,7 @@ pr_outcome_encode(const struct pr_outcome *o, struct pr_buf *payload)
 	put16(p + 28, (uint16_t)reply.n);
 	p[30] = (char)mx.n;
 	p[31] = 0;
+	put16(p + 32, o->version);
 	*put_line(put_line(p + OUTCOME_FIXED, reply), mx) = 0;
 	payload->len += size;
 }
@@ -131,10 +132,33 @@ pr_outcome_decode(struct pr_str payload, struct pr_outcome *o)
 	    .doubts = get16(p + 10),
 	    .due_ms = (int64_t)get64(p + 12),
 	    .first_ms = (int64_t)get64(p + 20),
+	    .version = get16(p + 32),
 	    .reply = pr_str_n(p + OUTCOME_FIXED, reply_n),
 	    .mx = pr_str_n(p + OUTCOME_FIXED + reply_n, mx_n),
 	};
 	memcpy(o->enhanced, p + 4, 3);
+	return 0;
+}
+
+/* ---- intent: nothing, or a version above 1 ---- */
+
+void
+pr_intent_encode(uint16_t version, struct pr_buf *payload)
+{
+	if (version <= 1)
+		return;
+	pr_buf_grow(payload, 2);
+	put16(payload->data + payload->len, version);
+	payload->len += 2;
+}
+
+int
+pr_intent_decode(struct pr_str payload, uint16_t *version)
+{
+	uint16_t v = payload.n == 2 ? get16(payload.p) : 1;
+	if ((payload.n != 0 && payload.n != 2) || (payload.n == 2 && v <= 1))
+		return PR_ECORRUPT;
+	*version = v;
 	return 0;
 }
 

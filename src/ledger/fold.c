@@ -69,6 +69,7 @@ read_outcome(const struct pr_record *r, struct entry *out)
 	                      .code = o.code,
 	                      .attempts = o.attempts,
 	                      .doubts = o.doubts,
+	                      .version = o.version,
 	                      .flags = o.flags,
 	                      .enhanced = (uint32_t)o.enhanced[0] << 16 |
 	                                  (uint32_t)o.enhanced[1] << 8 | o.enhanced[2],

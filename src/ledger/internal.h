@@ -120,7 +120,7 @@ enum pr_state ledger_effective(const struct mark *mark, enum pr_state entry);
 struct entry {
 	uint32_t row;
 	uint8_t state, class_;
-	uint16_t code, attempts, doubts;
+	uint16_t code, attempts, doubts, version;
 	uint32_t enhanced; /* a << 16 | b << 8 | c */
 	uint32_t flags;
 	int64_t first_ms, last_ms, due_ms; /* due 0: never */

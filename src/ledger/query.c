@@ -45,6 +45,7 @@ read_known(const struct mark *mark, sqlite3_stmt *s, struct pr_known *k)
 	                       .code = n.code,
 	                       .attempts = n.attempts,
 	                       .doubts = n.doubts,
+	                       .version = pr_version_sent(n.attempts, n.version),
 	                       .enhanced = {(uint8_t)(n.enhanced >> 16), (uint8_t)(n.enhanced >> 8),
 	                                    (uint8_t)n.enhanced},
 	                       .flags = (uint8_t)n.flags,

@@ -247,13 +247,25 @@ lay_edition(struct pr_compile *x, struct pr_edition *e, const struct pr_manifest
 	e->version = keep(c, b);
 }
 
+/* The column that `language` names; SIZE_MAX: none, and told when it is not there. */
 static size_t
-find_column(const struct pr_content_source *source, const struct pr_text *wanted)
+find_language_column(struct pr_compile *x)
 {
+	const struct pr_content_source *source = x->source;
+	const struct pr_text *wanted = &source->manifest->language.column;
+	char shown[80], remedy[200];
 	for (size_t i = 0; wanted->p && i < source->columns_n; i++)
 		if (pr_str_eq(pr_str_trim(source->columns[i]), pr_str_trim(pr_text_str(wanted))))
 			return i;
-	return SIZE_MAX; /* also where the recipients lack it, which is told elsewhere */
+	if (!wanted->p)
+		return SIZE_MAX;
+	const char *near = pr_nearest(pr_text_str(wanted), x->c->names);
+	snprintf(remedy, sizeof remedy, near ? "did you mean %.100s?" : "name one of the columns",
+	         near);
+	pr_text_problem(x->problems, PR_MANIFEST_FILE, wanted, remedy,
+	                "language.column: the recipients have no column \"%s\"",
+	                pr_str_show(pr_text_str(wanted), shown, sizeof shown));
+	return SIZE_MAX;
 }
 
 static void
@@ -262,7 +274,7 @@ lay_editions(struct pr_compile *x, struct pr_buf *b)
 	pr_content *c = x->c;
 	const struct pr_manifest *m = x->source->manifest;
 	size_t n = m->editions_n;
-	c->language_column = find_column(x->source, &m->language.column);
+	c->language_column = find_language_column(x);
 	c->editions = pr_arena_zero(&c->arena, n * sizeof *c->editions);
 	c->languages = pr_arena_zero(&c->arena, n * sizeof *c->languages);
 	c->bodies = pr_arena_zero(&c->arena, n * sizeof *c->bodies);

@@ -178,9 +178,9 @@ pr_source_fix_problems(const struct pr_source *s, struct pr_problems *problems, 
 		bool indented = file->indent && p->line == file->first_line;
 		if (s->edits || s->under || indented) {
 			free(p->excerpt);
-			p->excerpt =
-			    indented ? NULL
-				     : pr_source_line(file->original, p->line - file->first_line + 1);
+			p->excerpt = indented ? NULL
+			                      : pr_source_line(file->original,
+			                                       p->line - file->first_line + 1);
 		}
 	}
 }

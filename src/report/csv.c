@@ -44,7 +44,7 @@ add_answer(struct pr_buf *b, const struct pr_known *k)
 	pr_buf_add_csv(b, k->reply);
 }
 
-/* Rows that were tried have a Message-ID; the others never got one. */
+/* Rows that were tried have a Message-ID, as they have a version; the others never got one. */
 static void
 add_message_id(struct writer *w, const struct pr_known *k)
 {
@@ -68,7 +68,10 @@ add_row(void *context, const struct pr_known *k)
 	add_time(b, k->first_ms);
 	add_time(b, k->last_ms);
 	pr_buf_add_csv(b, k->mx);
-	pr_buf_adds(b, ",,1,"); /* no variants yet; one version of the content */
+	pr_buf_adds(b, ",,"); /* no variants yet */
+	if (k->version)
+		pr_buf_addf(b, "%u", k->version);
+	pr_buf_addc(b, ',');
 	add_message_id(w, k);
 	pr_buf_addf(b, ",%s\r\n", k->doubts ? "1" : "0");
 	if (b->len < CHUNK)

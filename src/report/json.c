@@ -62,6 +62,7 @@ pr_report_campaign_json(const struct pr_campaign_view *v, struct pr_buf *b)
 	add_time(b, "first_pass", v->first_pass_ms);
 	add_time(b, "finished", v->finished_ms);
 	add_time(b, "indexed", v->indexed_ms);
+	add_number(b, "version", v->version);
 	add_number(b, "attempts", v->counts.attempts);
 	add_engagement(b);
 	add_number(b, "in_doubt_ever", v->counts.in_doubt_ever);

@@ -175,7 +175,7 @@ counts_of(pr_ledger *l)
 
 struct known { /* of pr_known, with its own memory */
 	enum pr_state state;
-	unsigned attempts, doubts, code;
+	unsigned attempts, doubts, code, version;
 	int64_t due_ms, last_ms;
 	char reply[80], email[80];
 };
@@ -183,8 +183,13 @@ static inline bool
 keep_known(void *context, const struct pr_known *k)
 {
 	struct known *out = context;
-	*out = (struct known){k->state,  k->attempts, k->doubts, k->code,
-	                      k->due_ms, k->last_ms,  "",        ""};
+	*out = (struct known){.state = k->state,
+	                      .attempts = k->attempts,
+	                      .doubts = k->doubts,
+	                      .code = k->code,
+	                      .version = k->version,
+	                      .due_ms = k->due_ms,
+	                      .last_ms = k->last_ms};
 	snprintf(out->reply, sizeof out->reply, "%.*s", (int)k->reply.n, k->reply.p);
 	snprintf(out->email, sizeof out->email, "%.*s", (int)k->email.n, k->email.p);
 	return false;

@@ -99,6 +99,23 @@ START_TEST(the_wait_says_when_to_come_back)
 }
 END_TEST
 
+START_TEST(another_rate_does_not_wait_by_the_old_one)
+{
+	struct gcra g = {0};
+	int64_t wait = 0;
+	gcra_set(&g, (struct pr_rate){1, 3600000});
+	gcra_take(&g, 1000000);
+	ck_assert(!gcra_ready(&g, 2000000, &wait));
+	ck_assert_int_gt(wait, 3000000000);
+	gcra_change(&g, (struct pr_rate){10, 1000}, 2000000);
+	ck_assert(!gcra_ready(&g, 2000000, &wait)); /* nor is it free of the new one */
+	ck_assert_int_le(wait, 100001);
+	ck_assert(gcra_ready(&g, 2100001, &wait));
+	gcra_change(&g, (struct pr_rate){0}, 2000000);
+	ck_assert(gcra_ready(&g, 2000000, &wait));
+}
+END_TEST
+
 START_TEST(no_rate_is_no_limit)
 {
 	struct gcra g = {0};
@@ -120,6 +137,7 @@ main(void)
 	    {a_stall_of_the_loop_is_made_up_a_longer_one_only_in_part},
 	    {a_campaign_that_rested_has_nothing_saved},
 	    {the_wait_says_when_to_come_back},
+	    {another_rate_does_not_wait_by_the_old_one},
 	    {no_rate_is_no_limit},
 	};
 	return suite_run("delivery_pace", NULL, NULL, tests, ROWS(tests));

@@ -114,6 +114,7 @@ full_outcome(void)
 	    .flags = PR_OUTCOME_LATE | PR_OUTCOME_REFUSED_DOUBT,
 	    .attempts = 65535,
 	    .doubts = 2,
+	    .version = 65534,
 	    .due_ms = INT64_MAX,
 	    .first_ms = -1,
 	    .reply = pr_str(reply),
@@ -135,11 +136,43 @@ START_TEST(outcome_gives_back_every_field)
 	ck_assert_uint_eq(back.flags, o.flags);
 	ck_assert_uint_eq(back.attempts, o.attempts);
 	ck_assert_uint_eq(back.doubts, o.doubts);
+	ck_assert_uint_eq(back.version, o.version);
 	ck_assert_int_eq(back.due_ms, o.due_ms);
 	ck_assert_int_eq(back.first_ms, o.first_ms);
 	ck_assert(pr_str_eq(back.reply, o.reply));
 	ck_assert(pr_str_eq(back.mx, o.mx));
 	pr_buf_finish(&b);
+}
+END_TEST
+
+START_TEST(intent_says_its_version_only_above_the_first)
+{
+	static const struct {
+		uint16_t in, out;
+		size_t n;
+	} cases[] = {{0, 1, 0}, {1, 1, 0}, {2, 2, 2}, {65535, 65535, 2}};
+	struct pr_buf b = {0};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		uint16_t version = 77;
+		pr_buf_clear(&b);
+		pr_intent_encode(cases[i].in, &b);
+		ck_assert_uint_eq(b.len, cases[i].n);
+		ck_assert_int_eq(pr_intent_decode(pr_buf_str(&b), &version), 0);
+		ck_assert_uint_eq(version, cases[i].out);
+	}
+	pr_buf_finish(&b);
+}
+END_TEST
+
+START_TEST(intent_of_any_other_length_or_version_is_corrupt)
+{
+	static const struct pr_str wrong[] = {
+	    {"\2", 1}, {"\2\0\0", 3}, {"\0\0", 2}, {"\1\0", 2}, {"\2\0\0\0", 4}};
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		uint16_t version = 77;
+		ck_assert_int_eq(pr_intent_decode(wrong[i], &version), PR_ECORRUPT);
+		ck_assert_uint_eq(version, 77);
+	}
 }
 END_TEST
 
@@ -284,6 +317,8 @@ main(void)
 	    {cut_record_is_none},
 	    {record_with_any_bit_flipped_is_none},
 	    {record_elsewhere_or_of_another_history_is_none},
+	    {intent_says_its_version_only_above_the_first},
+	    {intent_of_any_other_length_or_version_is_corrupt},
 	    {outcome_gives_back_every_field},
 	    {outcome_of_any_other_length_or_state_is_corrupt},
 	    {reply_becomes_one_line_and_is_cut_between_characters},

@@ -294,6 +294,38 @@ START_TEST(evidence_keeps_the_time_of_the_last_attempt)
 }
 END_TEST
 
+START_TEST(row_keeps_the_version_it_was_last_sent_with)
+{
+	pr_ledger *l = make_ledger(20, 3);
+	struct pr_batch *b;
+	struct pr_error e = {0};
+	fold_one(l, 1, (struct pr_outcome){.state = PR_DELIVERED, .attempts = 1});
+	fold_one(l, 2, (struct pr_outcome){.state = PR_DELIVERED, .attempts = 1, .version = 3});
+	fold_one(l, 3, (struct pr_outcome){.state = PR_DEFERRED, .attempts = 1, .version = 1});
+	fold_one(l, 3, (struct pr_outcome){.state = PR_DEFERRED, .attempts = 2, .version = 2});
+	fold_one(l, 4, (struct pr_outcome){.state = PR_PENDING}); /* withdrawn unsent */
+	l = reopen(l);
+	ck_assert_uint_eq(known(l, 1).version, 1);
+	ck_assert_uint_eq(known(l, 2).version, 3);
+	ck_assert_uint_eq(known(l, 3).version, 2);
+	ck_assert_uint_eq(known(l, 4).version, 0);
+	ck_assert_uint_eq(known(l, 5).version, 0);  /* fresh */
+	ck_assert_uint_eq(known(l, 10).version, 0); /* skipped */
+	ok(pr_ledger_row(l, 3, &b, &e), &e);
+	ck_assert_uint_eq(b->rows[0].version, 2);
+	pr_batch_unref(b);
+	struct script s = {0};
+	script_mass(&s, pr_ledger_folded(l), PR_CANCELLED);
+	fold_script(l, &s, pr_ledger_folded(l) + 1);
+	while (pr_ledger_mass_slice(l, 5, &e) > 0)
+		;
+	ck_assert_uint_eq(known(l, 3).state, PR_CANCELLED);
+	ck_assert_uint_eq(known(l, 3).version, 2); /* also where a mark rewrote it */
+	script_finish(&s);
+	pr_ledger_close(l);
+}
+END_TEST
+
 START_TEST(due_rows_come_earliest_first_and_only_once)
 {
 	pr_ledger *l = make_ledger(100, 7);
@@ -843,6 +875,7 @@ main(void)
 	    {outcomes_move_rows_by_the_table_and_not_otherwise},
 	    {last_outcome_of_a_row_in_a_batch_wins},
 	    {evidence_keeps_the_time_of_the_last_attempt},
+	    {row_keeps_the_version_it_was_last_sent_with},
 	    {due_rows_come_earliest_first_and_only_once},
 	    {rows_of_one_domain_are_read_by_its_number},
 	    {cancel_takes_every_unsent_row_at_once},

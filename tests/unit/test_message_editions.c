@@ -89,6 +89,18 @@ START_TEST(an_error_names_the_body_of_its_language)
 }
 END_TEST
 
+START_TEST(a_column_that_is_not_there_is_told_with_the_nearest)
+{
+	put_text("body.html", "x");
+	ck_assert_int_eq(compile(HEAD "language: {column: frst_name, fallback: en}\nsubject: s\n"),
+	                 PR_EINVAL);
+	const struct pr_problem *p =
+	    problem("language.column: the recipients have no column \"frst_name\"");
+	ck_assert_uint_eq(p->line, 3);
+	ck_assert_str_eq(p->remedy, "did you mean first_name?");
+}
+END_TEST
+
 /* ---- Markdown ---- */
 
 /* Whether the message, quoted-printable undone, holds the text. */
@@ -184,6 +196,7 @@ main(void)
 	    {bodies_that_languages_share_are_told_of_once},
 	    {each_language_shows_its_own_images_and_all_get_the_attachments},
 	    {an_error_names_the_body_of_its_language},
+	    {a_column_that_is_not_there_is_told_with_the_nearest},
 	    {markdown_makes_html_and_text},
 	    {values_are_never_markdown, ROWS(literal)},
 	    {markdown_keeps_raw_html_of_the_campaign_and_of_raw_values},

@@ -102,6 +102,11 @@ size_t pr_intake_waiting(const pr_intake *i); /* folders not complete yet, or he
 /* Hand over DIR: copied to a hidden name in incoming/, synced, renamed. name: the folder's
  * name in incoming/ (made unique). PR_EINVAL: e tells the first thing that refuses it. */
 int pr_submit(const char *dir, const char *spool, char *name, size_t name_size, struct pr_error *e);
+/* The same for `replace`, but it keeps a hidden name, at which intake does not look: whoever
+ * reads it there removes it, and the daemon's start what was left. */
+#define PR_REPLACE_PREFIX ".replace-"
+int pr_submit_aside(const char *dir, const char *spool, char *name, size_t name_size,
+                    struct pr_error *e);
 /* What intake would say of the folder itself: links, devices, unreadable files, odd names,
  * bounds; with a manifest also unknown files, as warnings. PR_EINVAL when a problem was added;
  * other errors as e tells. */

@@ -102,6 +102,10 @@ int pr_manifest_parse(struct pr_str text, const char *folder_name, struct pr_pro
  * where they exist; a file that is named and missing is a problem. */
 int pr_manifest_load(int dir, const char *folder_name, struct pr_problems *problems,
                      struct pr_manifest **out);
+/* The same of a folder that brings content only (campaign/version.h): its recipients need not be
+ * there. */
+int pr_manifest_load_content(int dir, const char *folder_name, struct pr_problems *problems,
+                             struct pr_manifest **out);
 void pr_manifest_destroy(struct pr_manifest *m); /* NULL: nothing */
 
 /* The edition for a language as a row says it ("pt-BR", "pt_br", " PT"): the one of that name,

@@ -98,6 +98,7 @@ enum pr_record_type {
 	PR_RECORD_START = 1,    /* the daemon began: payload is the boot id (36 octets) */
 	PR_RECORD_INTENT = 2,   /* row granted; must be durable before its message is ready */
 	PR_RECORD_WIRE = 3,     /* about to hand the last octets to the socket */
+				/* payload of both: pr_intent_encode */
 	PR_RECORD_OUTCOME = 4,  /* what became of a row: payload is a pr_outcome */
 	PR_RECORD_CAMPAIGN = 5, /* a campaign changed state: payload is a pr_change */
 	PR_RECORD_GLOBAL = 6,   /* pause --all and its end: payload is a pr_change, campaign 0 */
@@ -128,6 +129,7 @@ struct pr_outcome {
 	uint8_t flags;       /* PR_OUTCOME_* */
 	uint16_t attempts;   /* transactions begun for this row so far, this one included */
 	uint16_t doubts;     /* times the row was in doubt so far */
+	uint16_t version;    /* of the content it was last sent with; 0 and 1: the first */
 	int64_t due_ms; /* UTC; when the row may go again (deferred, in_doubt, pending); 0: never */
 	int64_t first_ms;    /* UTC of the first attempt, 0: none yet */
 	struct pr_str reply; /* the last reply or the reason, one line, cut to PR_REPLY_MAX */
@@ -144,6 +146,18 @@ struct pr_outcome {
  * for whoever shows it. */
 void pr_outcome_encode(const struct pr_outcome *o, struct pr_buf *payload);
 int pr_outcome_decode(struct pr_str payload, struct pr_outcome *o); /* views; PR_ECORRUPT */
+
+/* The version for people: from 1; 0: a row that was never sent has none. */
+static inline uint16_t
+pr_version_sent(uint16_t attempts, uint16_t version)
+{
+	return attempts == 0 ? 0 : version ? version : 1;
+}
+
+/* Which version of the content a row is granted with (INTENT, WIRE): nothing for the first, so
+ * that the common record stays small. Appends. */
+void pr_intent_encode(uint16_t version, struct pr_buf *payload);
+int pr_intent_decode(struct pr_str payload, uint16_t *version); /* from 1; PR_ECORRUPT */
 
 /* A change of a campaign (or of all, campaign 0), by whom. */
 struct pr_change {
