@@ -304,11 +304,20 @@ class VerbTest(Control):
         os.symlink(outside, os.path.join(self.daemon.spool, "direct"))
         held = self.held(rows=2)
         for path in ("link/outside", "direct", "active/" + held["id"], "active", "incoming",
-                     "done", "incoming/../active/" + held["id"], "../outside", "."):
+                     "done", "incoming/../active/" + held["id"], "../outside", ".",
+                     "./active/" + held["id"], "/active//" + held["id"], "uploads/..", "./incoming"):
             self.assertRefused(400, "POST", "/v1/campaigns",
                                {"path": os.path.join(self.daemon.spool, path)})
         self.assertTrue(os.path.exists(os.path.join(outside, "campaign.yaml")))
         self.assertEqual(self.daemon.get("/v1/campaigns/" + held["id"])["state"], "held")
+
+    def test_submit_takes_a_path_however_it_is_written(self):
+        deep = os.path.join(self.daemon.spool, "uploads", "of", "today")
+        os.makedirs(deep)
+        pt.make_campaign(deep, "spelled", rows=2)
+        self.daemon.post("/v1/campaigns",
+                         {"path": self.daemon.spool + "//uploads/./of//today/spelled/"})
+        self.daemon.wait_state("spelled", "finished")
 
 
 class Stream:

@@ -118,6 +118,17 @@ class InstallTest(pt.TestCase):
         self.assertEqual(complaints, [])
 
 
+class SandboxTest(pt.TestCase):
+    def test_a_folder_is_submitted_by_path_where_the_unit_filters_system_calls(self):
+        sandboxed = (sys.executable, os.path.join(pt.ROOT, "tests", "lib", "sandboxed.py"))
+        sink = self.enter(pt.Sink(self.folder))
+        daemon = self.enter(pt.Daemon(self.folder, relay=sink, prefix=sandboxed))
+        uploads = os.path.join(daemon.spool, "uploads")
+        os.mkdir(uploads)
+        daemon.post("/v1/campaigns", {"path": pt.make_campaign(uploads, "spring", rows=2)})
+        self.assertEqual(daemon.wait_state("spring", "finished")["counts"]["delivered"], 2)
+
+
 class CheckTest(pt.TestCase):
     def check(self, daemon):
         return run(pt.program("postriderd"), "--config", daemon.config_path, "--check")
