@@ -4,6 +4,7 @@
  *   server.c   libmicrohttpd on the loop: requests in, answers out
  *   access.c   who may do what, by the peer's uid
  *   resource.c the table of paths
+ *   body.c     the JSON of a request
  *   status.c   status and campaigns as JSON
  *   metrics.c  Prometheus text, health
  *   verbs.c    what changes something
@@ -21,6 +22,7 @@
 #include "postrider/poll.h"
 #include "postrider/report.h"
 
+#include <jansson.h>
 #include <microhttpd.h>
 
 #define BODY_MAX (1u << 20)
@@ -91,6 +93,11 @@ void request_done(struct request *q); /* the later work is through (after its an
 const char *request_argument(struct request *q, const char *name); /* of the query, or NULL */
 void server_kick(struct server *s);                                /* something was resumed */
 
+/* ---- body.c ---- */
+/* The body, an object with no other than these keys (ended by NULL; NULL: none at all), in *out:
+ * the caller's, NULL where there is no body. False: it was answered. */
+bool request_body(struct request *q, const char *const *keys, json_t **out);
+
 /* ---- access.c ---- */
 void peer_of(struct pr_control *c, struct MHD_Connection *connection, struct peer *out);
 bool may_see_rows(const struct request *q, uint32_t owner);
@@ -136,5 +143,6 @@ bool find_folder(struct request *q, char *dir, size_t size);
 int open_ledger(const char *dir, pr_ledger **out, struct pr_error *e); /* read-only */
 
 void events_close(struct pr_control *c);
+void submit_close(struct pr_control *c);
 
 #endif

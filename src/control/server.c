@@ -386,8 +386,7 @@ pr_control_close(pr_control *c)
 		unlink(c->options.config->socket.path.p);
 	server_close(&c->unix_server);
 	server_close(&c->metrics_server);
-	while (!pr_list_empty(&c->accepted))
-		free(pr_list_shift(&c->accepted));
+	submit_close(c);
 	shelf_close(c);
 	free((char *)(uintptr_t)c->options.journal_dir);
 	free(c);

@@ -207,6 +207,29 @@ class BadInputTest(Control):
         for body in (None, {}, {"path": 1}, {"path": "relative"}, {"path": "/etc"}):
             self.assertRefused(400, "POST", "/v1/campaigns", body)
 
+    def test_verb_for_a_part_is_refused_by_name_and_never_done_to_the_whole(self):
+        c = self.held(rows=2)
+        path = "/v1/campaigns/%s/" % c["id"]
+        for verb in ("pause", "resume", "cancel"):
+            for part in ("variant", "domain"):
+                error = self.assertRefused(501, "POST", path + verb, {part: "b"})
+                self.assertIn("not available yet", error["message"])
+        self.assertEqual(self.daemon.get(path[:-1])["state"], "held")
+
+    def test_unknown_keys_are_told_not_ignored(self):
+        c = self.held(rows=2)
+        path = "/v1/campaigns/%s/" % c["id"]
+        for url, body in ((path + "cancel", {"varaint": "b"}), (path + "approve", [1]),
+                          (path + "resolve", {"as": "resend", "row": [1]}),
+                          (path + "adopt", {"as": "trust-ledger", "now": True}),
+                          ("/v1/campaigns", {"path": self.daemon.spool + "/a", "hold": True}),
+                          ("/v1/pause", {"campaign": c["id"]}), ("/v1/drain", {"after": "1h"})):
+            self.assertRefused(400, "POST", url, body)
+        self.assertEqual(self.daemon.get(path[:-1])["state"], "held")
+        self.assertEqual(self.daemon.get("/v1/status")["state"], "running")
+        self.daemon.post("/v1/pause", {})  # nothing is said: nothing is wrong
+        self.daemon.post(path + "approve", {})
+
     def test_large_and_broken_requests_do_no_harm(self):
         self.assertRefused(413, "POST", "/v1/campaigns", {"path": "x" * (2 << 20)})
         for octets in (b"\0\0\0\0\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET " + b"a" * 100000,
@@ -297,6 +320,15 @@ class VerbTest(Control):
                          (202, first))
         self.assertEqual(len(self.daemon.campaigns()), 1)
         self.assertRefused(400, "POST", "/v1/campaigns", {"path": path})
+
+    def test_idempotency_key_belongs_to_one_path(self):
+        away = os.path.join(self.daemon.spool, "uploads")
+        os.mkdir(away)
+        key = {"Idempotency-Key": "one"}
+        first, second = (pt.make_campaign(away, name, rows=2) for name in ("first", "second"))
+        self.daemon.request("POST", "/v1/campaigns", {"path": first}, key)
+        self.assertRefused(409, "POST", "/v1/campaigns", {"path": second}, **key)
+        self.assertTrue(os.path.exists(second))
 
     def test_submit_goes_through_no_link_and_takes_nothing_of_the_daemons(self):
         outside = pt.make_campaign(self.folder, "outside", rows=3)
