@@ -68,10 +68,11 @@ struct request {
 	struct server *server;
 	struct MHD_Connection *connection;
 	struct peer peer;
-	char method[8], path[PATH_MAX_OCTETS];
+	char method[16], path[PATH_MAX_OCTETS];
 	char *segments[6]; /* of the path, NULL after the last */
 	char segment_text[PATH_MAX_OCTETS];
 	struct pr_buf body;
+	uint64_t received; /* octets of the body */
 	bool too_large, suspended, answered, gone;
 	unsigned status;
 	const char *type;

@@ -76,7 +76,8 @@ open_ledger(const char *dir, pr_ledger **out, struct pr_error *e)
 {
 	char path[5000];
 	snprintf(path, sizeof path, "%s/ledger.db", dir);
-	return pr_ledger_open(path, PR_LEDGER_READ, out, e);
+	int r = pr_ledger_open(path, PR_LEDGER_READ, out, e);
+	return r == PR_ENOENT ? pr_fail(e, r, "there is no such campaign") : r;
 }
 
 static void
@@ -140,6 +141,11 @@ find_folder(struct request *q, char *dir, size_t size)
 		pr_campaign_view(c, &v);
 	else if (s)
 		v.owner = s->owner;
+	if (c && v.state == PR_CAMPAIGN_IMPORTING && may_see_rows(q, v.owner)) {
+		request_fail(q, MHD_HTTP_CONFLICT, "state",
+		             "the campaign's recipients are still being read");
+		return false;
+	}
 	if (!may_see_rows(q, v.owner)) {
 		request_fail(q, MHD_HTTP_FORBIDDEN, "denied",
 		             "only operators and the campaign's owner see recipients");

@@ -61,6 +61,13 @@ class AloneTest(pt.TestCase):
             self.assertIn(told, done.stderr)
             self.assertEqual(done.stdout, "")
 
+    def test_an_empty_argument_is_a_variable_that_was_not_set(self):
+        for command in (("campaign",), ("pause",), ("cancel",), ("report",), ("watch",),
+                        ("wait",), ("recipient",), ("check",), ("init",), ("submit",)):
+            done = run(*command, "")
+            self.assertEqual(done.returncode, 2, command)
+            self.assertIn("is empty", done.stderr)
+
     def test_what_comes_later_is_refused_by_name(self):
         for command in LATER:
             done = self.assertExit(1, command, "whatever", "--odd")

@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -134,6 +135,45 @@ class ReadingTest(Control):
         rows = self.daemon.get("/v1/campaigns/%s/recipients" % c["id"])["recipients"]
         self.assertEqual(len(rows), 3)
 
+    def test_first_pass_is_told_only_when_everybody_was_tried(self):
+        c = self.held(rows=5)
+        self.daemon.post("/v1/pause")
+        self.daemon.post("/v1/campaigns/%s/approve" % c["id"])
+        self.daemon.wait_state(c["id"], "sending")
+        self.daemon.post("/v1/campaigns/%s/cancel" % c["id"])
+        pt.wait_until(lambda: self.daemon.campaign(c["id"])["finished"], "the end")
+        self.assertIsNone(self.daemon.campaign(c["id"])["first_pass"])
+        self.assertNotIn("first_pass", {e["type"] for e in self.daemon.get("/v1/events")["events"]})
+
+    def test_metrics_are_what_prometheus_reads(self):
+        self.campaign(rows=5)
+        declared, samples = {}, {}
+        for line in self.daemon.get("/metrics").splitlines():
+            word = line.split(" ", 3)
+            if word[:2] == ["#", "HELP"]:
+                self.assertNotIn(word[2], declared, "told twice")
+                self.assertTrue(word[3])
+                declared[word[2]] = None
+            elif word[:2] == ["#", "TYPE"]:
+                self.assertIsNone(declared[word[2]], line)
+                self.assertIn(word[3], ("counter", "gauge", "histogram"))
+                declared[word[2]] = word[3]
+            else:
+                name, labels, value = re.fullmatch(
+                    r'([a-z_]+)((?:\{[a-z_]+="[^"\\\n]*"(?:,[a-z_]+="[^"\\\n]*")*\})?) (\S+)',
+                    line).groups()
+                self.assertNotIn(name + labels, samples)
+                samples[name + labels] = float(value)
+                family = name if name in declared else re.sub("_(bucket|sum|count)$", "", name)
+                self.assertTrue(declared[family], line)
+                if declared[family] == "counter":
+                    self.assertTrue(name.endswith("_total"), name)
+        for family in (f for f, kind in declared.items() if kind == "histogram"):
+            buckets = [v for k, v in samples.items() if k.startswith(family + "_bucket")]
+            self.assertEqual(buckets, sorted(buckets), family)
+            self.assertEqual(buckets[-1], samples[family + "_count"], family)
+            self.assertGreater(samples[family + "_sum"], 0, family)
+
     def test_metrics_hold_all_promised_names_and_no_address(self):
         self.campaign(rows=5)
         text = self.daemon.get("/metrics")
@@ -196,6 +236,36 @@ class BadInputTest(Control):
                      rows + "?after=-1", rows + "?state=sent", "/v1/events?after=x",
                      "/v1/events?limit=0", "/v1/recipient", "/v1/recipient?address=nonsense"):
             self.assertRefused(400, "GET", path)
+
+    def test_unknown_campaigns_are_called_so(self):
+        for path in ("", "/recipients", "/report", "/report?format=csv"):
+            error = self.assertRefused(404, "GET", "/v1/campaigns/none" + path)
+            self.assertRegex(error["message"], "there is no (such )?campaign")
+
+    def test_rows_of_a_campaign_that_is_being_read_are_to_come(self):
+        path = pt.make_campaign(self.folder, "large", rows=400000)
+        self.daemon.post("/v1/pause")
+        self.daemon.drop(path)
+        c = pt.wait_until(self.daemon.campaigns, "the campaign", every=0.002)[0]
+        self.assertEqual((c["state"], c["name"]), ("importing", "large"))
+        for what in ("/recipients", "/report?format=csv"):
+            error = self.assertRefused(409, "GET", "/v1/campaigns/" + c["id"] + what)
+            self.assertIn("still being read", error["message"])
+
+    def test_no_octet_of_a_path_is_lost(self):
+        c = self.held(rows=2)
+        self.assertRefused(404, "GET", "/v1/campaigns/%00")
+        self.assertRefused(404, "POST", "/v1/campaigns/%s/cancel%%00x" % c["id"])
+        self.assertRefused(404, "GET", "/v1/campaigns/%s%%00" % c["id"])
+        status, story = self.daemon.request("GET", "/v1/recipient?address=a%2Bb%40example.com")
+        self.assertEqual((status, story["address"]), (200, "a+b@example.com"))
+
+    def test_body_that_will_be_too_large_is_refused_before_it_is_sent(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(pt.TIMEOUT)
+            s.connect(self.daemon.socket_path)
+            s.sendall(b"POST /v1/campaigns HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n")
+            self.assertIn(b" 413 ", s.recv(100))
 
     def test_bad_bodies_are_400(self):
         c = self.held(rows=2)
@@ -278,6 +348,12 @@ class VerbTest(Control):
         pt.wait_until(lambda: {"approve", "pause", "cancel"} <= self.history(c["id"]),
                       "the history")
         self.assertRefused(409, "POST", path + "/resume")
+
+    def test_who_paused_everything_stands_in_the_log(self):
+        self.daemon.post("/v1/pause")
+        self.daemon.post("/v1/resume")
+        for verb in ("pause_all", "resume_all"):
+            self.assertRegex(self.daemon.log(), "(?m)^<6>%s .* by=root$" % verb)
 
     def test_what_was_answered_outlives_a_kill(self):
         c = self.held(rows=5)
