@@ -130,6 +130,7 @@ class ReadingTest(Control):
         again = self.daemon.get("/v1/campaigns/" + c["id"])
         self.assertEqual(again["state"], "finished")
         self.assertEqual(again["counts"], c["counts"])
+        self.assertEqual(again["folder"], os.path.join(self.daemon.spool, "done", c["id"]))
         self.assertTrue(again["history"])
         self.assertEqual([x["id"] for x in self.daemon.campaigns()], [c["id"]])
         rows = self.daemon.get("/v1/campaigns/%s/recipients" % c["id"])["recipients"]
@@ -426,6 +427,28 @@ class VerbTest(Control):
         self.daemon.post("/v1/campaigns",
                          {"path": self.daemon.spool + "//uploads/./of//today/spelled/"})
         self.daemon.wait_state("spelled", "finished")
+
+
+class LogTest(pt.TestCase):
+    FIELDS = {"ts": str, "level": str, "event": str, "campaign": str, "row": int, "site": str,
+              "route": str, "class": str, "code": int, "by": str, "text": str}
+
+    def test_objects_a_line_without_addresses(self):
+        rules = ["on=rcpt,share=30%,reply=550 5.1.1 <user1@example.com> is unknown",
+                 "on=connect,chance=50%,reply=421 4.3.2 come back later"]
+        sink = self.enter(pt.Sink(self.folder, rules=rules))
+        daemon = self.enter(pt.Daemon(self.folder, relay=sink, connections=2, config={
+            "log": {"format": "json"}, "retry": {"first": "1s", "jitter": 0}}))
+        daemon.drop(pt.make_campaign(self.folder, "spring", rows=20))
+        daemon.wait_state("spring", "finished")
+        lines = [json.loads(line) for line in daemon.log().splitlines()]
+        for line in lines:
+            for key, value in line.items():
+                self.assertIsInstance(value, self.FIELDS[key], line)
+        self.assertIn(421, [line.get("code") for line in lines if line["event"] == "lane_waits"])
+        self.assertEqual({line["campaign"] for line in lines if "campaign" in line},
+                         {daemon.campaign("spring")["id"]})
+        self.assertNotIn("@", daemon.log())
 
 
 class Stream:

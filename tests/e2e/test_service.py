@@ -39,7 +39,8 @@ class UnitTest(pt.TestCase):
                      "MemoryDenyWriteExecute=yes", "ProtectSystem=strict",
                      "CapabilityBoundingSet=", "ReadWritePaths=/var/spool/postrider",
                      "StateDirectory=postrider", "RuntimeDirectory=postrider",
-                     "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX"):
+                     "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX",
+                     "Restart=on-failure", "StartLimitIntervalSec=0"):
             self.assertIn(line + "\n", re.sub(r" nss-lookup.target", "", unit))
         self.assertRegex(unit, r"\nWatchdogSec=\d+s\n")
         self.assertRegex(unit, r"\nLimitNOFILE=\d+\n")
