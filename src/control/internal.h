@@ -138,6 +138,7 @@ void shelf_get(struct request *q, const char *id);
 /* Appends the campaigns in done/ that delivery does not know, then answers. */
 void shelf_list(struct request *q, struct pr_buf *begun);
 bool id_is_sound(const char *id); /* may name a folder */
+uint64_t hash_id(const char *id); /* for maps */
 
 /* The folder of the campaign in the path; false when it was answered: unknown or not to be seen. */
 bool find_folder(struct request *q, char *dir, size_t size);

@@ -343,6 +343,18 @@ class SeeingTest(WithDaemon):
         self.assertIn("in no campaign", self.cli("recipient", "nobody@example.com").stdout)
         self.assertIn("there is no campaign none", self.cli("campaign", "none", status=1).stderr)
 
+    def test_the_newest_campaign_stands_first(self):
+        names = ["b", "c", "a"]
+        for name in names:
+            self.daemon.drop(pt.make_campaign(self.folder, name, rows=1,
+                                              manifest={"subject": name}))
+            self.daemon.wait_state(name, "finished")
+        for _ in range(2):  # also those that an earlier run finished
+            told = [line.split()[-1] for line in self.cli("campaigns").stdout.splitlines()[1:]]
+            self.assertEqual(told, names[::-1])
+            self.daemon.terminate()
+            self.daemon.start()
+
     def test_no_control_sequences_in_a_pipe(self):
         name = self.submit("bad \x1b[31mname".replace("\x1b", "e"), rows=3,
                            manifest={"name": "r\u00e9d \u4e2d\u6587"})

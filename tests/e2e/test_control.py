@@ -642,6 +642,20 @@ class RoleTest(Control):
         self.assertEqual(sorted(e["email"] for e in events if e["type"] == "delivered"),
                          ["user%d@example.com" % n for n in (1, 2, 3)])
 
+    def test_owners_see_a_persons_story_in_their_own_campaigns(self):
+        self.drop_as(STRANGER, "mine", rows=3)
+        self.daemon.wait_state("mine", "finished")
+        self.campaign("other", rows=3)
+        url = "/v1/recipient?address=user2@example.com"
+        for _ in range(2):  # also after a restart
+            mine = self.daemon.campaign("mine")["id"]
+            status, story = self.as_user(STRANGER, "GET", url)
+            self.assertEqual((status, [r["campaign"] for r in story["campaigns"]]), (200, [mine]))
+            self.assertEqual(len(self.daemon.get(url)["campaigns"]), 2)
+            self.assertEqual(self.as_user(STRANGER - 1, "GET", url)[0], 403)
+            self.daemon.terminate()
+            self.daemon.start()
+
     def test_owners_stay_owners_after_a_restart(self):
         self.drop_as(STRANGER, "mine", rows=3)
         mine = self.daemon.wait_state("mine", "finished")
