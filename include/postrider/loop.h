@@ -42,6 +42,7 @@ int64_t pr_loop_lag_us(pr_loop *loop);
 /* Histogram of turns: count of turns no longer than 1 ms << i; the last: longer. */
 #define PR_LOOP_LAG_BUCKETS 12
 const uint64_t *pr_loop_lag_histogram(const pr_loop *loop);
+uint64_t pr_loop_lag_us_total(const pr_loop *loop); /* of all turns together */
 
 /* ---- timers: embedded, one-shot, 1 ms grain ---- */
 struct pr_timer {

@@ -5,7 +5,6 @@
 #include "postrider/base/clock.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <unistd.h>
 
 static const char *const words[] = {"error", "warning", "info", "debug"};
@@ -36,21 +35,21 @@ add_field(struct pr_buf *b, bool json, const char *name, const char *value)
 }
 
 static void
+add_number(struct pr_buf *b, bool json, const char *name, unsigned value)
+{
+	if (value)
+		pr_buf_addf(b, json ? ",\"%s\":%u" : " %s=%u", name, value);
+}
+
+static void
 add_about(struct pr_buf *b, bool json, const struct pr_log_about *a)
 {
-	char number[16];
 	add_field(b, json, "campaign", a->campaign);
-	if (a->row) {
-		snprintf(number, sizeof number, "%u", a->row);
-		add_field(b, json, "row", number);
-	}
+	add_number(b, json, "row", a->row);
 	add_field(b, json, "site", a->site);
 	add_field(b, json, "route", a->route);
 	add_field(b, json, "class", a->class);
-	if (a->code) {
-		snprintf(number, sizeof number, "%d", a->code);
-		add_field(b, json, "code", number);
-	}
+	add_number(b, json, "code", (unsigned)a->code);
 	add_field(b, json, "by", a->by);
 }
 

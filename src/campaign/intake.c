@@ -84,6 +84,7 @@ intake_tell_importing(pr_intake *i, const struct pr_taken *t)
 	struct pr_taken *copy = pr_calloc(1, sizeof *copy); /* the thread goes on with t */
 	*copy = *t;
 	copy->dir = pr_strdup(t->dir);
+	copy->name = t->manifest ? pr_strndup(t->manifest->name.p, t->manifest->name.n) : NULL;
 	copy->manifest = NULL;
 	copy->ledger = NULL;
 	tell(i, TOLD_IMPORTING, copy, NULL, NULL);
@@ -116,6 +117,7 @@ pr_taken_free(struct pr_taken *t)
 	if (t->ledger)
 		pr_ledger_close(t->ledger);
 	free(t->dir);
+	free(t->name);
 	free(t);
 }
 

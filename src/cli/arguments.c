@@ -148,6 +148,9 @@ read_word(struct reading *r, const char *word)
 	if (a->n == a->command->most || a->n == CLI_WORDS_MAX)
 		return pr_fail(r->e, PR_EINVAL, "%s: one argument too many: %.100s",
 		               a->command->name, word);
+	if (!*word) /* in a script: a variable that was never set */
+		return pr_fail(r->e, PR_EINVAL, "%s: %s is empty", a->command->name,
+		               a->command->arguments);
 	a->words[a->n++] = word;
 	return 0;
 }

@@ -112,8 +112,9 @@ cli_run_status(struct cli *c)
 	print_connections(s);
 	print_tally("campaigns", json_object_get(s, "campaigns"), NULL);
 	print_tally("recipients", json_object_get(s, "recipients"), state_words);
-	printf("%-12s%llu folders wait in incoming/, %s free\n", "spool",
-	       (unsigned long long)cli_number_of(s, "intake_waiting"),
+	unsigned long long waiting = cli_number_of(s, "intake_waiting");
+	printf("%-12s%llu folder%s in incoming/, %s free\n", "spool", waiting,
+	       waiting == 1 ? " waits" : "s wait",
 	       cli_octets(cli_number_of(s, "spool_free_bytes"), text));
 	print_left_behind(s);
 	json_decref(s);
@@ -138,25 +139,43 @@ add_campaign(struct cli_table *t, const json_t *o)
 	cli_table_add(t, cli_show(cli_text_of(o, "name")));
 }
 
+static int
+newest_first(const void *a, const void *b)
+{
+	const char *x = cli_text_of(*(const json_t *const *)a, "accepted");
+	const char *y = cli_text_of(*(const json_t *const *)b, "accepted");
+	return strcmp(y ? y : "", x ? x : "");
+}
+
+static void
+print_campaigns(const json_t *list)
+{
+	size_t n = json_array_size(list);
+	const json_t **all = pr_calloc(n, sizeof *all);
+	struct cli_table *t = cli_table_create("ID\tSTATE\t>ROWS\t>ACCEPTED\t>WILL RETRY\t"
+	                                       ">BOUNCED\t>UNCERTAIN\t>TO SEND\t>RATE\tNAME");
+	for (size_t i = 0; i < n; i++)
+		all[i] = json_array_get(list, i);
+	qsort(all, n, sizeof *all, newest_first);
+	for (size_t i = 0; i < n; i++)
+		add_campaign(t, all[i]);
+	cli_table_print(t, stdout);
+	free(all);
+}
+
 enum cli_exit
 cli_run_campaigns(struct cli *c)
 {
 	if (c->arguments.json)
 		return pass_on(c, "/v1/campaigns");
 	json_t *answer = cli_get(c, "/v1/campaigns");
-	json_t *list = json_object_get(answer, "campaigns"), *one;
-	size_t i;
+	const json_t *list = json_object_get(answer, "campaigns");
 	if (!answer)
 		return CLI_FAILED;
 	if (json_array_size(list) == 0)
 		puts("No campaign yet. `postrider submit DIR` hands one over.");
-	else {
-		struct cli_table *t =
-		    cli_table_create("ID\tSTATE\t>ROWS\t>ACCEPTED\t>WILL RETRY\t"
-		                     ">BOUNCED\t>UNCERTAIN\t>TO SEND\t>RATE\tNAME");
-		json_array_foreach(list, i, one) add_campaign(t, one);
-		cli_table_print(t, stdout);
-	}
+	else
+		print_campaigns(list);
 	json_decref(answer);
 	return CLI_DONE;
 }

@@ -6,31 +6,42 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+int
+handing_tidy(const char *path, char *out, size_t size, struct pr_error *e)
+{
+	size_t n = 0;
+	out[0] = 0;
+	for (const char *p = path; *p;) {
+		size_t part = strcspn(p, "/");
+		if (part == 2 && memcmp(p, "..", 2) == 0)
+			return pr_fail(e, PR_EINVAL, "path must not hold \"..\"");
+		if (part > 0 && !(part == 1 && *p == '.')) {
+			if (n + part + 2 > size)
+				return pr_fail(e, PR_EINVAL, "path is too long");
+			n += (size_t)snprintf(out + n, size - n, "%s%.*s", n ? "/" : "", (int)part,
+			                      p);
+		}
+		p += part + (p[part] == '/');
+	}
+	return 0;
+}
 
 /* Splits PATH, which must lie below the spool, into its folder and name there. */
 static int
 split(struct handing *h, const char *spool, const char *path, bool hidden, struct pr_error *e)
 {
 	static const char *const own[] = {"active", "done", "rejected", NULL};
-	struct pr_buf around = {0};
-	size_t n = strlen(spool), length = strlen(path);
-	while (length > 1 && path[length - 1] == '/')
-		length--;
-	if (length <= n + 1 || length - n >= sizeof h->parent_path ||
-	    strncmp(path, spool, n) != 0 || path[n] != '/')
+	size_t n = strlen(spool);
+	if (strncmp(path, spool, n) != 0 || path[n] != '/')
 		return pr_fail(e, PR_EINVAL, "path must be a folder under %s", spool);
-	snprintf(h->parent_path, sizeof h->parent_path, "%.*s", (int)(length - n - 1),
-	         path + n + 1);
-	pr_buf_addf(&around, "/%s/", h->parent_path);
-	bool up = strstr(around.data, "/../") != NULL;
-	pr_buf_finish(&around);
-	if (up)
-		return pr_fail(e, PR_EINVAL, "path must not hold \"..\"");
+	int r = handing_tidy(path + n, h->parent_path, sizeof h->parent_path, e);
+	if (r < 0)
+		return r;
 	for (unsigned i = 0; own[i]; i++) {
 		size_t k = strlen(own[i]);
 		if (strncmp(h->parent_path, own[i], k) == 0 &&
@@ -46,17 +57,28 @@ split(struct handing *h, const char *spool, const char *path, bool hidden, struc
 	if (slash)
 		*slash = 0;
 	else
-		memcpy(h->parent_path, ".", 2);
+		h->parent_path[0] = 0;
 	return 0;
 }
 
-/* Below `dir`, through no symbolic link and no "..". */
+/* Below `dir`, one part after the other and through no symbolic link. openat2 would do it in one
+ * call, but not for a service: RestrictSUIDSGID= of systemd takes it away. */
 static int
 open_below(int dir, const char *path)
 {
-	struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-	                       .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
-	return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+	char part[NAME_MAX + 1];
+	int at = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+	while (at >= 0 && *path) {
+		size_t n = strcspn(path, "/");
+		snprintf(part, sizeof part, "%.*s", n < sizeof part ? (int)n : 0, path);
+		int next = openat(at, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		int why = errno;
+		close(at);
+		errno = why;
+		at = next;
+		path += n + (path[n] == '/');
+	}
+	return at;
 }
 
 static int
@@ -67,7 +89,7 @@ open_all(struct handing *h, const char *spool, struct pr_error *e)
 		return pr_fail_errno(e, "cannot open %s/incoming", spool);
 	h->parent = open_below(h->spool, h->parent_path);
 	if (h->parent < 0 || (h->folder = open_below(h->parent, h->name)) < 0) {
-		if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EXDEV)
+		if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
 			return pr_fail(e, PR_EINVAL,
 			               "path is not a folder, or leads through a link");
 		return pr_fail_errno(e, "cannot open the folder");

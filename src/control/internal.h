@@ -4,6 +4,7 @@
  *   server.c   libmicrohttpd on the loop: requests in, answers out
  *   access.c   who may do what, by the peer's uid
  *   resource.c the table of paths
+ *   body.c     the JSON of a request
  *   status.c   status and campaigns as JSON
  *   metrics.c  Prometheus text, health
  *   verbs.c    what changes something; replace.c corrected content
@@ -23,6 +24,7 @@
 #include "postrider/poll.h"
 #include "postrider/report.h"
 
+#include <jansson.h>
 #include <microhttpd.h>
 
 #define BODY_MAX (1u << 20)
@@ -68,10 +70,11 @@ struct request {
 	struct server *server;
 	struct MHD_Connection *connection;
 	struct peer peer;
-	char method[8], path[PATH_MAX_OCTETS];
+	char method[16], path[PATH_MAX_OCTETS];
 	char *segments[6]; /* of the path, NULL after the last */
 	char segment_text[PATH_MAX_OCTETS];
 	struct pr_buf body;
+	uint64_t received; /* octets of the body */
 	bool too_large, suspended, answered, gone;
 	unsigned status;
 	const char *type;
@@ -92,6 +95,11 @@ void request_wait(struct request *q); /* the answer comes later, from the loop *
 void request_done(struct request *q); /* the later work is through (after its answer) */
 const char *request_argument(struct request *q, const char *name); /* of the query, or NULL */
 void server_kick(struct server *s);                                /* something was resumed */
+
+/* ---- body.c ---- */
+/* The body, an object with no other than these keys (ended by NULL; NULL: none at all), in *out:
+ * the caller's, NULL where there is no body. False: it was answered. */
+bool request_body(struct request *q, const char *const *keys, json_t **out);
 
 /* ---- access.c ---- */
 void peer_of(struct pr_control *c, struct MHD_Connection *connection, struct peer *out);
@@ -134,6 +142,7 @@ void shelf_get(struct request *q, const char *id);
 /* Appends the campaigns in done/ that delivery does not know, then answers. */
 void shelf_list(struct request *q, struct pr_buf *begun);
 bool id_is_sound(const char *id); /* may name a folder */
+uint64_t hash_id(const char *id); /* for maps */
 
 /* The campaign in the path, which may be changed by who asks; ended: also one that has ended.
  * False when it was answered. */
@@ -145,5 +154,6 @@ bool find_folder(struct request *q, char *dir, size_t size);
 int open_ledger(const char *dir, pr_ledger **out, struct pr_error *e); /* read-only */
 
 void events_close(struct pr_control *c);
+void submit_close(struct pr_control *c);
 
 #endif

@@ -19,7 +19,8 @@ gauge(struct pr_buf *b, const char *name, const char *help, double value)
 static void
 add_recipients(struct pr_buf *b, const struct pr_delivery_status *s)
 {
-	head(b, "postrider_recipients", "gauge", "Recipients of campaigns under way, by state.");
+	head(b, "postrider_recipients", "gauge",
+	     "Recipients of campaigns under way or ended in this run, by state.");
 	for (int i = 0; i < PR_STATES; i++)
 		pr_buf_addf(b, "postrider_recipients{state=\"%s\"} %llu\n",
 		            pr_state_word((enum pr_state)i), (unsigned long long)s->recipients[i]);
@@ -70,8 +71,10 @@ add_lag(struct pr_buf *b, const pr_loop *loop)
 	}
 	pr_buf_addf(b,
 	            "postrider_loop_lag_seconds_bucket{le=\"+Inf\"} %llu\n"
+	            "postrider_loop_lag_seconds_sum %.6f\n"
 	            "postrider_loop_lag_seconds_count %llu\n",
-	            (unsigned long long)sum, (unsigned long long)sum);
+	            (unsigned long long)sum, (double)pr_loop_lag_us_total(loop) / 1e6,
+	            (unsigned long long)sum);
 }
 
 static void

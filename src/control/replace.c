@@ -142,7 +142,10 @@ replace(struct request *q, const char *path)
 void
 post_replace(struct request *q)
 {
-	json_t *body = json_loadb(q->body.data ? q->body.data : "", q->body.len, 0, NULL);
+	static const char *const keys[] = {"path", NULL};
+	json_t *body;
+	if (!request_body(q, keys, &body))
+		return;
 	const char *path = json_string_value(json_object_get(body, "path"));
 	if (!q->peer.known)
 		request_fail(q, MHD_HTTP_FORBIDDEN, "denied", "only by the Unix socket");

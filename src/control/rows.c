@@ -22,6 +22,8 @@ struct rows_job {
 	uint32_t after;
 	unsigned limit, n;
 	struct pr_mailbox mailbox;
+	struct pr_map own; /* hashes of the ids an owner may see; for operators empty: all */
+	bool only_own;
 	const char *campaign; /* the one being read, for a person's story */
 	struct pr_buf out;
 	int result;
@@ -78,7 +80,8 @@ open_ledger(const char *dir, pr_ledger **out, struct pr_error *e)
 {
 	char path[5000];
 	snprintf(path, sizeof path, "%s/ledger.db", dir);
-	return pr_ledger_open(path, PR_LEDGER_READ, out, e);
+	int r = pr_ledger_open(path, PR_LEDGER_READ, out, e);
+	return r == PR_ENOENT ? pr_fail(e, r, "there is no such campaign") : r;
 }
 
 static void
@@ -92,6 +95,7 @@ rows_done(struct pr_job *job)
 		request_json(q, &j->out);
 	request_done(q);
 	pr_buf_finish(&j->out);
+	pr_map_finish(&j->own);
 	free(j);
 }
 
@@ -142,6 +146,11 @@ find_folder(struct request *q, char *dir, size_t size)
 		pr_campaign_view(c, &v);
 	else if (s)
 		v.owner = s->owner;
+	if (c && v.state == PR_CAMPAIGN_IMPORTING && may_see_rows(q, v.owner)) {
+		request_fail(q, MHD_HTTP_CONFLICT, "state",
+		             "the campaign's recipients are still being read");
+		return false;
+	}
 	if (!may_see_rows(q, v.owner)) {
 		request_fail(q, MHD_HTTP_FORBIDDEN, "denied",
 		             "only operators and the campaign's owner see recipients");
@@ -203,7 +212,8 @@ find_in(struct rows_job *j, const char *folder)
 	for (struct dirent *entry; d && (entry = readdir(d));) {
 		char dir[4500];
 		pr_ledger *l;
-		if (!id_is_sound(entry->d_name))
+		if (!id_is_sound(entry->d_name) ||
+		    (j->only_own && !pr_map_get(&j->own, hash_id(entry->d_name))))
 			continue;
 		snprintf(dir, sizeof dir, "%s/%s", path, entry->d_name);
 		if (open_ledger(dir, &l, &e) < 0)
@@ -229,22 +239,53 @@ work_person(struct pr_job *job, void *worker)
 	pr_buf_adds(&j->out, "]}");
 }
 
+/* The campaigns of who asks; false: there are none. */
+static bool
+find_own(struct request *q, struct pr_map *own)
+{
+	static char here;
+	pr_delivery *d = q->control->options.delivery;
+	bool any = false;
+	for (pr_campaign *c = pr_delivery_next(d, NULL); c; c = pr_delivery_next(d, c)) {
+		struct pr_campaign_view v;
+		pr_campaign_view(c, &v);
+		if (!may_see_rows(q, v.owner))
+			continue;
+		pr_map_put(own, hash_id(v.id), &here);
+		any = true;
+	}
+	PR_LIST_EACH(link, &q->control->shelf) {
+		const struct shelved *s = PR_CONTAINER(link, struct shelved, link);
+		if (!may_see_rows(q, s->owner))
+			continue;
+		pr_map_put(own, hash_id(s->id), &here);
+		any = true;
+	}
+	return any;
+}
+
+/* Operators over all campaigns, owners over their own. */
 void
 get_recipient(struct request *q)
 {
 	const char *why, *address = request_argument(q, "address");
 	struct pr_mailbox m;
-	if (!q->peer.is_operator) {
-		request_fail(q, MHD_HTTP_FORBIDDEN, "denied", "only operators see recipients");
+	struct pr_map own = {0};
+	if (!q->peer.is_operator && !find_own(q, &own)) {
+		request_fail(q, MHD_HTTP_FORBIDDEN, "denied",
+		             "only operators and owners of campaigns see recipients");
 		return;
 	}
 	if (!address || pr_mailbox_parse(pr_str(address), &m, &why) < 0) {
 		request_fail(q, MHD_HTTP_BAD_REQUEST, "invalid", "address: %s",
 		             address ? why : "say whose story");
+		pr_map_finish(&own);
 		return;
 	}
 	struct rows_job *j = job_create(q, work_person);
 	snprintf(j->dir, sizeof j->dir, "%s", q->control->options.config->spool.p);
 	j->mailbox = m;
+	j->own = own;
+	j->only_own = !q->peer.is_operator;
 	start(j);
 }

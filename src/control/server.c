@@ -23,6 +23,7 @@
 #define CONNECTIONS_MAX 128u
 #define TIMEOUT_S 30u
 #define HEADERS_MAX 16384u
+#define ABSURD_MAX (16u * BODY_MAX)
 
 /* ---- answers ---- */
 
@@ -160,6 +161,16 @@ send_answer(struct request *q)
 	return result;
 }
 
+/* More than this is not even read to be thrown away. */
+static bool
+is_absurd(struct MHD_Connection *connection)
+{
+	uint64_t n;
+	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+	                                                 MHD_HTTP_HEADER_CONTENT_LENGTH);
+	return length && pr_str_u64(pr_str(length), &n) && n > ABSURD_MAX;
+}
+
 static enum MHD_Result
 on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
            const char *version, const char *data, size_t *n, void **slot)
@@ -167,10 +178,17 @@ on_request(void *context, struct MHD_Connection *connection, const char *url, co
 	(void)version;
 	struct request *q = *slot;
 	if (!q) {
-		*slot = begin_request(context, connection, url, method);
-		return MHD_YES;
+		*slot = q = begin_request(context, connection, url, method);
+		if (!is_absurd(connection))
+			return MHD_YES;
+		q->too_large = true;
+		resource_dispatch(q);
+		return send_answer(q);
 	}
 	if (*n > 0) { /* a part of the body */
+		q->received += *n;
+		if (q->received > ABSURD_MAX)
+			return MHD_NO;
 		if (q->body.len + *n > BODY_MAX)
 			q->too_large = true;
 		else
@@ -201,6 +219,15 @@ on_completed(void *context, struct MHD_Connection *connection, void **slot,
 	*slot = NULL;
 	q->gone = true;
 	free_request(q);
+}
+
+/* What holds %00 stays as it was sent: decoded, the rest of it would be lost to C strings. */
+static size_t
+unescape(void *context, struct MHD_Connection *connection, char *text)
+{
+	(void)context;
+	(void)connection;
+	return strstr(text, "%00") ? strlen(text) : MHD_http_unescape(text);
 }
 
 /* ---- on the loop ---- */
@@ -250,7 +277,8 @@ server_open(struct pr_control *c, struct server *s, int fd, bool metrics_only, s
 	    MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, s,
 	    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
 	    MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX * 2, MHD_OPTION_END);
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX * 2,
+	    MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
 	if (!s->daemon) {
 		close(fd);
 		return pr_fail(e, PR_ESYSTEM, "cannot start the HTTP server");
@@ -387,8 +415,7 @@ pr_control_close(pr_control *c)
 		unlink(c->options.config->socket.path.p);
 	server_close(&c->unix_server);
 	server_close(&c->metrics_server);
-	while (!pr_list_empty(&c->accepted))
-		free(pr_list_shift(&c->accepted));
+	submit_close(c);
 	shelf_close(c);
 	free((char *)(uintptr_t)c->options.journal_dir);
 	free(c);

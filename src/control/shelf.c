@@ -39,7 +39,7 @@ id_is_sound(const char *id)
 	return true;
 }
 
-static uint64_t
+uint64_t
 hash_id(const char *id)
 {
 	return pr_siphash((struct pr_hash_key){1, 2}, id, strlen(id));

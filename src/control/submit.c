@@ -1,12 +1,12 @@
 /*
  * Submissions: a folder on the spool is renamed into incoming/, whole, and marked ready. What is
  * renamed must be the caller's own, unless he is an operator (handing.c). A repeated
- * Idempotency-Key of the same user answers as the first time did.
+ * Idempotency-Key of the same user answers as the first time did; with another path it is
+ * refused.
  */
 #include "handing.h"
 
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,33 +18,49 @@
 struct accepted_key {
 	struct pr_list link;
 	uint32_t uid;
-	char key[128], name[256];
+	char key[128], name[256], *path; /* as tidy has it */
 };
 
-static const char *
-name_of_key(struct request *q, const char *key)
+static const struct accepted_key *
+find_key(struct request *q, const char *key)
 {
 	PR_LIST_EACH(link, &q->control->accepted) {
 		struct accepted_key *k = PR_CONTAINER(link, struct accepted_key, link);
 		if (k->uid == q->peer.uid && strcmp(k->key, key) == 0)
-			return k->name;
+			return k;
 	}
 	return NULL;
 }
 
 static void
-keep_key(struct request *q, const char *key, const char *name)
+forget_oldest_key(struct pr_control *c)
+{
+	struct accepted_key *k =
+	    PR_CONTAINER(pr_list_shift(&c->accepted), struct accepted_key, link);
+	free(k->path);
+	free(k);
+	c->accepted_n--;
+}
+
+void
+submit_close(struct pr_control *c)
+{
+	while (c->accepted_n > 0)
+		forget_oldest_key(c);
+}
+
+static void
+keep_key(struct request *q, const char *key, const char *path, const char *name)
 {
 	struct pr_control *c = q->control;
 	struct accepted_key *k = pr_calloc(1, sizeof *k);
 	k->uid = q->peer.uid;
 	snprintf(k->key, sizeof k->key, "%s", key);
 	snprintf(k->name, sizeof k->name, "%s", name);
+	k->path = pr_strdup(path);
 	pr_list_push(&c->accepted, &k->link);
-	if (++c->accepted_n > KEYS_MAX) {
-		free(PR_CONTAINER(pr_list_shift(&c->accepted), struct accepted_key, link));
-		c->accepted_n--;
-	}
+	if (++c->accepted_n > KEYS_MAX)
+		forget_oldest_key(c);
 }
 
 static void
@@ -87,7 +103,7 @@ hand_over(struct request *q, const char *path, char name[256], struct pr_error *
 }
 
 static void
-submit(struct request *q, const char *path, const char *key)
+submit(struct request *q, const char *path, const char *tidied, const char *key)
 {
 	struct pr_error e;
 	char name[256];
@@ -97,29 +113,39 @@ submit(struct request *q, const char *path, const char *key)
 		return;
 	}
 	if (key)
-		keep_key(q, key, name);
+		keep_key(q, key, tidied, name);
 	answer_submitted(q, name);
 }
 
 void
 post_submit(struct request *q)
 {
+	static const char *const keys[] = {"path", NULL};
 	const char *key =
 	    MHD_lookup_connection_value(q->connection, MHD_HEADER_KIND, "Idempotency-Key");
-	const char *before = key ? name_of_key(q, key) : NULL;
-	json_t *body = json_loadb(q->body.data ? q->body.data : "", q->body.len, 0, NULL);
+	json_t *body;
+	if (!request_body(q, keys, &body))
+		return;
 	const char *path = json_string_value(json_object_get(body, "path"));
+	char tidied[4096] = "";
+	struct pr_error e;
+	if (path && handing_tidy(path, tidied, sizeof tidied, &e) < 0)
+		tidied[0] = 0; /* submit will say why */
+	const struct accepted_key *before = key ? find_key(q, key) : NULL;
 	if (!q->peer.known)
 		request_fail(q, MHD_HTTP_FORBIDDEN, "denied", "only by the Unix socket");
-	else if (key && (!*key || strlen(key) >= sizeof((struct accepted_key *)0)->key))
+	else if (key && (!*key || strlen(key) >= sizeof before->key))
 		request_fail(q, MHD_HTTP_BAD_REQUEST, "invalid",
 		             "Idempotency-Key must have 1 to 127 characters");
-	else if (before)
-		answer_submitted(q, before);
 	else if (!path || path[0] != '/')
 		request_fail(q, MHD_HTTP_BAD_REQUEST, "invalid",
 		             "the body must say {\"path\": an absolute path under the spool}");
+	else if (before && strcmp(before->path, tidied) != 0)
+		request_fail(q, MHD_HTTP_CONFLICT, "exists",
+		             "this Idempotency-Key was used for another path");
+	else if (before)
+		answer_submitted(q, before->name);
 	else
-		submit(q, path, key);
+		submit(q, path, tidied, key);
 	json_decref(body);
 }

@@ -4,7 +4,6 @@
  */
 #include "internal.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -88,17 +87,21 @@ read_adopt(struct verb_request *r, const json_t *body)
 	return NULL;
 }
 
+static const char *const keys_of_resolve[] = {"as", "rows", NULL};
+static const char *const keys_of_adopt[] = {"as", NULL};
+
 static const struct {
 	const char *word;
 	enum pr_verb_kind kind;
-	const char *(*read)(struct verb_request *r, const json_t *body); /* NULL: no body */
+	const char *const *keys; /* of its body; NULL: none */
+	const char *(*read)(struct verb_request *r, const json_t *body);
 } verbs[] = {
-    {"pause", PR_VERB_PAUSE, NULL},
-    {"resume", PR_VERB_RESUME, NULL},
-    {"cancel", PR_VERB_CANCEL, NULL},
-    {"approve", PR_VERB_APPROVE, NULL},
-    {"resolve", PR_VERB_RESOLVE, read_resolve},
-    {"adopt", PR_VERB_ADOPT, read_adopt},
+    {"pause", PR_VERB_PAUSE, NULL, NULL},
+    {"resume", PR_VERB_RESUME, NULL, NULL},
+    {"cancel", PR_VERB_CANCEL, NULL, NULL},
+    {"approve", PR_VERB_APPROVE, NULL, NULL},
+    {"resolve", PR_VERB_RESOLVE, keys_of_resolve, read_resolve},
+    {"adopt", PR_VERB_ADOPT, keys_of_adopt, read_adopt},
 };
 
 static unsigned
@@ -110,16 +113,23 @@ index_of(const char *word)
 	return i;
 }
 
-static const char *
-read_body(struct verb_request *r, unsigned verb)
+static void
+start_verb_on(struct request *q, unsigned verb, const char *id)
 {
-	if (!verbs[verb].read)
-		return NULL;
-	const struct pr_buf *b = &r->request->body;
-	json_t *body = json_loadb(b->data ? b->data : "", b->len, 0, NULL);
-	const char *wrong = verbs[verb].read(r, body);
+	json_t *body;
+	if (!request_body(q, verbs[verb].keys, &body))
+		return;
+	struct verb_request *r = verb_create(q, verbs[verb].kind);
+	snprintf(r->id, sizeof r->id, "%s", id);
+	const char *wrong = verbs[verb].read ? verbs[verb].read(r, body) : NULL;
 	json_decref(body);
-	return wrong;
+	if (!wrong) {
+		verb_start(r);
+		return;
+	}
+	request_fail(q, MHD_HTTP_BAD_REQUEST, "invalid", "%s", wrong);
+	free(r->rows);
+	free(r);
 }
 
 bool
@@ -152,32 +162,28 @@ post_verb(struct request *q)
 {
 	char id[PR_CAMPAIGN_ID_MAX];
 	unsigned verb = index_of(q->segments[3]);
-	if (!find_target(q, verbs[verb].kind == PR_VERB_RESOLVE, id))
-		return;
-	struct verb_request *r = verb_create(q, verbs[verb].kind);
-	memcpy(r->id, id, sizeof r->id);
-	const char *wrong = read_body(r, verb);
-	if (!wrong) {
-		verb_start(r);
-		return;
-	}
-	request_fail(q, MHD_HTTP_BAD_REQUEST, "invalid", "%s", wrong);
-	free(r->rows);
-	free(r);
+	if (find_target(q, verbs[verb].kind == PR_VERB_RESOLVE, id))
+		start_verb_on(q, verb, id);
 }
 
+/* What concerns everybody: for operators, and it says nothing more. False: it was answered. */
 static bool
-is_operator(struct request *q)
+may_all(struct request *q)
 {
-	if (!q->peer.is_operator)
+	json_t *none;
+	if (!q->peer.is_operator) {
 		request_fail(q, MHD_HTTP_FORBIDDEN, "denied", "only operators may do this");
-	return q->peer.is_operator;
+		return false;
+	}
+	bool good = request_body(q, NULL, &none);
+	json_decref(none);
+	return good;
 }
 
 void
 post_all(struct request *q)
 {
-	if (is_operator(q))
+	if (may_all(q))
 		verb_start(verb_create(q, strcmp(q->segments[1], "pause") == 0
 		                              ? PR_VERB_PAUSE_ALL
 		                              : PR_VERB_RESUME_ALL));
@@ -204,7 +210,7 @@ void
 post_reload(struct request *q)
 {
 	struct pr_buf b = {0};
-	if (!is_operator(q))
+	if (!may_all(q))
 		return;
 	int r = q->control->options.reload(q->control->options.context, &b);
 	if (r < 0)
@@ -217,7 +223,7 @@ void
 post_drain(struct request *q)
 {
 	struct pr_buf b = {0};
-	if (!is_operator(q))
+	if (!may_all(q))
 		return;
 	q->control->options.drain(q->control->options.context);
 	pr_buf_adds(&b, "{\"ok\":true}");

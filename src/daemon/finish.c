@@ -93,6 +93,7 @@ daemon_finish_campaign(void *context, struct pr_campaign *c)
 	pr_campaign_view(c, &view);
 	pr_report_source_init(&j->source, &view, true);
 	snprintf(j->done, sizeof j->done, "%s/done/%s", d->config->spool.p, view.id);
+	j->source.view.dir = j->done; /* where it will be when somebody reads the report */
 	j->daemon = d;
 	j->campaign = c;
 	j->job.work = work_finish;

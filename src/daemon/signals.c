@@ -76,6 +76,7 @@ daemon_reload(void *context, struct pr_buf *answer)
 		PR_LOG(PR_LOG_ERROR, "reload_refused", "nothing changed: %s", answer->data);
 	} else {
 		add_changes(d->config, config, answer);
+		pr_config_keep(config, d->config);
 		struct pr_config *old = d->config;
 		d->config = config;
 		pr_log_setup((enum pr_log_level)config->log.level, config->log.format == 1);

@@ -31,6 +31,10 @@ pr_delivery_importing(pr_delivery *d, const struct pr_taken *t)
 		c->accepted_ms = t->accepted_ms;
 	}
 	c->state = PR_CAMPAIGN_IMPORTING;
+	if (t->name) { /* people look for it by its name already */
+		free(c->name);
+		c->name = pr_strdup(t->name);
+	}
 }
 
 void

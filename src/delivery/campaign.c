@@ -363,7 +363,8 @@ void
 campaign_check_end(struct pr_campaign *c)
 {
 	struct pr_delivery *d = c->delivery;
-	if (!c->first_pass_ms && c->started_ms && c->untried == 0 && c->content) {
+	bool all_tried = c->untried == 0 && c->mass == PR_STATES; /* not: given up */
+	if (!c->first_pass_ms && c->started_ms && all_tried && c->content) {
 		c->first_pass_ms = pr_utc_ms();
 		campaign_record(c, PR_RECORD_CAMPAIGN, (uint8_t)c->state, c->reason, "first_pass",
 		                "postriderd", "");

@@ -7,6 +7,8 @@
  */
 #include "internal.h"
 
+#include "postrider/base/log.h"
+
 #include <stdlib.h>
 
 static void
@@ -96,6 +98,9 @@ pause_all(struct pr_delivery *d, struct pr_verb *v, bool paused)
 	                      .payload = d->scratch.data,
 	                      .payload_n = (uint16_t)d->scratch.len};
 	pr_journal_append(d->journal, &r);
+	pr_log(PR_LOG_INFO,
+	       &(struct pr_log_about){.event = paused ? "pause_all" : "resume_all", .by = v->by},
+	       paused ? "all sending is paused" : "sending goes on");
 	d->paused_all = paused;
 	if (paused)
 		PR_LIST_EACH(link, &d->lanes)

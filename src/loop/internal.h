@@ -26,7 +26,7 @@ struct pr_loop {
 	/* Lag: busy time is wall time less the time that libuv spent in the poll. */
 	uint64_t turn_began_ns, idle_ns;
 	int64_t lag_max_us;
-	uint64_t lag_histogram[PR_LOOP_LAG_BUCKETS];
+	uint64_t lag_histogram[PR_LOOP_LAG_BUCKETS], lag_us_total;
 };
 
 /* Run the timers that are due, each at most once. */

@@ -40,6 +40,7 @@ lag_measure(pr_loop *loop)
 	while (i < PR_LOOP_LAG_BUCKETS - 1 && busy_us > (int64_t)1000 << i)
 		i++;
 	loop->lag_histogram[i]++;
+	loop->lag_us_total += (uint64_t)busy_us;
 }
 
 static void
@@ -218,4 +219,10 @@ const uint64_t *
 pr_loop_lag_histogram(const pr_loop *loop)
 {
 	return loop->lag_histogram;
+}
+
+uint64_t
+pr_loop_lag_us_total(const pr_loop *loop)
+{
+	return loop->lag_us_total;
 }

@@ -156,6 +156,14 @@ add_facts(struct pr_buf *b, const struct pr_report_source *s)
 	pr_buf_adds(b, "</tbody></table>");
 }
 
+/* The class in words: "mailbox full". */
+static void
+add_class(struct pr_buf *b, const char *word)
+{
+	for (; *word; word++)
+		pr_buf_addc(b, *word == '_' ? ' ' : *word);
+}
+
 static int
 add_classes(struct pr_buf *b, pr_ledger *l, enum pr_state state, const char *title,
             struct pr_error *e)
@@ -170,9 +178,11 @@ add_classes(struct pr_buf *b, pr_ledger *l, enum pr_state state, const char *tit
 	pr_buf_addf(b, "<h2>%s</h2><table><tbody>", title);
 	for (int i = 0; i < PR_CLASSES; i++) {
 		const char *word = pr_class_word((enum pr_class)i);
-		if (tally[i])
-			pr_buf_addf(b, "<tr><td>%s</td><td class=\"n\">%s</td></tr>",
-			            *word ? word : "other", grouped(tally[i], number));
+		if (!tally[i])
+			continue;
+		pr_buf_adds(b, "<tr><td>");
+		add_class(b, *word ? word : "other");
+		pr_buf_addf(b, "</td><td class=\"n\">%s</td></tr>", grouped(tally[i], number));
 	}
 	pr_buf_adds(b, "</tbody></table>");
 	return 0;

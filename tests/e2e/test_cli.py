@@ -61,6 +61,13 @@ class AloneTest(pt.TestCase):
             self.assertIn(told, done.stderr)
             self.assertEqual(done.stdout, "")
 
+    def test_an_empty_argument_is_a_variable_that_was_not_set(self):
+        for command in (("campaign",), ("pause",), ("cancel",), ("report",), ("watch",),
+                        ("wait",), ("recipient",), ("check",), ("init",), ("submit",)):
+            done = run(*command, "")
+            self.assertEqual(done.returncode, 2, command)
+            self.assertIn("is empty", done.stderr)
+
     def test_what_comes_later_is_refused_by_name(self):
         for command in LATER:
             done = self.assertExit(1, command, "whatever", "--odd")
@@ -338,6 +345,18 @@ class SeeingTest(WithDaemon):
         self.assertRegex(story, r"%s +7 +accepted +1 " % name)
         self.assertIn("in no campaign", self.cli("recipient", "nobody@example.com").stdout)
         self.assertIn("there is no campaign none", self.cli("campaign", "none", status=1).stderr)
+
+    def test_the_newest_campaign_stands_first(self):
+        names = ["b", "c", "a"]
+        for name in names:
+            self.daemon.drop(pt.make_campaign(self.folder, name, rows=1,
+                                              manifest={"subject": name}))
+            self.daemon.wait_state(name, "finished")
+        for _ in range(2):  # also those that an earlier run finished
+            told = [line.split()[-1] for line in self.cli("campaigns").stdout.splitlines()[1:]]
+            self.assertEqual(told, names[::-1])
+            self.daemon.terminate()
+            self.daemon.start()
 
     def test_no_control_sequences_in_a_pipe(self):
         name = self.submit("bad \x1b[31mname".replace("\x1b", "e"), rows=3,

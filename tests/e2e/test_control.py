@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -129,10 +130,50 @@ class ReadingTest(Control):
         again = self.daemon.get("/v1/campaigns/" + c["id"])
         self.assertEqual(again["state"], "finished")
         self.assertEqual(again["counts"], c["counts"])
+        self.assertEqual(again["folder"], os.path.join(self.daemon.spool, "done", c["id"]))
         self.assertTrue(again["history"])
         self.assertEqual([x["id"] for x in self.daemon.campaigns()], [c["id"]])
         rows = self.daemon.get("/v1/campaigns/%s/recipients" % c["id"])["recipients"]
         self.assertEqual(len(rows), 3)
+
+    def test_first_pass_is_told_only_when_everybody_was_tried(self):
+        c = self.held(rows=5)
+        self.daemon.post("/v1/pause")
+        self.daemon.post("/v1/campaigns/%s/approve" % c["id"])
+        self.daemon.wait_state(c["id"], "sending")
+        self.daemon.post("/v1/campaigns/%s/cancel" % c["id"])
+        pt.wait_until(lambda: self.daemon.campaign(c["id"])["finished"], "the end")
+        self.assertIsNone(self.daemon.campaign(c["id"])["first_pass"])
+        self.assertNotIn("first_pass", {e["type"] for e in self.daemon.get("/v1/events")["events"]})
+
+    def test_metrics_are_what_prometheus_reads(self):
+        self.campaign(rows=5)
+        declared, samples = {}, {}
+        for line in self.daemon.get("/metrics").splitlines():
+            word = line.split(" ", 3)
+            if word[:2] == ["#", "HELP"]:
+                self.assertNotIn(word[2], declared, "told twice")
+                self.assertTrue(word[3])
+                declared[word[2]] = None
+            elif word[:2] == ["#", "TYPE"]:
+                self.assertIsNone(declared[word[2]], line)
+                self.assertIn(word[3], ("counter", "gauge", "histogram"))
+                declared[word[2]] = word[3]
+            else:
+                name, labels, value = re.fullmatch(
+                    r'([a-z_]+)((?:\{[a-z_]+="[^"\\\n]*"(?:,[a-z_]+="[^"\\\n]*")*\})?) (\S+)',
+                    line).groups()
+                self.assertNotIn(name + labels, samples)
+                samples[name + labels] = float(value)
+                family = name if name in declared else re.sub("_(bucket|sum|count)$", "", name)
+                self.assertTrue(declared[family], line)
+                if declared[family] == "counter":
+                    self.assertTrue(name.endswith("_total"), name)
+        for family in (f for f, kind in declared.items() if kind == "histogram"):
+            buckets = [v for k, v in samples.items() if k.startswith(family + "_bucket")]
+            self.assertEqual(buckets, sorted(buckets), family)
+            self.assertEqual(buckets[-1], samples[family + "_count"], family)
+            self.assertGreater(samples[family + "_sum"], 0, family)
 
     def test_metrics_hold_all_promised_names_and_no_address(self):
         self.campaign(rows=5)
@@ -196,6 +237,36 @@ class BadInputTest(Control):
                      "/v1/events?limit=0", "/v1/recipient", "/v1/recipient?address=nonsense"):
             self.assertRefused(400, "GET", path)
 
+    def test_unknown_campaigns_are_called_so(self):
+        for path in ("", "/recipients", "/report", "/report?format=csv"):
+            error = self.assertRefused(404, "GET", "/v1/campaigns/none" + path)
+            self.assertRegex(error["message"], "there is no (such )?campaign")
+
+    def test_rows_of_a_campaign_that_is_being_read_are_to_come(self):
+        path = pt.make_campaign(self.folder, "large", rows=400000)
+        self.daemon.post("/v1/pause")
+        self.daemon.drop(path)
+        c = pt.wait_until(self.daemon.campaigns, "the campaign", every=0.002)[0]
+        self.assertEqual((c["state"], c["name"]), ("importing", "large"))
+        for what in ("/recipients", "/report?format=csv"):
+            error = self.assertRefused(409, "GET", "/v1/campaigns/" + c["id"] + what)
+            self.assertIn("still being read", error["message"])
+
+    def test_no_octet_of_a_path_is_lost(self):
+        c = self.held(rows=2)
+        self.assertRefused(404, "GET", "/v1/campaigns/%00")
+        self.assertRefused(404, "POST", "/v1/campaigns/%s/cancel%%00x" % c["id"])
+        self.assertRefused(404, "GET", "/v1/campaigns/%s%%00" % c["id"])
+        status, story = self.daemon.request("GET", "/v1/recipient?address=a%2Bb%40example.com")
+        self.assertEqual((status, story["address"]), (200, "a+b@example.com"))
+
+    def test_body_that_will_be_too_large_is_refused_before_it_is_sent(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(pt.TIMEOUT)
+            s.connect(self.daemon.socket_path)
+            s.sendall(b"POST /v1/campaigns HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n")
+            self.assertIn(b" 413 ", s.recv(100))
+
     def test_bad_bodies_are_400(self):
         c = self.held(rows=2)
         path = "/v1/campaigns/%s/" % c["id"]
@@ -205,6 +276,29 @@ class BadInputTest(Control):
         self.assertRefused(400, "POST", path + "adopt", {"as": "mine"})
         for body in (None, {}, {"path": 1}, {"path": "relative"}, {"path": "/etc"}):
             self.assertRefused(400, "POST", "/v1/campaigns", body)
+
+    def test_verb_for_a_part_is_refused_by_name_and_never_done_to_the_whole(self):
+        c = self.held(rows=2)
+        path = "/v1/campaigns/%s/" % c["id"]
+        for verb in ("pause", "resume", "cancel"):
+            for part in ("variant", "domain"):
+                error = self.assertRefused(501, "POST", path + verb, {part: "b"})
+                self.assertIn("not available yet", error["message"])
+        self.assertEqual(self.daemon.get(path[:-1])["state"], "held")
+
+    def test_unknown_keys_are_told_not_ignored(self):
+        c = self.held(rows=2)
+        path = "/v1/campaigns/%s/" % c["id"]
+        for url, body in ((path + "cancel", {"varaint": "b"}), (path + "approve", [1]),
+                          (path + "resolve", {"as": "resend", "row": [1]}),
+                          (path + "adopt", {"as": "trust-ledger", "now": True}),
+                          ("/v1/campaigns", {"path": self.daemon.spool + "/a", "hold": True}),
+                          ("/v1/pause", {"campaign": c["id"]}), ("/v1/drain", {"after": "1h"})):
+            self.assertRefused(400, "POST", url, body)
+        self.assertEqual(self.daemon.get(path[:-1])["state"], "held")
+        self.assertEqual(self.daemon.get("/v1/status")["state"], "running")
+        self.daemon.post("/v1/pause", {})  # nothing is said: nothing is wrong
+        self.daemon.post(path + "approve", {})
 
     def test_large_and_broken_requests_do_no_harm(self):
         self.assertRefused(413, "POST", "/v1/campaigns", {"path": "x" * (2 << 20)})
@@ -255,6 +349,12 @@ class VerbTest(Control):
                       "the history")
         self.assertRefused(409, "POST", path + "/resume")
 
+    def test_who_paused_everything_stands_in_the_log(self):
+        self.daemon.post("/v1/pause")
+        self.daemon.post("/v1/resume")
+        for verb in ("pause_all", "resume_all"):
+            self.assertRegex(self.daemon.log(), "(?m)^<6>%s .* by=root$" % verb)
+
     def test_what_was_answered_outlives_a_kill(self):
         c = self.held(rows=5)
         self.daemon.post("/v1/pause")  # first: nothing may be sent before the campaign's pause
@@ -297,17 +397,57 @@ class VerbTest(Control):
         self.assertEqual(len(self.daemon.campaigns()), 1)
         self.assertRefused(400, "POST", "/v1/campaigns", {"path": path})
 
+    def test_idempotency_key_belongs_to_one_path(self):
+        away = os.path.join(self.daemon.spool, "uploads")
+        os.mkdir(away)
+        key = {"Idempotency-Key": "one"}
+        first, second = (pt.make_campaign(away, name, rows=2) for name in ("first", "second"))
+        self.daemon.request("POST", "/v1/campaigns", {"path": first}, key)
+        self.assertRefused(409, "POST", "/v1/campaigns", {"path": second}, **key)
+        self.assertTrue(os.path.exists(second))
+
     def test_submit_goes_through_no_link_and_takes_nothing_of_the_daemons(self):
         outside = pt.make_campaign(self.folder, "outside", rows=3)
         os.symlink(self.folder, os.path.join(self.daemon.spool, "link"))
         os.symlink(outside, os.path.join(self.daemon.spool, "direct"))
         held = self.held(rows=2)
         for path in ("link/outside", "direct", "active/" + held["id"], "active", "incoming",
-                     "done", "incoming/../active/" + held["id"], "../outside", "."):
+                     "done", "incoming/../active/" + held["id"], "../outside", ".",
+                     "./active/" + held["id"], "/active//" + held["id"], "uploads/..", "./incoming"):
             self.assertRefused(400, "POST", "/v1/campaigns",
                                {"path": os.path.join(self.daemon.spool, path)})
         self.assertTrue(os.path.exists(os.path.join(outside, "campaign.yaml")))
         self.assertEqual(self.daemon.get("/v1/campaigns/" + held["id"])["state"], "held")
+
+    def test_submit_takes_a_path_however_it_is_written(self):
+        deep = os.path.join(self.daemon.spool, "uploads", "of", "today")
+        os.makedirs(deep)
+        pt.make_campaign(deep, "spelled", rows=2)
+        self.daemon.post("/v1/campaigns",
+                         {"path": self.daemon.spool + "//uploads/./of//today/spelled/"})
+        self.daemon.wait_state("spelled", "finished")
+
+
+class LogTest(pt.TestCase):
+    FIELDS = {"ts": str, "level": str, "event": str, "campaign": str, "row": int, "site": str,
+              "route": str, "class": str, "code": int, "by": str, "text": str}
+
+    def test_objects_a_line_without_addresses(self):
+        rules = ["on=rcpt,share=30%,reply=550 5.1.1 <user1@example.com> is unknown",
+                 "on=connect,chance=50%,reply=421 4.3.2 come back later"]
+        sink = self.enter(pt.Sink(self.folder, rules=rules))
+        daemon = self.enter(pt.Daemon(self.folder, relay=sink, connections=2, config={
+            "log": {"format": "json"}, "retry": {"first": "1s", "jitter": 0}}))
+        daemon.drop(pt.make_campaign(self.folder, "spring", rows=20))
+        daemon.wait_state("spring", "finished")
+        lines = [json.loads(line) for line in daemon.log().splitlines()]
+        for line in lines:
+            for key, value in line.items():
+                self.assertIsInstance(value, self.FIELDS[key], line)
+        self.assertIn(421, [line.get("code") for line in lines if line["event"] == "lane_waits"])
+        self.assertEqual({line["campaign"] for line in lines if "campaign" in line},
+                         {daemon.campaign("spring")["id"]})
+        self.assertNotIn("@", daemon.log())
 
 
 class Stream:
@@ -500,6 +640,20 @@ class RoleTest(Control):
         events = self.as_user(STRANGER, "GET", "/v1/events?after=0")[1]["events"]
         self.assertEqual(sorted(e["email"] for e in events if e["type"] == "delivered"),
                          ["user%d@example.com" % n for n in (1, 2, 3)])
+
+    def test_owners_see_a_persons_story_in_their_own_campaigns(self):
+        self.drop_as(STRANGER, "mine", rows=3)
+        self.daemon.wait_state("mine", "finished")
+        self.campaign("other", rows=3)
+        url = "/v1/recipient?address=user2@example.com"
+        for _ in range(2):  # also after a restart
+            mine = self.daemon.campaign("mine")["id"]
+            status, story = self.as_user(STRANGER, "GET", url)
+            self.assertEqual((status, [r["campaign"] for r in story["campaigns"]]), (200, [mine]))
+            self.assertEqual(len(self.daemon.get(url)["campaigns"]), 2)
+            self.assertEqual(self.as_user(STRANGER - 1, "GET", url)[0], 403)
+            self.daemon.terminate()
+            self.daemon.start()
 
     def test_owners_stay_owners_after_a_restart(self):
         self.drop_as(STRANGER, "mine", rows=3)

@@ -62,6 +62,12 @@ class FullDiskTest(accounted.TestCase):
     def state(self, daemon):
         return daemon.get("/v1/status")["state"]
 
+    def says_full(self, daemon):
+        try:
+            return self.state(daemon) == "disk_full"
+        except OSError:
+            return False  # not up yet
+
     def done(self, daemon, name):
         campaign = daemon.campaign(name)
         return campaign["counts"]["delivered"] if campaign else 0
@@ -95,9 +101,14 @@ class FullDiskTest(accounted.TestCase):
         began = time.monotonic()
         self.assertEqual(daemon.terminate(), 0)  # it waits for no folding that cannot be
         self.assertLess(time.monotonic() - began, 15)
-        daemon.start()
-        pt.wait_until(lambda: self.state(daemon) == "disk_full", "status to say so again")
+        # Where its last room went to the journal, it cannot even start, and says why.
+        daemon.start(wait=False)
+        pt.wait_until(lambda: not daemon.running or self.says_full(daemon), "it to say so again")
         disk.release()
+        if not daemon.running:
+            self.assertEqual(daemon.process.returncode, 1)
+            self.assertRegex(daemon.log(), "start_failed .*(disk is full|No space left)")
+            daemon.start()
         pt.wait_until(lambda: self.state(daemon) == "running", "the end of it")
         self.assert_once_each(sink, daemon, "full", rows)
 

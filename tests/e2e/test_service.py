@@ -39,7 +39,8 @@ class UnitTest(pt.TestCase):
                      "MemoryDenyWriteExecute=yes", "ProtectSystem=strict",
                      "CapabilityBoundingSet=", "ReadWritePaths=/var/spool/postrider",
                      "StateDirectory=postrider", "RuntimeDirectory=postrider",
-                     "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX"):
+                     "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX",
+                     "Restart=on-failure", "StartLimitIntervalSec=0"):
             self.assertIn(line + "\n", re.sub(r" nss-lookup.target", "", unit))
         self.assertRegex(unit, r"\nWatchdogSec=\d+s\n")
         self.assertRegex(unit, r"\nLimitNOFILE=\d+\n")
@@ -64,7 +65,7 @@ class InstallTest(pt.TestCase):
         places = set(plan.values())
         for path in ("/usr/sbin/postriderd", "/usr/bin/postrider-sink",
                      "/usr/share/postrider/postrider.yaml", "/usr/share/postrider/campaign.yaml",
-                     "/usr/share/postrider/sample/recipients.csv",
+                     "/usr/share/postrider/sample",
                      "/usr/share/doc/postrider/README.md",
                      "/usr/lib/systemd/system/postriderd.service",
                      "/usr/lib/sysusers.d/postrider.conf", "/usr/lib/tmpfiles.d/postrider.conf"):
@@ -116,6 +117,17 @@ class InstallTest(pt.TestCase):
         complaints = [line for line in done.stderr.splitlines()
                       if "postriderd.service" in line and "not executable" not in line]
         self.assertEqual(complaints, [])
+
+
+class SandboxTest(pt.TestCase):
+    def test_a_folder_is_submitted_by_path_where_the_unit_filters_system_calls(self):
+        sandboxed = (sys.executable, os.path.join(pt.ROOT, "tests", "lib", "sandboxed.py"))
+        sink = self.enter(pt.Sink(self.folder))
+        daemon = self.enter(pt.Daemon(self.folder, relay=sink, prefix=sandboxed))
+        uploads = os.path.join(daemon.spool, "uploads")
+        os.mkdir(uploads)
+        daemon.post("/v1/campaigns", {"path": pt.make_campaign(uploads, "spring", rows=2)})
+        self.assertEqual(daemon.wait_state("spring", "finished")["counts"]["delivered"], 2)
 
 
 class CheckTest(pt.TestCase):

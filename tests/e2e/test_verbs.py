@@ -321,6 +321,27 @@ class ReloadTest(VerbCase):
             self.assertEqual(answer["needs_restart"], ["workers"])
             self.assertEqual(daemon.post("/v1/reload")["changed"], [])
 
+    def test_what_needs_a_restart_changes_nothing_until_then(self):
+        with pt.Sink(self.folder) as sink, pt.Daemon(self.folder, relay=sink) as daemon:
+            bystander = os.path.join(self.folder, "other.sock")
+            with open(bystander, "w", encoding="ascii"):
+                pass
+            elsewhere = {"spool": os.path.join(self.folder, "none", "spool"),
+                         "state": os.path.join(self.folder, "none", "state"),
+                         "socket": {"path": bystander, "operators": "nobody-has-this"}}
+            for _ in range(2):  # the second time, too, it is still to come
+                answer = self.reload(daemon, **elsewhere)
+                self.assertEqual(answer, {"changed": [], "needs_restart":
+                                          ["spool", "state", "socket.path", "socket.operators"]})
+            time.sleep(1.5)  # free space is looked at each second
+            self.assertEqual(daemon.get("/v1/status")["state"], "running")
+            daemon.drop(pt.make_campaign(self.folder, "same", rows=20))
+            campaign = daemon.wait_state("same", "finished")
+            self.assertEqual(len(daemon.results(campaign)), 20)
+            self.assertEqual(daemon.terminate(), 0)
+            self.assertTrue(os.path.exists(bystander))
+            self.assertFalse(os.path.exists(daemon.socket_path))
+
     def test_connections_of_a_route_follow_in_both_directions(self):
         with pt.Sink(self.folder, latency="20ms") as sink, \
              pt.Daemon(self.folder, relay=sink, connections=2) as daemon:

@@ -5,24 +5,33 @@
     count_tests.py TALLY STEP unittest FILE.py
     count_tests.py TALLY STEP command COMMAND...
     count_tests.py TALLY sum
+
+A line tells how long the step took, its build included: the time since the line before it. Why
+a test was skipped stands below.
 """
 import json
 import os
 import re
 import subprocess
 import sys
+import time
 
 CHECK_SUMMARY = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)$", re.M)
 UNITTEST_RAN = re.compile(r"^Ran (\d+) tests? in", re.M)
 UNITTEST_END = re.compile(r"^(OK|FAILED)(?: \((.*)\))?$", re.M)
+UNITTEST_SKIPPED = re.compile(r"^(\w+).* skipped ['\"](.*)['\"]$", re.M)
 SKIP_CODE = 77
 UNITTEST_TIMEOUT = 600  # seconds for one file
 
 
-def tally(path, step, passed, failed, skipped):
+def tally(path, step, passed, failed, skipped, reasons=()):
+    took = max(0.0, time.time() - os.path.getmtime(path))
     with open(path, "a", encoding="utf-8") as f:
         f.write("%s %d %d %d\n" % (step, passed, failed, skipped))
-    print("%-40s %5d passed %3d failed %3d skipped" % (step, passed, failed, skipped), flush=True)
+    print("%-36s %5d passed %3d failed %3d skipped %5.0f s"
+          % (step, passed, failed, skipped, took), flush=True)
+    for reason in reasons:
+        print("    skipped: " + reason, flush=True)
     return 1 if failed else 0
 
 
@@ -72,7 +81,7 @@ def run_meson(path, step, build, *arguments):
 
 def run_unittest(path, step, file):
     try:
-        done = subprocess.run([sys.executable, file], stdin=subprocess.DEVNULL,
+        done = subprocess.run([sys.executable, file, "-v"], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               errors="replace", timeout=UNITTEST_TIMEOUT)
         text, code = done.stdout, done.returncode
@@ -90,14 +99,15 @@ def run_unittest(path, step, file):
         failed = 1
     if failed:
         tail(text, 120)
-    return tally(path, step, max(0, int(ran[-1]) - failed - skipped), failed, skipped)
+    reasons = ["%s: %s" % found for found in UNITTEST_SKIPPED.findall(text)]
+    return tally(path, step, max(0, int(ran[-1]) - failed - skipped), failed, skipped, reasons)
 
 
 def run_command(path, step, *command):
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace")
     if done.returncode == SKIP_CODE:
-        return tally(path, step, 0, 0, 1)
+        return tally(path, step, 0, 0, 1, done.stdout.splitlines()[-1:])
     if done.returncode:
         tail(done.stdout)
     return tally(path, step, int(done.returncode == 0), int(done.returncode != 0), 0)

@@ -282,6 +282,29 @@ START_TEST(reload_names_what_changed_and_what_needs_a_restart)
 }
 END_TEST
 
+START_TEST(what_needs_a_restart_is_kept_until_then)
+{
+	static struct pr_config_change changes[PR_CONFIG_CHANGES_MAX];
+	ck_assert_int_eq(parse(LEAST "spool: /a\nsocket: {operators: ops}\nready: 16M\n"), 0);
+	struct pr_config *old = pr_config_ref(c);
+	ck_assert_int_eq(parse(LEAST "spool: /b\nstate: /c\nworkers: 3\nready: 64M\n"
+	                             "socket: {path: /d, mode: \"0600\", group: g}\n"
+	                             "metrics: {listen: \"127.0.0.1:2\"}\n"),
+	                 0);
+	unsigned wanted = 0;
+	for (size_t i = pr_config_diff(old, c, changes); i-- > 0;)
+		wanted += changes[i].restart;
+	ck_assert_uint_eq(wanted, 8); /* one more? then it is to be kept as well */
+	pr_config_keep(c, old);
+	ck_assert_uint_eq(pr_config_diff(old, c, changes), 1);
+	ck_assert_str_eq(changes[0].key, "ready");
+	pr_config_unref(old);
+	ck_assert_str_eq(c->spool.p, "/a");
+	ck_assert_str_eq(c->socket.operators.p, "ops");
+	ck_assert_ptr_null(c->socket.group.p);
+}
+END_TEST
+
 START_TEST(files_are_found_through_links_and_told_when_missing)
 {
 	char folder[] = "/tmp/postrider-config-XXXXXX", path[100], link[100];
@@ -308,6 +331,7 @@ main(void)
 {
 	const struct suite_test tests[] = {
 	    {least_configuration_has_defaults_for_all},
+	    {what_needs_a_restart_is_kept_until_then},
 	    {values_and_relative_paths_are_read},
 	    {each_fault_is_told_with_its_line_and_remedy, ROWS(bad)},
 	    {routes_need_what_their_kind_needs, ROWS(bad_routes)},

@@ -113,6 +113,10 @@ struct pr_config_change {
 size_t pr_config_diff(const struct pr_config *old, const struct pr_config *new_,
                       struct pr_config_change *out);
 
+/* What needs a restart, back to as it was: for a configuration that comes into force by a reload,
+ * before others share it. */
+void pr_config_keep(struct pr_config *c, const struct pr_config *old);
+
 extern const struct pr_yaml_schema pr_config_schema; /* for the check of conf/ */
 
 #endif
