@@ -327,6 +327,9 @@ listen_unix(const struct pr_config *config, int *out, struct pr_error *e)
 		return pr_fail(e, PR_EINVAL, "socket.path is longer than %zu octets",
 		               sizeof a.sun_path - 1);
 	memcpy(a.sun_path, path, n + 1);
+	struct stat st;
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return pr_fail(e, PR_EEXIST, "socket.path: %s is there and is no socket", path);
 	unlink(path); /* stale: the lock on the state folder says that we are alone */
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	mode_t before = umask(0177);

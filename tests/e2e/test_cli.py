@@ -213,7 +213,9 @@ class WithDaemon(pt.TestCase):
         super().setUp()
         self.sink = pt.Sink(self.folder, rules=self.rules)
         self.addCleanup(self.sink.__exit__)
-        self.daemon = pt.Daemon(self.folder, relay=self.sink, connections=self.connections)
+        # A row that a kill leaves in doubt goes again soon.
+        self.daemon = pt.Daemon(self.folder, relay=self.sink, connections=self.connections,
+                                config={"retry": {"first": "1s", "max": "2s"}})
         self.addCleanup(self.daemon.__exit__)
 
     def cli(self, *arguments, status=0, **more):

@@ -188,6 +188,24 @@ class ReadingTest(Control):
         self.assertEqual(self.daemon.get("/healthz").strip(), "ok")
 
 
+class SocketTest(pt.TestCase):
+    def test_what_is_no_socket_is_not_removed_for_it(self):
+        daemon = self.enter(pt.Daemon(self.folder, start=False))
+        with open(daemon.socket_path, "w", encoding="ascii") as f:
+            f.write("precious")
+        with self.assertRaises(AssertionError):
+            daemon.start()
+        self.assertIn("is no socket", daemon.log())
+        with open(daemon.socket_path, encoding="ascii") as f:
+            self.assertEqual(f.read(), "precious")
+
+    def test_socket_of_a_daemon_that_was_killed_is_replaced(self):
+        with pt.Daemon(self.folder) as daemon:
+            daemon.kill()
+            self.assertTrue(os.path.exists(daemon.socket_path))
+            daemon.start()
+
+
 class MetricsListenerTest(pt.TestCase):
     def test_serves_metrics_and_health_only(self):
         with socket.socket() as s:
