@@ -29,7 +29,8 @@ typedef struct pr_composer pr_composer;
 struct pr_content_source {
 	const struct pr_manifest *manifest;
 	int dir;                      /* the campaign's folder, open */
-	const struct pr_str *columns; /* header of the recipients file, template variables */
+	const struct pr_str *columns; /* header of the recipients file, template variables;
+	                               * NULL: not known, to find what is wrong all the same */
 	size_t columns_n;
 	const char *campaign_id;
 	uint32_t serial;
@@ -92,7 +93,8 @@ struct pr_trial_counts {
 	uint64_t failed;   /* refused by a template */
 	size_t octets_max; /* of the largest message */
 };
-/* Compiles everything and composes every row. Each distinct error is told once, as a warning,
+/* Compiles everything and composes every row, if it can: of a manifest that is not sound, or
+ * content that does not compile, only bad rows and duplicates are counted. Each distinct error is told once, as a warning,
  * with how many rows it hits and the first of them; PR_EINVAL when the campaign could not be
  * sent at all, or no row could. */
 int pr_message_check(const struct pr_trial *trial, struct pr_trial_counts *counts,

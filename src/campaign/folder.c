@@ -119,8 +119,9 @@ pr_folder_fit_names(int dir)
 	struct pr_problems ignored = {0};
 	struct pr_manifest *m = NULL;
 	struct pr_tree t;
-	if (pr_file_read(dir, PR_MANIFEST_FILE, PR_YAML_SIZE_MAX, &text, NULL) == 0 &&
-	    pr_manifest_parse(pr_buf_str(&text), "campaign", &ignored, &m) == 0) {
+	if (pr_file_read(dir, PR_MANIFEST_FILE, PR_YAML_SIZE_MAX, &text, NULL) == 0)
+		(void)pr_manifest_parse(pr_buf_str(&text), "campaign", &ignored, &m);
+	if (m) { /* sound or not: its problems are told by whoever loads it */
 		if (pr_tree_read(dir, ".", &t, NULL) == 0)
 			fit_to(&t, dir, m);
 		pr_tree_finish(&t);

@@ -2,7 +2,8 @@
  * From campaign.yaml to a manifest: read by the schema, then what a table cannot say is
  * checked: addresses, header names, the list's name, languages, encodings, that the deadline
  * comes after the start, and, given the folder, that the files are there. All problems are
- * told together; one of them and there is no manifest.
+ * told together; one of them and the manifest is not sound: good for looking at the rest of
+ * the folder only.
  */
 #include "postrider/campaign/manifest.h"
 
@@ -61,13 +62,15 @@ check_sender(struct pr_sender *s, const char *key, struct pr_problems *problems)
 	if (!s->text.p)
 		return 0;
 	pr_str_show(pr_text_str(&s->text), shown, sizeof shown);
-	if (memmem(s->text.p, s->text.n, "{{", 2) || memmem(s->text.p, s->text.n, "{%", 2))
-		return tell(problems, &s->text, remedy, "%s: Liquid in it is not available yet",
-		            key);
-	if (pr_mailbox_parse_header(pr_text_str(&s->text), &s->name, &s->mailbox, &why) < 0)
-		return tell(problems, &s->text, remedy, "%s: \"%s\" is not an address: %s", key,
-		            shown, why ? why : "not of this form");
-	return 0;
+	if (!memmem(s->text.p, s->text.n, "{{", 2) && !memmem(s->text.p, s->text.n, "{%", 2) &&
+	    pr_mailbox_parse_header(pr_text_str(&s->text), &s->name, &s->mailbox, &why) == 0)
+		return 0;
+	if (why)
+		tell(problems, &s->text, remedy, "%s: \"%s\" is not an address: %s", key, shown, why);
+	else
+		tell(problems, &s->text, remedy, "%s: Liquid in it is not available yet", key);
+	*s = (struct pr_sender){0};
+	return PR_EINVAL;
 }
 
 /* ---- headers ---- */
@@ -289,12 +292,15 @@ read_manifest(struct pr_str text, int dir, const char *folder_name, struct pr_pr
 	else if (!m->html.p && !m->text.p)
 		m->html = (struct pr_text){.p = "body.html", .n = 9};
 	pr_yaml_arrange(text, PR_MANIFEST_FILE, problems, told);
-	if (r) {
+	if (r && empty) {
 		pr_manifest_destroy(m);
 		return PR_EINVAL;
 	}
+	m->sound = r == 0;
+	if (!m->from.text.p) /* what goes on with an unsound one may rely on a domain */
+		(void)pr_mailbox_parse(PR_STR("unknown@sender.invalid"), &m->from.mailbox, NULL);
 	*out = m;
-	return 0;
+	return r ? PR_EINVAL : 0;
 }
 
 int

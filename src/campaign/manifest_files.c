@@ -43,13 +43,11 @@ list_names(int dir, struct pr_arena *arena)
 }
 
 static int
-check_file(struct pr_manifest *m, int dir, const char *key, const struct pr_text *file,
-           struct pr_problems *problems)
+tell_missing(struct pr_manifest *m, int dir, const char *key, const struct pr_text *file,
+             struct pr_problems *problems)
 {
 	char remedy[400], shown[300];
 	struct stat st;
-	if (!file->p || is_there(dir, file->p))
-		return 0;
 	if (fstatat(dir, file->p, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return pr_text_problem(problems, PR_MANIFEST_FILE, file,
 		                       "put the file itself into the folder",
@@ -61,6 +59,19 @@ check_file(struct pr_manifest *m, int dir, const char *key, const struct pr_text
 		         pr_str_show(pr_str(near), shown, sizeof shown));
 	return pr_text_problem(problems, PR_MANIFEST_FILE, file, remedy,
 	                       "%s: there is no file %s in the folder", key, file->p);
+}
+
+/* A file that is not there is told once: nobody shall try to read it. */
+static int
+check_file(struct pr_manifest *m, int dir, const char *key, struct pr_text *file,
+           struct pr_problems *problems)
+{
+	if (!file->p || is_there(dir, file->p))
+		return 0;
+	int r = tell_missing(m, dir, key, file, problems);
+	file->p = NULL;
+	file->n = 0;
+	return r;
 }
 
 static void

@@ -277,12 +277,14 @@ static void
 load_manifest(struct pr_campaign *c)
 {
 	struct pr_problems problems = {0};
-	struct pr_manifest *m;
+	struct pr_manifest *m = NULL;
 	int dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir >= 0 && pr_manifest_load(dir, c->id, &problems, &m) == 0)
 		campaign_adopt_manifest(c, m);
-	else
+	else {
 		campaign_note_error(c, problems.n ? problems.items[0].what : "no manifest");
+		pr_manifest_destroy(m);
+	}
 	if (dir >= 0)
 		close(dir);
 	pr_problems_finish(&problems);

@@ -183,7 +183,7 @@ pr_content_compile_bodies(struct pr_compile *x)
 	keep_partials(x);
 	if (m->text.p)
 		text = compile_text_file(x);
-	else if (html == 0)
+	else if (m->html.p && html == 0)
 		text = derive_text(x);
 	return html < 0 || text < 0 ? PR_EINVAL : 0;
 }

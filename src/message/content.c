@@ -228,8 +228,8 @@ compile(struct pr_compile *x)
 	pr_images_list(&x->images, x->source->dir, suffix.p, &c->arena, x->problems);
 	pr_partials_read(x);
 	int headers = compile_headers(x), bodies = pr_content_compile_bodies(x);
-	int parts = bodies < 0 ? PR_EINVAL : pr_content_lay_parts(x);
-	return headers < 0 || parts < 0 ? PR_EINVAL : 0;
+	int parts = pr_content_lay_parts(x);
+	return headers < 0 || bodies < 0 || parts < 0 ? PR_EINVAL : 0;
 }
 
 int

@@ -27,6 +27,7 @@ struct trial {
 	struct pr_error *e;
 	pr_content *content;
 	pr_composer *composer;
+	bool compiled; /* tried to */
 	int result;
 	/* preview */
 	uint32_t row;
@@ -41,10 +42,9 @@ struct trial {
 	unsigned errors_n;
 };
 
-static bool
-on_header(void *context, const struct pr_str *columns, size_t n)
+static void
+compile(struct trial *t, const struct pr_str *columns, size_t n)
 {
-	struct trial *t = context;
 	const struct pr_content_source source = {
 	    .manifest = t->trial->manifest,
 	    .dir = t->trial->dir,
@@ -54,8 +54,17 @@ on_header(void *context, const struct pr_str *columns, size_t n)
 	    .hostname = t->trial->hostname,
 	    .timezone = t->trial->timezone,
 	};
+	t->compiled = true;
 	t->result = pr_content_compile(&source, t->problems, &t->content);
-	return t->result == 0;
+}
+
+/* Rows are read also when they cannot be composed: the file may have problems of its own. */
+static bool
+on_header(void *context, const struct pr_str *columns, size_t n)
+{
+	struct trial *t = context;
+	compile(t, columns, n);
+	return t->result == 0 || !t->out;
 }
 
 static int
@@ -65,6 +74,8 @@ read_rows(struct trial *t, bool (*each)(void *, const struct pr_row *, uint64_t,
 	pr_composer_create(&t->composer);
 	int result =
 	    pr_recipients_read(t->trial->manifest, t->trial->dir, &reader, t->problems, t->e);
+	if (!t->compiled)
+		compile(t, NULL, 0);
 	pr_composer_destroy(t->composer);
 	if (t->content)
 		pr_content_unref(t->content);
@@ -162,6 +173,8 @@ check_row(void *context, const struct pr_row *row, uint64_t line, const char *ba
 	} else if (is_duplicate(t, row->email)) {
 		t->counts.duplicates++;
 		note_error(t, "the address was there before", true, row->row, line);
+	} else if (!t->content || !t->trial->manifest->sound) {
+		return true;
 	} else if (pr_compose(t->composer, t->content, row, t->trial->utc_ms, &m, &e) < 0) {
 		t->counts.failed++;
 		note_error(t, e.text, false, row->row, line);
@@ -203,7 +216,7 @@ pr_message_check(const struct pr_trial *trial, struct pr_trial_counts *counts,
 	t.last = &t.errors;
 	pr_hash_key_random(&t.key);
 	int result = read_rows(&t, check_row);
-	bool none = result == 0 && t.counts.rows && !t.counts.good;
+	bool none = result == 0 && trial->manifest->sound && t.counts.rows && !t.counts.good;
 	tell_errors(&t, none ? PR_PROBLEM : PR_WARNING);
 	pr_map_finish(&t.addresses);
 	*counts = t.counts;

@@ -129,7 +129,30 @@ START_TEST(check_tells_what_does_not_compile)
 	ck_assert_int_eq(pr_message_check(&trial, &counts, &problems, &failure), PR_EINVAL);
 	ck_assert_str_eq(problems.items[0].file, "body.txt");
 	ck_assert_uint_eq(problems.items[0].line, 2);
-	ck_assert_uint_eq(counts.rows, 0);
+	ck_assert_uint_eq(counts.rows, 6);
+	ck_assert_uint_eq(counts.bad, 1);
+	ck_assert_uint_eq(counts.good, 0);
+}
+END_TEST
+
+/* A manifest, a template and the end of a file that are wrong: one look tells of all three. */
+START_TEST(check_goes_on_after_each_error)
+{
+	struct pr_trial_counts counts = {0};
+	struct pr_buf all = {0};
+	put("campaign.yaml", "from: nobody\nsubject: \"{{ a | nope }}\"\n");
+	put("body.txt", "a\n{% if %}");
+	put("recipients.csv", "email,a\nann@b.example,1\nbob@b.example,\"2\n");
+	ck_assert_int_eq(pr_manifest_load(dir, "t", &problems, &manifest), PR_EINVAL);
+	ck_assert(manifest && !manifest->sound);
+	trial = (struct pr_trial){.manifest = manifest, .dir = dir, .campaign_id = "t"};
+	ck_assert_int_eq(pr_message_check(&trial, &counts, &problems, &failure), PR_EINVAL);
+	pr_problems_text(&problems, &all);
+	for (const char **place = (const char *[]){"campaign.yaml:1", "campaign.yaml:2",
+	                                           "body.txt:2", "recipients.csv:3", NULL};
+	     *place; place++)
+		ck_assert_msg(strstr(all.data, *place) != NULL, "%s in %s", *place, all.data);
+	pr_buf_finish(&all);
 }
 END_TEST
 
@@ -142,6 +165,7 @@ main(void)
 	    {check_composes_every_row_and_tells_each_error_once},
 	    {check_refuses_a_campaign_of_which_no_row_can_be_sent},
 	    {check_tells_what_does_not_compile},
+	    {check_goes_on_after_each_error},
 	};
 	return suite_run("message_trial", setup, teardown, tests, ROWS(tests));
 }
