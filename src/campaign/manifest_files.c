@@ -74,6 +74,46 @@ check_file(struct pr_manifest *m, int dir, const char *key, struct pr_text *file
 	return r;
 }
 
+/* body.md, or body.LANGUAGE with one of the extensions. */
+static bool
+is_later_body(struct pr_str name, struct pr_str *language)
+{
+	static const char *const extensions[] = {".html", ".txt", ".md"};
+	*language = pr_str_n(name.p, 0);
+	if (pr_str_is(name, "body.md"))
+		return true;
+	for (size_t i = 0; i < 3; i++) {
+		size_t n = strlen("body.") + strlen(extensions[i]);
+		if (name.n <= n || !pr_str_starts(name, "body.") ||
+		    !pr_str_ends(name, extensions[i]))
+			continue;
+		*language = pr_str_n(name.p + strlen("body."), name.n - n);
+		return pr_is_language(*language);
+	}
+	return false;
+}
+
+/* Bodies that the formats know and we do not have yet: never passed over in silence. */
+static int
+refuse_later_bodies(struct pr_manifest *m, int dir, struct pr_problems *problems)
+{
+	int r = 0;
+	struct pr_str language;
+	for (const char **name = list_names(dir, &m->arena); *name; name++) {
+		struct pr_str s = pr_str(*name);
+		if (!is_later_body(s, &language) || pr_str_eq(s, pr_text_str(&m->html)) ||
+		    pr_str_eq(s, pr_text_str(&m->text)))
+			continue;
+		pr_problem_add(problems, PR_PROBLEM, *name, 0,
+		               language.n ? "take it out; body.html and body.txt are for all"
+		                          : "write body.html or body.txt",
+		               language.n ? "bodies by language are not available yet"
+		                          : "Markdown bodies are not available yet");
+		r = PR_EINVAL;
+	}
+	return r;
+}
+
 static void
 find_body(struct pr_text *body, int dir, const char *name)
 {
@@ -90,15 +130,11 @@ pr_manifest_find_files(struct pr_manifest *m, int dir, struct pr_problems *probl
 	r |= check_file(m, dir, "recipients.file", &m->recipients.file, problems);
 	find_body(&m->html, dir, "body.html");
 	find_body(&m->text, dir, "body.txt");
-	if (m->html.p || m->text.p || named)
-		return r ? PR_EINVAL : 0;
-	if (is_there(dir, "body.md"))
-		pr_problem_add(problems, PR_PROBLEM, "body.md", 0, "write body.html or body.txt",
-		               "Markdown bodies are not available yet");
-	else
-		pr_problem_add(
-		    problems, PR_PROBLEM, "", 0,
-		    "add body.html or body.txt, or name the file by the key html or text",
-		    "the campaign has no body");
+	int later = refuse_later_bodies(m, dir, problems);
+	if (m->html.p || m->text.p || named || later)
+		return r || later ? PR_EINVAL : 0;
+	pr_problem_add(problems, PR_PROBLEM, "", 0,
+	               "add body.html or body.txt, or name the file by the key html or text",
+	               "the campaign has no body");
 	return PR_EINVAL;
 }

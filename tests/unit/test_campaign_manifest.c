@@ -411,6 +411,30 @@ START_TEST(folder_without_body_or_manifest_is_told)
 }
 END_TEST
 
+/* Beside bodies that could be sent they are not passed over: other people would get another
+ * text than was meant for them. */
+START_TEST(bodies_that_are_not_available_yet_are_refused_by_name)
+{
+	static const char *const names[] = {"body.zh.html", "body.pt-BR.txt", "body.md",
+	                                    "body.de.md"};
+	put("recipients.csv", "email\n");
+	put("body.html", "x");
+	put("body.txt", "x");
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		put("campaign.yaml", LEAST);
+		put(names[i], "x");
+		ck_assert_int_eq(load(), PR_EINVAL);
+		ck_assert_uint_eq(problems.n, 1);
+		ck_assert_str_eq(problems.items[0].file, names[i]);
+		ck_assert_ptr_nonnull(strstr(problems.items[0].what, "not available yet"));
+		unlinkat(dir, names[i], 0);
+	}
+	put("body.zh.html", "x");
+	put("campaign.yaml", LEAST "html: body.zh.html\n"); /* a name like any other */
+	ck_assert_msg(load() == 0, "%s", told());
+}
+END_TEST
+
 START_TEST(manifest_that_is_a_link_is_refused)
 {
 	ck_assert_int_eq(symlinkat("/etc/passwd", dir, "campaign.yaml"), 0);
@@ -514,6 +538,7 @@ main(void)
 	    {missing_files_are_told_with_the_nearest_name},
 	    {links_and_folders_are_no_files_of_a_campaign},
 	    {folder_without_body_or_manifest_is_told},
+	    {bodies_that_are_not_available_yet_are_refused_by_name},
 	    {manifest_that_is_a_link_is_refused},
 	};
 	return suite_run("campaign_manifest", setup, teardown, texts, ROWS(texts)) |
