@@ -84,6 +84,7 @@ intake_tell_importing(pr_intake *i, const struct pr_taken *t)
 	struct pr_taken *copy = pr_calloc(1, sizeof *copy); /* the thread goes on with t */
 	*copy = *t;
 	copy->dir = pr_strdup(t->dir);
+	snprintf(copy->name, sizeof copy->name, "%s", t->manifest->name.p);
 	copy->manifest = NULL;
 	copy->ledger = NULL;
 	tell(i, TOLD_IMPORTING, copy, NULL, NULL);

@@ -29,6 +29,8 @@ pr_delivery_importing(pr_delivery *d, const struct pr_taken *t)
 	if (!c) {
 		c = campaign_create(d, t->id, t->serial, t->dir, t->owner);
 		c->accepted_ms = t->accepted_ms;
+		free(c->name);
+		c->name = pr_strdup(t->manifest ? t->manifest->name.p : t->name);
 	}
 	c->state = PR_CAMPAIGN_IMPORTING;
 }

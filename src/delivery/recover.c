@@ -16,6 +16,7 @@
 
 #include "postrider/base/file.h"
 #include "postrider/base/log.h"
+#include "postrider/campaign/names.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -273,18 +274,24 @@ restore_campaign(struct pr_delivery *d, const char *dir, pr_ledger *l,
 	return c;
 }
 
+/* accepted: its name is that of the folder when it was dropped, which is the campaign's unless
+ * the manifest has one; empty (zeroes): not known. */
 static void
-load_manifest(struct pr_campaign *c)
+load_manifest(struct pr_campaign *c, const struct pr_accepted *accepted)
 {
+	struct pr_buf name = {0};
 	struct pr_problems problems = {0};
 	struct pr_manifest *m = NULL;
 	int dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir >= 0 && pr_manifest_load(dir, c->id, &problems, &m) == 0)
+	if (!pr_name_normal(accepted->name, &name))
+		pr_buf_adds(&name, c->id);
+	if (dir >= 0 && pr_manifest_load(dir, name.data, &problems, &m) == 0)
 		campaign_adopt_manifest(c, m);
 	else {
 		campaign_note_error(c, problems.n ? problems.items[0].what : "no manifest");
 		pr_manifest_destroy(m);
 	}
+	pr_buf_finish(&name);
 	if (dir >= 0)
 		close(dir);
 	pr_problems_finish(&problems);
@@ -335,7 +342,7 @@ open_campaign(struct pr_delivery *d, const char *name, struct pr_error *e)
 		pr_ledger_close(l);
 		return r;
 	}
-	load_manifest(c);
+	load_manifest(c, &accepted);
 	if (!restored) /* what the journal says is not about this copy */
 		fold_adopt(d, c->serial, l);
 	return 0;
@@ -420,7 +427,7 @@ recover_reopened(struct pr_delivery *d, const char *dir, pr_ledger *l,
 	struct pr_campaign *c = restore_campaign(d, dir, l, accepted, false);
 	if (!c)
 		return pr_fail(e, PR_ESTATE, "%s has the number of another campaign", dir);
-	load_manifest(c);
+	load_manifest(c, accepted);
 	int r = campaign_read_counts(c, e);
 	if (r == 0)
 		make_ready(c);

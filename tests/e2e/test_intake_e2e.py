@@ -169,6 +169,17 @@ class RestartTest(IntakeCase):
                     self.assertEqual(campaign["counts"]["delivered"], rows)
                 self.assertEqual(os.listdir(os.path.join(daemon.spool, "incoming")), [])
 
+    def test_a_campaign_is_called_by_its_folder_also_after_a_kill(self):
+        with pt.Sink(self.folder) as sink, pt.Daemon(self.folder, relay=sink) as daemon:
+            daemon.drop(pt.make_campaign(self.folder, "Früh ling", rows=3,
+                                         manifest={"name": None, "hold": True,
+                                                   "subject": "{{ campaign_name }}"}))
+            before = daemon.wait_state("Früh ling", "held")
+            daemon.kill()
+            daemon.start()
+            after = daemon.wait_state(before["id"], "held")
+            self.assertEqual(after["name"], "Früh ling")
+
     def test_the_same_again_goes_only_when_it_says_so(self):
         with pt.Sink(self.folder) as sink, pt.Daemon(self.folder, relay=sink) as daemon:
             daemon.drop(pt.make_campaign(self.folder, "news", rows=3))

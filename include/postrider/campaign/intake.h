@@ -34,7 +34,8 @@ typedef struct pr_intake pr_intake;
 /* A campaign on its way in or taken up again at start. */
 struct pr_taken {
 	char id[PR_CAMPAIGN_ID_MAX];
-	char *dir; /* absolute: SPOOL/active/ID */
+	char name[PR_MANIFEST_NAME_MAX + 1]; /* told with importing, which has no manifest */
+	char *dir;                           /* absolute: SPOOL/active/ID */
 	uint32_t serial;
 	uint32_t owner;                         /* uid of who dropped it */
 	int64_t accepted_ms;                    /* UTC */
