@@ -94,9 +94,9 @@ struct pr_trial_counts {
 	size_t octets_max; /* of the largest message */
 };
 /* Compiles everything and composes every row, if it can: of a manifest that is not sound, or
- * content that does not compile, only bad rows and duplicates are counted. Each distinct error is told once, as a warning,
- * with how many rows it hits and the first of them; PR_EINVAL when the campaign could not be
- * sent at all, or no row could. */
+ * content that does not compile, only bad rows and duplicates are counted. Each distinct error is
+ * told once, as a warning, with how many rows it hits and the first of them; PR_EINVAL when the
+ * campaign could not be sent at all, or no row could. */
 int pr_message_check(const struct pr_trial *trial, struct pr_trial_counts *counts,
                      struct pr_problems *problems, struct pr_error *e);
 

@@ -66,7 +66,8 @@ check_sender(struct pr_sender *s, const char *key, struct pr_problems *problems)
 	    pr_mailbox_parse_header(pr_text_str(&s->text), &s->name, &s->mailbox, &why) == 0)
 		return 0;
 	if (why)
-		tell(problems, &s->text, remedy, "%s: \"%s\" is not an address: %s", key, shown, why);
+		tell(problems, &s->text, remedy, "%s: \"%s\" is not an address: %s", key, shown,
+		     why);
 	else
 		tell(problems, &s->text, remedy, "%s: Liquid in it is not available yet", key);
 	*s = (struct pr_sender){0};
@@ -322,7 +323,7 @@ pr_manifest_load(int dir, const char *folder_name, struct pr_problems *problems,
 		               r == PR_ENOENT
 		                   ? "put a campaign.yaml into the folder; `postrider init` "
 		                     "writes a sample"
-		                   : NULL,
+		                   : "make it a plain file that can be read, of at most 1 MiB",
 		               "%s", r == PR_ENOENT ? "there is no campaign.yaml" : e.text);
 	else
 		r = read_manifest(pr_buf_str(&text), dir, folder_name, problems, out);

@@ -70,9 +70,8 @@ check_whole(struct rows *r, const struct pr_csv_record *record, const char **why
 	}
 	if (record->n == c->header_n)
 		return ROW_GOOD;
-	int n =
-	    snprintf(r->why, sizeof r->why, "%zu field%s instead of %zu", record->n, record->n == 1 ? "" : "s",
-	                 c->header_n);
+	int n = snprintf(r->why, sizeof r->why, "%zu field%s instead of %zu", record->n,
+	                 record->n == 1 ? "" : "s", c->header_n);
 	if (record->last_line > record->line)
 		snprintf(r->why + n, sizeof r->why - (size_t)n,
 		         "; the row goes on to line %llu: is a quotation mark not closed?",
@@ -154,7 +153,8 @@ open_file(int dir, const char *name, struct pr_problems *problems, struct pr_err
 		return fd;
 	}
 	close(fd);
-	pr_problem_add(problems, PR_PROBLEM, name, 0, NULL, "not a regular file");
+	pr_problem_add(problems, PR_PROBLEM, name, 0, "put the file itself into the folder",
+	               "not a regular file");
 	return PR_EINVAL;
 }
 

@@ -153,7 +153,8 @@ derive_text(struct pr_compile *x)
 	int result = pr_html_text_template(c->html.source.original, &text, &e);
 	c->text_kind = PR_TEXT_FROM_HTML;
 	if (result == PR_ELIMIT) {
-		pr_problem_add(x->problems, PR_PROBLEM, c->html.source.file, 0, NULL, "%s", e.text);
+		pr_problem_add(x->problems, PR_PROBLEM, c->html.source.file, 0, "add body.txt",
+		               "%s", e.text);
 	} else if (result == 0) {
 		pr_source_init(&c->text.source, c->html.source.file,
 		               pr_arena_copy(&c->arena, pr_buf_str(&text)), 1, 1);

@@ -195,7 +195,8 @@ END_TEST
 
 START_TEST(column_of_the_address_is_found_by_what_it_holds_where_no_name_tells)
 {
-	ck_assert_int_eq(import("a,b,c\nx,one@x.example,\ny,no,z@x.example\nz,two@x.example,\n"), 0);
+	ck_assert_int_eq(import("a,b,c\nx,one@x.example,\ny,no,z@x.example\nz,two@x.example,\n"),
+	                 0);
 	ck_assert_uint_eq(result.pending, 2);
 	ck_assert_int_eq(import("a,b\none@x.example,two@x.example\n"), PR_EINVAL);
 	ck_assert_ptr_nonnull(strstr(problems.items[0].what, "no column is the address"));

@@ -135,6 +135,19 @@ START_TEST(check_tells_what_does_not_compile)
 }
 END_TEST
 
+START_TEST(check_refuses_nul_in_a_body)
+{
+	struct pr_trial_counts counts = {0};
+	int fd = openat(dir, "body.txt", O_WRONLY | O_TRUNC);
+	ck_assert_int_eq(pr_write_all(fd, "a\nb\0c\n", 6), 0);
+	close(fd);
+	load();
+	ck_assert_int_eq(pr_message_check(&trial, &counts, &problems, &failure), PR_EINVAL);
+	ck_assert_str_eq(problems.items[0].what, "a NUL octet");
+	ck_assert_uint_eq(problems.items[0].line, 2);
+}
+END_TEST
+
 /* A manifest, a template and the end of a file that are wrong: one look tells of all three. */
 START_TEST(check_goes_on_after_each_error)
 {
@@ -165,6 +178,7 @@ main(void)
 	    {check_composes_every_row_and_tells_each_error_once},
 	    {check_refuses_a_campaign_of_which_no_row_can_be_sent},
 	    {check_tells_what_does_not_compile},
+	    {check_refuses_nul_in_a_body},
 	    {check_goes_on_after_each_error},
 	};
 	return suite_run("message_trial", setup, teardown, tests, ROWS(tests));

@@ -30,8 +30,8 @@ struct pr_problems {
 };
 
 void pr_problems_finish(struct pr_problems *p);
-/* Adds one; returns it so that column and excerpt can be set, NULL when it is told already or beyond
- * the bound. remedy may be NULL. */
+/* Adds one; returns it so that column and excerpt can be set, NULL when it is told already or
+ * beyond the bound. remedy may be NULL. */
 struct pr_problem *pr_problem_add(struct pr_problems *p, enum pr_severity severity,
                                   const char *file, unsigned line, const char *remedy,
                                   const char *format, ...) __attribute__((format(printf, 6, 7)));
