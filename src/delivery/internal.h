@@ -215,7 +215,7 @@ struct pr_delivery {
 	bool paused_all, draining, journal_full, low_space;
 	struct pr_timer drain_timer;
 	int64_t drain_until_ms;
-	int64_t fold_until_ms;    /* of draining, from the end of the last flight on */
+	int64_t fold_until_ms; /* of draining, from the end of the last flight on */
 	pthread_mutex_t vet_lock; /* of `config`, which intake's thread reads too */
 
 	int64_t due_offset_ms; /* due clock = monotonic + this */
@@ -323,7 +323,7 @@ void campaign_mass(struct pr_campaign *c, enum pr_state to, const char *verb, co
 void reopen_start(struct pr_delivery *d, struct pr_verb *v); /* resolve, on one in done/ */
 void reopen_later(struct pr_delivery *d, struct pr_verb *v); /* when its report is written */
 void reopen_closed(struct pr_delivery *d, const struct pr_campaign *c); /* now it is */
-void reopen_give_up(struct pr_delivery *d); /* it will not be any more */
+void reopen_give_up(struct pr_delivery *d);                  /* it will not be any more */
 
 /* ---- drain.c ---- */
 void drain_init(struct pr_delivery *d);
