@@ -309,6 +309,7 @@ START_TEST(names_are_bounded_and_never_empty)
 	ck_assert_int_eq(parse(text), PR_EINVAL);
 	ck_assert_str_eq(told(), "campaign.yaml:3:7 name: longer than 200 octets -> shorten it");
 	pr_problems_finish(&problems);
+	pr_manifest_destroy(m);
 	ck_assert_int_eq(pr_manifest_parse(PR_STR(LEAST), " \x01\xFF\n ", &problems, &m), 0);
 	ck_assert_str_eq(m->name.p, "???");
 }
