@@ -63,7 +63,7 @@ void pr_delivery_on_space(pr_delivery *d, bool full);
 void pr_delivery_importing(pr_delivery *d, const struct pr_taken *t);
 void pr_delivery_imported(pr_delivery *d, struct pr_taken *t); /* takes t */
 void pr_delivery_rejected(pr_delivery *d, const struct pr_taken *t);
-/* May it be sent? For intake's vet: called on the intake thread. */
+/* Do the templates compile? For intake's vet: called on the intake thread. */
 void pr_delivery_vet(pr_delivery *d, int dir, const struct pr_taken *t,
                      const struct pr_str *columns, size_t columns_n, struct pr_problems *problems);
 

@@ -30,7 +30,8 @@ typedef struct pr_composer pr_composer;
 struct pr_content_source {
 	const struct pr_manifest *manifest;
 	int dir;                      /* the campaign's folder, open */
-	const struct pr_str *columns; /* header of the recipients file, template variables */
+	const struct pr_str *columns; /* header of the recipients file, template variables;
+	                               * NULL: not known, to find what is wrong all the same */
 	size_t columns_n;
 	const char *campaign_id;
 	uint32_t serial;
@@ -106,10 +107,11 @@ struct pr_trial_counts {
 	bool duplicates_cut; /* too many addresses to look for duplicates among all */
 };
 /*
- * Compiles everything and composes every row, on all cores. Each distinct error (place and
- * words) is told once, as a warning, with how many rows it hits and the first of them; each
- * {% abort %} likewise, as a note. What is told does not depend on the threads. PR_EINVAL when
- * the campaign could not be sent at all, or no row could; what was found is told in any case.
+ * Compiles everything and composes every row, on all cores; of a manifest that is not sound, or
+ * content that does not compile, only bad rows and duplicates are counted. Each distinct error
+ * (place and words) is told once, as a warning, with how many rows it hits and the first of them;
+ * each {% abort %} likewise, as a note. What is told does not depend on the threads. PR_EINVAL
+ * when the campaign could not be sent at all, or no row could; what was found is told in any case.
  */
 int pr_message_check(const struct pr_trial *trial, struct pr_trial_counts *counts,
                      struct pr_problems *problems, struct pr_error *e);

@@ -7,29 +7,53 @@
 
 #define EXCERPT_WIDTH 120 /* octets shown of a line */
 
+static void
+finish_item(struct pr_problem *item)
+{
+	free(item->file);
+	free(item->what);
+	free(item->remedy);
+	free(item->excerpt);
+	free(item->reach);
+}
+
 void
 pr_problems_finish(struct pr_problems *p)
 {
-	for (unsigned i = 0; i < p->n; i++) {
-		free(p->items[i].file);
-		free(p->items[i].what);
-		free(p->items[i].remedy);
-		free(p->items[i].excerpt);
-		free(p->items[i].reach);
-	}
+	for (unsigned i = 0; i < p->n; i++)
+		finish_item(&p->items[i]);
 	free(p->items);
 	*p = (struct pr_problems){0};
+}
+
+static bool
+is_told(const struct pr_problems *p, const struct pr_problem *item)
+{
+	for (unsigned i = 0; i + 1 < p->n; i++) {
+		const struct pr_problem *other = &p->items[i];
+		if (other->line == item->line && other->severity == item->severity &&
+		    strcmp(other->file, item->file) == 0 && strcmp(other->what, item->what) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+count(struct pr_problems *p, enum pr_severity severity)
+{
+	p->problems += severity == PR_PROBLEM;
+	p->warnings += severity == PR_WARNING;
+	p->notes += severity == PR_NOTE;
 }
 
 struct pr_problem *
 pr_problem_add(struct pr_problems *p, enum pr_severity severity, const char *file, unsigned line,
                const char *remedy, const char *format, ...)
 {
-	p->problems += severity == PR_PROBLEM;
-	p->warnings += severity == PR_WARNING;
-	p->notes += severity == PR_NOTE;
-	if (p->n == PR_PROBLEMS_MAX)
+	if (p->n == PR_PROBLEMS_MAX) {
+		count(p, severity);
 		return NULL;
+	}
 	if (!p->items)
 		p->items = pr_calloc(PR_PROBLEMS_MAX, sizeof *p->items);
 	struct pr_buf what = {0};
@@ -43,6 +67,11 @@ pr_problem_add(struct pr_problems *p, enum pr_severity severity, const char *fil
 	                            .line = line,
 	                            .what = what.data,
 	                            .remedy = pr_strdup(remedy ? remedy : "")};
+	if (is_told(p, item)) {
+		finish_item(&p->items[--p->n]);
+		return NULL;
+	}
+	count(p, severity);
 	return item;
 }
 

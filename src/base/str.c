@@ -166,7 +166,7 @@ pr_nearest(struct pr_str word, const char *const *candidates)
 {
 	const char *best = NULL;
 	unsigned bound = (unsigned)(word.n / 3 < 1 ? 1 : word.n / 3 > 3 ? 3 : word.n / 3) + 1;
-	if (word.n == 0 || word.n > NEAREST_MAX)
+	if (word.n < 2 || word.n > NEAREST_MAX) /* any letter is near any other */
 		return NULL;
 	for (; *candidates; candidates++) {
 		struct pr_str c = pr_str(*candidates);

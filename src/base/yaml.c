@@ -99,10 +99,18 @@ kind_of(const yaml_node_t *node)
 	                                          : "a text";
 }
 
+static const char *
+how_to_write(const char *wanted)
+{
+	return wanted[2] == 't'   ? "write one text behind the key, without brackets"
+	       : wanted[2] == 'l' ? "write it like [one, two]"
+	                          : "write its keys and values on lines below it, indented";
+}
+
 static void
 wrong_kind(struct pr_yaml_reader *r, const yaml_node_t *node, const char *wanted)
 {
-	const char *remedy = NULL;
+	const char *remedy = how_to_write(wanted);
 	/* `subject: {{ name }}` is a map in a map to YAML. */
 	if (node->type == YAML_MAPPING_NODE && pr_yaml_line_has(r, line_at(node), "{{"))
 		remedy = "put quotes around text that begins with {{";
@@ -141,7 +149,7 @@ too_many(struct pr_yaml_reader *r, const struct pr_yaml_row *row, const yaml_nod
 {
 	if (n <= entries_max(row))
 		return false;
-	pr_yaml_problem(r, line_at(node), column_at(node), NULL,
+	pr_yaml_problem(r, line_at(node), column_at(node), "take some out",
 	                "%s: %zu entries, at most %zu may be", r->path.data, n, entries_max(row));
 	return true;
 }

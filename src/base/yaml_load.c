@@ -195,7 +195,8 @@ guard_event(struct pr_yaml_reader *r, struct guard *g, const yaml_event_t *event
 		return false;
 	}
 	if (g->depth > PR_YAML_DEPTH_MAX) {
-		problem_at(r, event->start_mark, NULL, "nested too deeply");
+		problem_at(r, event->start_mark, "take the innermost brackets or levels out",
+		           "nested too deeply");
 		return false;
 	}
 	if (++g->events > PR_YAML_VALUES_MAX) {

@@ -75,10 +75,13 @@ in_range(struct value *v, double x)
 	if (x >= min && x <= max)
 		return true;
 	show_number(v->row, min, low, sizeof low);
+	char remedy[120];
+	snprintf(remedy, sizeof remedy, "write %s or more", low);
 	if (isinf(max))
-		return wrong(v, NULL, "%s is out of range (at least %s)", v->shown, low);
-	return wrong(v, NULL, "%s is out of range (%s to %s)", v->shown, low,
-	             show_number(v->row, max, high, sizeof high));
+		return wrong(v, remedy, "%s is out of range (at least %s)", v->shown, low);
+	show_number(v->row, max, high, sizeof high);
+	snprintf(remedy, sizeof remedy, "write a value from %s to %s", low, high);
+	return wrong(v, remedy, "%s is out of range (%s to %s)", v->shown, low, high);
 }
 
 /* ---- types ---- */
@@ -347,7 +350,10 @@ pr_yaml_check_text(struct pr_yaml_reader *r, unsigned flags, struct pr_text *t)
 	}
 	if (!why && flags & (PR_YAML_NOT_EMPTY | PR_YAML_FILE | PR_YAML_REQUIRED) &&
 	    pr_str_trim(pr_text_str(t)).n == 0) {
-		pr_yaml_problem(r, t->line, t->column, NULL, "%s is empty", r->path.data);
+		pr_yaml_problem(r, t->line, t->column,
+		                flags & PR_YAML_REQUIRED ? "write it behind the key"
+		                                         : "write it, or take the key out",
+		                "%s is empty", r->path.data);
 		return false;
 	}
 	if (!why)

@@ -248,7 +248,7 @@ pr_manifest_check(const struct pr_manifest *m, const struct pr_config *config,
 		r = no_such(&m->route, "route", &config->routes, sizeof(struct pr_route), problems);
 	if (m->brand.p && !(brand = pr_config_brand(config, pr_text_str(&m->brand))))
 		r = no_such(&m->brand, "brand", &config->brands, sizeof(struct pr_brand), problems);
-	if (brand && check_from(m, brand, problems) < 0)
+	if (brand && m->from.text.p && check_from(m, brand, problems) < 0)
 		r = PR_EINVAL;
 	if (check_times(m, config, problems) < 0)
 		r = PR_EINVAL;

@@ -76,6 +76,41 @@ is_common_latin(uint32_t c)
 	return false;
 }
 
+/* What texts and names hold most. Octets of Chinese read as Korean are syllables that no Korean
+ * writes, and the other way round. */
+/* clang-format off */
+static const char frequent_han[] =
+    "的一是不了人我在有他这中大来上个国到说们为子和你地出道也时年得就那要下以生会自着"
+    "去之过家学对可她里后小么心多天而能好都然没日于起还发成事只作当想看文无开手十用主"
+    "行方又如前所本见经头面公同三已老从动两长知民样现分将外但身些与高意进把法此实回二"
+    "理美点月明其种声全工己话儿者向情部正名定女问力机给等几很业最间新什打便位因重被走"
+    "电四第门相次东政海口使教西再平真听世气信北少关并内加化由却代军产入先山五太水万市"
+    "眼体别处总才场师书比住员九笑性通目华报立马命张活难神数件安表原车白应路期叫死常提"
+    "感金何更反合放做系计或司利受光王果亲界及今京务制解各任至清物台象记边共风战干接它"
+    "许八特觉望直服毛林题建南度统色字请交爱让认算论百吃义科怎元社术结六功指思非流每青"
+    "管夫连远资队跟带花快条院变联言权往展该领传近留红治决周保达办运武半候七必城父强步"
+    "完革深区即求品士转量空技轻程告江语英基派式李息写呢识极令黄德收脸钱党未持取设始版"
+    "双历史商千片容研像找友孩站广改议形委早房音火际则首单据导影失拿网香似斯专石若兵弟"
+    "谁校读志飞观争究包组造落视济喜离春季促销尊敬客户刘陈杨赵吴徐孙胡朱郭罗梁宋郑谢韩"
+    "唐冯董萧曹袁邓傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田姜范姚谭廖邹熊陆郝孔"
+    "崔康邱秦顾侯邵孟龙段雷汤尹易乔贺赖龚伟娜敏静丽芳燕洋勇艳杰娟涛超霞鹏州湖河川浙沪"
+    "圳們個來時說國會對後過見學開關東車長門問馬電點現發經應當實業動無與從體機義樣還這"
+    "進裡麼為兩陳張劉楊黃趙吳孫謝許鄭羅葉蘇鍾盧蔣區灣臺雄縣戶郎藤村井野木松佐鈴橋渡伊";
+static const char frequent_hangul[] =
+    "이다는을가에의고하지로한사은도서를기대나자시인리어그해정수아보일라부상전제만주있"
+    "면과들장원안것구성오조신경여게세공유동스미관무선국모생소비문적우방교요위화산김철"
+    "영희박최강임윤권황송류홍민준현진호석종연혜숙순옥남광용재승태형양배백허심노곽천회"
+    "운드람말때녕계울니습당님객";
+/* clang-format on */
+
+static bool
+is_frequent(uint32_t c, const char *among, size_t n)
+{
+	char text[4];
+	size_t octets = pr_utf8_encode(c, text);
+	return memmem(among, n, text, octets) != NULL;
+}
+
 /* An alphabet of its own: its letters stand beside each other, small ones after all. */
 static int
 weigh_alphabet(uint32_t c, uint32_t before, uint32_t first, uint32_t last, uint32_t small)
@@ -98,10 +133,12 @@ weigh(uint32_t c, uint32_t before)
 		return weigh_alphabet(c, before, 0x5D0, 0x64A, 0xFFFF); /* no capitals */
 	if (is_common_latin(c))
 		return is_ascii_letter(before) ? 3 : before < 0x80 ? 2 : 0;
-	if (in(c, 0x3041, 0x30FE) || in(c, 0xAC00, 0xD7A3))
+	if (in(c, 0x3041, 0x30FE))
 		return 4;
+	if (in(c, 0xAC00, 0xD7A3))
+		return is_frequent(c, frequent_hangul, sizeof frequent_hangul - 1) ? 4 : 1;
 	if (in(c, 0x4E00, 0x9FFF))
-		return 2;
+		return is_frequent(c, frequent_han, sizeof frequent_han - 1) ? 4 : 1;
 	if (in(c, 0x3000, 0x3002) || in(c, 0xFF01, 0xFF5E) || in(c, 0x2010, 0x2026))
 		return 1;
 	if (in(c, 0x80, 0x9F) || in(c, 0xE000, 0xF8FF) || in(c, 0xFF61, 0xFF9F))

@@ -23,12 +23,14 @@ in_folder(const char *path, const char *folder)
 	return strncmp(path, folder, n) == 0 && path[n] == '/';
 }
 
-/* body.html, body.zh.txt, body.md... */
+/* body.md, body.zh.txt...: judged with the manifest. body.html and body.txt are the campaign's
+ * where its manifest names no others. */
 static bool
-is_body(const char *name)
+is_other_body(const char *name)
 {
 	struct pr_str s = pr_str(name);
-	return pr_str_starts(s, "body.") &&
+	return pr_str_starts(s, "body.") && !pr_str_is(s, "body.html") &&
+	       !pr_str_is(s, "body.txt") &&
 	       (pr_str_ends(s, ".html") || pr_str_ends(s, ".txt") || pr_str_ends(s, ".md"));
 }
 
@@ -51,7 +53,7 @@ pr_folder_knows(void *manifest, const struct pr_tree_entry *entry)
 		return true;
 	if (strchr(path, '/'))
 		return false;
-	if (strcmp(path, PR_MANIFEST_FILE) == 0 || is_body(path))
+	if (strcmp(path, PR_MANIFEST_FILE) == 0 || is_other_body(path))
 		return true;
 	return m && (is_text(&m->recipients.file, path) || is_body_of(m, path));
 }
@@ -127,8 +129,9 @@ pr_folder_fit_names(int dir)
 	struct pr_problems ignored = {0};
 	struct pr_manifest *m = NULL;
 	struct pr_tree t;
-	if (pr_file_read(dir, PR_MANIFEST_FILE, PR_YAML_SIZE_MAX, &text, NULL) == 0 &&
-	    pr_manifest_parse(pr_buf_str(&text), "campaign", &ignored, &m) == 0) {
+	if (pr_file_read(dir, PR_MANIFEST_FILE, PR_YAML_SIZE_MAX, &text, NULL) == 0)
+		(void)pr_manifest_parse(pr_buf_str(&text), "campaign", &ignored, &m);
+	if (m) { /* sound or not: its problems are told by whoever loads it */
 		if (pr_tree_read(dir, ".", &t, NULL) == 0)
 			fit_to(&t, dir, m);
 		pr_tree_finish(&t);

@@ -199,17 +199,19 @@ on_header(void *context, const struct pr_str *columns, size_t n)
 	struct vetting *v = context;
 	vet(v->k, columns, n);
 	v->vetted = true;
-	return false; /* the rows are the import's */
+	/* The rows are the import's. There will be none when something is wrong already: then
+	 * what is wrong with the file further down is to be told now. */
+	return v->k->problems.problems > 0;
 }
 
 static bool
 on_row(void *context, const struct pr_row *row, uint64_t line, const char *bad)
 {
-	(void)context;
+	struct vetting *v = context;
 	(void)row;
 	(void)line;
 	(void)bad;
-	return false;
+	return !atomic_load(&v->k->i->stop);
 }
 
 static int
@@ -268,7 +270,7 @@ judge(struct taking *k, struct pr_error *e)
 	k->taken = pr_calloc(1, sizeof *k->taken);
 	k->record.accepted_ms = intake_utc_ms(k->i);
 	struct pr_manifest *m = NULL;
-	int loaded = pr_manifest_load(k->copy, normal.data, &k->problems, &m);
+	(void)pr_manifest_load(k->copy, normal.data, &k->problems, &m);
 	k->taken->manifest = m;
 	choose_id(k, m ? pr_text_str(&m->name) : pr_buf_str(&normal));
 	struct pr_buf dir = {0};
@@ -277,7 +279,7 @@ judge(struct taking *k, struct pr_error *e)
 	k->taken->owner = k->record.owner;
 	k->taken->accepted_ms = k->record.accepted_ms;
 	pr_buf_finish(&normal);
-	if (loaded < 0 || !m) {
+	if (!m) {
 		if (k->problems.problems == 0)
 			pr_problem_add(&k->problems, PR_PROBLEM, PR_MANIFEST_FILE, 0,
 			               "see `postrider init` for a sample", "cannot be read");

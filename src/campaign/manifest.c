@@ -2,7 +2,8 @@
  * From campaign.yaml to a manifest: read by the schema, then what a table cannot say is
  * checked: addresses, header names, the list's name, languages, encodings, that the deadline
  * comes after the start, and, given the folder, that the files are there. All problems are
- * told together; one of them and there is no manifest.
+ * told together; one of them and the manifest is not sound: good for looking at the rest of
+ * the folder only.
  */
 #include "postrider/campaign/manifest.h"
 
@@ -61,13 +62,16 @@ check_sender(struct pr_sender *s, const char *key, struct pr_problems *problems)
 	if (!s->text.p)
 		return 0;
 	pr_str_show(pr_text_str(&s->text), shown, sizeof shown);
-	if (memmem(s->text.p, s->text.n, "{{", 2) || memmem(s->text.p, s->text.n, "{%", 2))
-		return tell(problems, &s->text, remedy, "%s: Liquid in it is not available yet",
-		            key);
-	if (pr_mailbox_parse_header(pr_text_str(&s->text), &s->name, &s->mailbox, &why) < 0)
-		return tell(problems, &s->text, remedy, "%s: \"%s\" is not an address: %s", key,
-		            shown, why ? why : "not of this form");
-	return 0;
+	if (!memmem(s->text.p, s->text.n, "{{", 2) && !memmem(s->text.p, s->text.n, "{%", 2) &&
+	    pr_mailbox_parse_header(pr_text_str(&s->text), &s->name, &s->mailbox, &why) == 0)
+		return 0;
+	if (why)
+		tell(problems, &s->text, remedy, "%s: \"%s\" is not an address: %s", key, shown,
+		     why);
+	else
+		tell(problems, &s->text, remedy, "%s: Liquid in it is not available yet", key);
+	*s = (struct pr_sender){0};
+	return PR_EINVAL;
 }
 
 /* ---- headers ---- */
@@ -290,15 +294,17 @@ read_manifest(struct pr_str text, int dir, bool recipients, const char *folder_n
 		r |= pr_manifest_find_files(m, dir, recipients, &languages, &languages_n, problems);
 	else if (!m->html.p && !m->text.p)
 		m->html = (struct pr_text){.p = "body.html", .n = 9};
-	if (r == 0)
-		r = pr_manifest_make_editions(m, languages, languages_n, problems);
+	r |= pr_manifest_make_editions(m, languages, languages_n, problems);
 	pr_yaml_arrange(text, PR_MANIFEST_FILE, problems, told);
-	if (r) {
+	if (r && empty) {
 		pr_manifest_destroy(m);
 		return PR_EINVAL;
 	}
+	m->sound = r == 0;
+	if (!m->from.text.p) /* what goes on with an unsound one may rely on a domain */
+		(void)pr_mailbox_parse(PR_STR("unknown@sender.invalid"), &m->from.mailbox, NULL);
 	*out = m;
-	return 0;
+	return r ? PR_EINVAL : 0;
 }
 
 int
@@ -320,7 +326,7 @@ load(int dir, bool recipients, const char *folder_name, struct pr_problems *prob
 		               r == PR_ENOENT
 		                   ? "put a campaign.yaml into the folder; `postrider init` "
 		                     "writes a sample"
-		                   : NULL,
+		                   : "make it a plain file that can be read, of at most 1 MiB",
 		               "%s", r == PR_ENOENT ? "there is no campaign.yaml" : e.text);
 	else
 		r = read_manifest(pr_buf_str(&text), dir, recipients, folder_name, problems, out);

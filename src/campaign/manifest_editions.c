@@ -119,6 +119,8 @@ take_subject(struct editions *x, struct pr_manifest_edition *e)
 		return;
 	}
 	const struct pr_text *at = &subject->by.items[0].name;
+	if (!x->m->language.column.p)
+		return; /* told already */
 	if (!e->language) {
 		snprintf(remedy, sizeof remedy,
 		         "add it: language: {column: %.40s, fallback: %.40s}",
@@ -201,8 +203,6 @@ pr_manifest_make_editions(struct pr_manifest *m, const struct pr_language_files 
 	check_names(&x, &m->preheader, "preheader");
 	if (!many)
 		check_column(&x);
-	if (x.result < 0)
-		return x.result;
 	add_edition(&x, m->language.fallback.p);
 	for (size_t i = 0; many && i < m->subject.by.n; i++)
 		add_edition(&x, m->subject.by.items[i].name.p);

@@ -44,13 +44,11 @@ list_names(int dir, struct pr_arena *arena)
 }
 
 static int
-check_file(struct pr_manifest *m, int dir, const char *key, const struct pr_text *file,
-           struct pr_problems *problems)
+tell_missing(struct pr_manifest *m, int dir, const char *key, const struct pr_text *file,
+             struct pr_problems *problems)
 {
 	char remedy[400], shown[300];
 	struct stat st;
-	if (!file->p || is_there(dir, file->p))
-		return 0;
 	if (fstatat(dir, file->p, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return pr_text_problem(problems, PR_MANIFEST_FILE, file,
 		                       "put the file itself into the folder",
@@ -62,6 +60,19 @@ check_file(struct pr_manifest *m, int dir, const char *key, const struct pr_text
 		         pr_str_show(pr_str(near), shown, sizeof shown));
 	return pr_text_problem(problems, PR_MANIFEST_FILE, file, remedy,
 	                       "%s: there is no file %s in the folder", key, file->p);
+}
+
+/* A file that is not there is told once: nobody shall try to read it. */
+static int
+check_file(struct pr_manifest *m, int dir, const char *key, struct pr_text *file,
+           struct pr_problems *problems)
+{
+	if (!file->p || is_there(dir, file->p))
+		return 0;
+	int r = tell_missing(m, dir, key, file, problems);
+	file->p = NULL;
+	file->n = 0;
+	return r;
 }
 
 static bool
@@ -169,6 +180,7 @@ pr_manifest_find_files(struct pr_manifest *m, int dir, bool recipients,
                        struct pr_problems *problems)
 {
 	struct search s = {.m = m};
+	bool named = m->html.p || m->text.p;
 	int r = check_file(m, dir, "html", &m->html, problems);
 	r |= check_file(m, dir, "text", &m->text, problems);
 	if (recipients)
@@ -177,7 +189,7 @@ pr_manifest_find_files(struct pr_manifest *m, int dir, bool recipients,
 	find_languages(&s, dir);
 	*languages = s.found;
 	*n = s.n;
-	if (!m->html.p && !m->text.p && (s.n == 0 || !m->language.column.p)) {
+	if (!m->html.p && !m->text.p && !named && (s.n == 0 || !m->language.column.p)) {
 		pr_problem_add(
 		    problems, PR_PROBLEM, "", 0,
 		    "add body.html, body.md or body.txt, or name the file by the key html or text",

@@ -17,7 +17,7 @@ is_any(const char *name, const char *const *words)
 bool
 pr_name_is_debris(const char *name)
 {
-	static const char *const words[] = {"Thumbs.db", "desktop.ini", "__MACOSX", NULL};
+	static const char *const words[] = {"Thumbs.db", "desktop.ini", "__MACOSX", "Icon\r", NULL};
 	return name[0] == '.' || pr_str_starts(pr_str(name), "~$") || is_any(name, words);
 }
 

@@ -229,6 +229,8 @@ pr_recipients_read(const struct pr_manifest *manifest, int dir,
 	struct reading r = {.reader = reader};
 	struct rows_reader rows_reader = {show_header, show_row, &r};
 	uint32_t rows;
+	if (!manifest->recipients.file.p) /* told with the manifest */
+		return PR_EINVAL;
 	int result = recipients_rows(manifest, dir, &rows_reader, &rows, problems, e);
 	return r.stopped ? 0 : result;
 }

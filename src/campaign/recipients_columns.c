@@ -20,6 +20,7 @@ struct header {
 	struct columns *c;
 	const struct pr_csv_record *record;
 	const struct pr_manifest *m;
+	size_t contents; /* the field that holds addresses further down; SIZE_MAX: not one alone */
 	struct pr_problems *problems;
 	const char *file;
 };
@@ -125,12 +126,14 @@ find_named(const struct header *h, struct pr_str wanted)
 		     wanted);
 }
 
+/* By the names, else by what the rows hold. Names of the last tier say so little that the
+ * rows are believed before them. */
 static void
 find_likely(const struct header *h)
 {
 	struct columns *c = h->c;
-	size_t found = 0;
-	for (size_t tier = 0; tier < TIERS && !found; tier++)
+	size_t found = 0, tiers = TIERS - (h->contents != SIZE_MAX);
+	for (size_t tier = 0; tier < tiers && !found; tier++)
 		for (size_t i = 0; i < c->n; i++)
 			if (means_address(c->names[i], tier)) {
 				c->email = i;
@@ -143,6 +146,11 @@ find_likely(const struct header *h)
 			tell(h, "add a first row with the names of the columns: email, ...",
 			     "the first row holds the address \"%s\" where names should be",
 			     c->names[i]);
+			return;
+		}
+	for (size_t i = 0; !found && i < c->n; i++)
+		if (c->from[i] == h->contents) {
+			c->email = i;
 			return;
 		}
 	tell(h,
@@ -182,14 +190,17 @@ find_required(const struct header *h)
 
 int
 recipients_columns(struct columns *c, const struct pr_csv_record *record,
-                   const struct pr_manifest *m, struct pr_problems *problems)
+                   const struct pr_manifest *m, size_t contents, struct pr_problems *problems)
 {
-	struct header h = {c, record, m, problems, m->recipients.file.p};
+	struct header h = {c, record, m, contents, problems, m->recipients.file.p};
 	unsigned before = problems->problems;
 	*c = (struct columns){.email = SIZE_MAX};
 	pr_arena_init(&c->arena);
 	if (record->bad)
-		tell(&h, NULL, record->bad, PR_STR(""));
+		tell(&h,
+		     strstr(record->bad, "columns") ? "leave out what no template needs"
+		                                    : "correct the first row",
+		     record->bad, PR_STR(""));
 	keep_names(&h);
 	if (m->recipients.email.p)
 		find_named(&h, pr_text_str(&m->recipients.email));

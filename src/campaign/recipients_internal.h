@@ -23,9 +23,10 @@ struct columns {
 	size_t required_n;
 };
 
-/* PR_EINVAL: problems told. */
+/* contents: the field that holds addresses in the first rows, SIZE_MAX when none or several do;
+ * for headers that do not tell. PR_EINVAL: problems told. */
 int recipients_columns(struct columns *c, const struct pr_csv_record *header,
-                       const struct pr_manifest *m, struct pr_problems *problems);
+                       const struct pr_manifest *m, size_t contents, struct pr_problems *problems);
 void recipients_columns_finish(struct columns *c);
 
 /* ---- rows: records judged ---- */

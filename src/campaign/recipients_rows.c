@@ -17,6 +17,7 @@ struct rows {
 	const struct rows_reader *reader;
 	struct pr_problems *problems;
 	struct columns columns;
+	size_t contents; /* see recipients_columns */
 	bool have_header;
 	uint32_t *rows;
 	struct pr_buf data;
@@ -69,8 +70,8 @@ check_whole(struct rows *r, const struct pr_csv_record *record, const char **why
 	}
 	if (record->n == c->header_n)
 		return ROW_GOOD;
-	int n =
-	    snprintf(r->why, sizeof r->why, "%zu fields instead of %zu", record->n, c->header_n);
+	int n = snprintf(r->why, sizeof r->why, "%zu field%s instead of %zu", record->n,
+	                 record->n == 1 ? "" : "s", c->header_n);
 	if (record->last_line > record->line)
 		snprintf(r->why + n, sizeof r->why - (size_t)n,
 		         "; the row goes on to line %llu: is a quotation mark not closed?",
@@ -107,7 +108,7 @@ static int
 on_header(struct rows *r, const struct pr_csv_record *record)
 {
 	r->have_header = true;
-	int result = recipients_columns(&r->columns, record, r->m, r->problems);
+	int result = recipients_columns(&r->columns, record, r->m, r->contents, r->problems);
 	return result < 0 ? result : r->reader->header(r->reader->context, &r->columns);
 }
 
@@ -152,7 +153,8 @@ open_file(int dir, const char *name, struct pr_problems *problems, struct pr_err
 		return fd;
 	}
 	close(fd);
-	pr_problem_add(problems, PR_PROBLEM, name, 0, NULL, "not a regular file");
+	pr_problem_add(problems, PR_PROBLEM, name, 0, "put the file itself into the folder",
+	               "not a regular file");
 	return PR_EINVAL;
 }
 
@@ -167,6 +169,51 @@ delimiter(const struct pr_manifest *m)
 	}
 }
 
+/* ---- which column looks like addresses ---- */
+
+#define LOOK_AT 100u /* rows */
+
+struct look {
+	uint32_t rows, addresses[PR_CSV_COLUMNS_MAX];
+	bool have_header;
+};
+
+static int
+look_at(void *context, const struct pr_csv_record *record)
+{
+	struct look *l = context;
+	if (!l->have_header || is_empty(record)) {
+		l->have_header = true;
+		return 0;
+	}
+	for (size_t i = 0; i < record->n; i++)
+		l->addresses[i] +=
+		    pr_mailbox_parse(record->fields[i], &(struct pr_mailbox){0}, NULL) == 0;
+	return ++l->rows < LOOK_AT ? 0 : PR_ECANCELLED;
+}
+
+/* The only field that holds an address in most of the first rows; SIZE_MAX: none, or several.
+ * What is wrong with the file is for the reading proper to tell. */
+static size_t
+look_for_addresses(int fd, const struct pr_csv_options *options)
+{
+	struct pr_problems ignored = {0};
+	struct look *l = pr_calloc(1, sizeof *l);
+	size_t found = SIZE_MAX;
+	bool several = false;
+	(void)pr_csv_read(fd, options, look_at, l, &ignored, NULL);
+	for (size_t i = 0; i < PR_CSV_COLUMNS_MAX; i++)
+		if (l->addresses[i] * 2 > l->rows) {
+			several |= found != SIZE_MAX;
+			found = i;
+		}
+	pr_problems_finish(&ignored);
+	free(l);
+	off_t back = lseek(fd, 0, SEEK_SET);
+	PR_ASSERT(back == 0); /* it is a regular file */
+	return several ? SIZE_MAX : found;
+}
+
 int
 recipients_rows(const struct pr_manifest *m, int dir, const struct rows_reader *reader,
                 uint32_t *rows, struct pr_problems *problems, struct pr_error *e)
@@ -179,6 +226,7 @@ recipients_rows(const struct pr_manifest *m, int dir, const struct rows_reader *
 	struct rows *r = pr_calloc(1, sizeof *r);
 	*r = (struct rows){.m = m, .reader = reader, .problems = problems, .rows = rows};
 	*rows = 0;
+	r->contents = m->recipients.email.p ? SIZE_MAX : look_for_addresses(fd, &options);
 	int result = pr_csv_read(fd, &options, on_record, r, problems, e);
 	close(fd);
 	if (result == 0 && *rows == 0) {

@@ -234,9 +234,10 @@ check(struct taking *k)
 	const struct pr_version_source *s = k->source;
 	unsigned told = k->problems->n;
 	pr_folder_fit_names(k->copy);
-	if (pr_version_load(k->copy, s->version, s->now->name.p, k->problems, &k->manifest) < 0)
+	(void)pr_version_load(k->copy, s->version, s->now->name.p, k->problems, &k->manifest);
+	if (!k->manifest)
 		return;
-	if (pr_file_read(k->copy, PR_MANIFEST_FILE, PR_YAML_SIZE_MAX, &k->text, NULL) == 0)
+	if (k->manifest->sound && pr_file_read(k->copy, PR_MANIFEST_FILE, PR_YAML_SIZE_MAX, &k->text, NULL) == 0)
 		pr_yaml_diff(&pr_manifest_schema, s->now, k->manifest, on_difference, k);
 	pr_manifest_check(k->manifest, s->config, k->problems);
 	pr_yaml_arrange(pr_buf_str(&k->text), PR_MANIFEST_FILE, k->problems, told);

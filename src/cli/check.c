@@ -112,15 +112,20 @@ print_summary(const struct judged *j)
 	char rows[CLI_TEXT], text[CLI_TEXT];
 	if (!j->counts.rows)
 		return;
-	printf("%s rows: ", cli_number(j->counts.rows, rows));
-	printf("%s would be sent, ", cli_number(j->counts.good, text));
+	bool composed = j->counts.good || j->counts.failed; /* else no template compiled */
+	printf("%s row%s: ", cli_number(j->counts.rows, rows), j->counts.rows == 1 ? "" : "s");
+	if (composed)
+		printf("%s would be sent, ", cli_number(j->counts.good, text));
 	printf("%s bad, ", cli_number(j->counts.bad, text));
-	printf("%s duplicates", cli_number(j->counts.duplicates, text));
+	printf("%s duplicate%s", cli_number(j->counts.duplicates, text),
+	       j->counts.duplicates == 1 ? "" : "s");
 	if (j->counts.failed)
 		printf(", %s refused by a template", cli_number(j->counts.failed, text));
 	if (j->counts.aborted)
 		printf(", %s aborted by the template", cli_number(j->counts.aborted, text));
-	printf("; the largest message has %s\n", cli_octets(j->counts.octets_max, text));
+	if (composed)
+		printf("; the largest message has %s", cli_octets(j->counts.octets_max, text));
+	putchar('\n');
 	if (j->counts.duplicates_cut)
 		puts("There are too many addresses to look for duplicates among all of them here: "
 		     "sending does.");

@@ -21,7 +21,7 @@ show(struct cli *c, struct cli_folder *f, uint32_t row, const char *email)
 	struct pr_error e = {0};
 	struct pr_buf message = {0};
 	struct pr_trial trial = cli_trial(c, f);
-	if (!f->manifest)
+	if (!f->manifest || !f->manifest->sound)
 		return cli_fail("%s cannot be shown", cli_show(c->arguments.words[0]));
 	int r =
 	    pr_message_preview(&trial, row, pr_str(email ? email : ""), &message, &f->problems, &e);

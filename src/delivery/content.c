@@ -34,15 +34,15 @@ static void
 pin_id_domain(struct pr_content_source *s, int campaign, char out[256])
 {
 	struct pr_problems ignored = {0};
-	struct pr_manifest *m;
+	struct pr_manifest *m = NULL;
 	if (s->hostname && strchr(s->hostname, '.'))
 		return;
 	if (pr_version_load(campaign, 1, "", &ignored, &m) == 0) {
 		struct pr_str domain = pr_mailbox_domain(&m->from.mailbox);
 		snprintf(out, 256, "%.*s", (int)domain.n, domain.p);
 		s->hostname = out;
-		pr_manifest_destroy(m);
 	}
+	pr_manifest_destroy(m);
 	pr_problems_finish(&ignored);
 }
 
@@ -108,6 +108,7 @@ work_load_manifest(const char *dir, unsigned version, const char *name, struct p
 	else if (pr_version_load(fd, version, name, &problems, &m) < 0) {
 		pr_fail(e, PR_EINVAL, "no manifest");
 		tell_first(&problems, PR_EINVAL, e);
+		pr_manifest_destroy(m); /* of what is not sound */
 		m = NULL;
 	}
 	if (fd >= 0)

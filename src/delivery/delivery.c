@@ -348,7 +348,6 @@ pr_delivery_vet(pr_delivery *d, int dir, const struct pr_taken *t, const struct 
 	pthread_mutex_lock(&d->vet_lock);
 	struct pr_config *config = pr_config_ref((struct pr_config *)d->config);
 	pthread_mutex_unlock(&d->vet_lock);
-	pr_manifest_check(t->manifest, config, problems);
 	struct pr_content_source s = campaign_content_source(config, t->manifest);
 	s.dir = dir;
 	s.columns = columns;
@@ -356,7 +355,7 @@ pr_delivery_vet(pr_delivery *d, int dir, const struct pr_taken *t, const struct 
 	s.campaign_id = t->id;
 	s.serial = t->serial;
 	pr_content *content;
-	if (columns && pr_content_compile(&s, problems, &content) == 0)
+	if (pr_content_compile(&s, problems, &content) == 0)
 		pr_content_unref(content);
 	pr_config_unref(config);
 }

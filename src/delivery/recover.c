@@ -16,6 +16,7 @@
 
 #include "postrider/base/file.h"
 #include "postrider/base/log.h"
+#include "postrider/campaign/names.h"
 #include "postrider/campaign/version.h"
 
 #include <dirent.h>
@@ -280,22 +281,36 @@ restore_campaign(struct pr_delivery *d, const char *dir, pr_ledger *l,
 	return c;
 }
 
+/* name: the campaign's, unless the manifest has one. */
 static void
-load_manifest(struct pr_campaign *c)
+load_manifest(struct pr_campaign *c, const char *name)
 {
 	struct pr_error e = {0};
+	char *given = pr_strdup(name); /* it may be c->name */
 	struct pr_manifest *first = NULL; /* its name is the campaign's */
 	if (c->version > 1)
-		first = work_load_manifest(c->dir, 1, c->id, &e);
+		first = work_load_manifest(c->dir, 1, given, &e);
 	pr_manifest_destroy(c->manifest);
 	c->manifest = NULL;
 	struct pr_manifest *m =
-	    work_load_manifest(c->dir, c->version, first ? first->name.p : c->id, &e);
+	    work_load_manifest(c->dir, c->version, first ? first->name.p : given, &e);
 	pr_manifest_destroy(first);
+	free(given);
 	if (m)
 		campaign_adopt_manifest(c, m);
 	else
 		campaign_note_error(c, e.text);
+}
+
+/* By the name of the folder when it was dropped; empty (zeroes): not known. */
+static void
+load_first(struct pr_campaign *c, const struct pr_accepted *accepted)
+{
+	struct pr_buf name = {0};
+	if (!pr_name_normal(accepted->name, &name))
+		pr_buf_adds(&name, c->id);
+	load_manifest(c, name.data);
+	pr_buf_finish(&name);
 }
 
 /* Copies of corrections that never came into force. */
@@ -354,7 +369,7 @@ open_campaign(struct pr_delivery *d, const char *name, struct pr_error *e)
 		pr_ledger_close(l);
 		return r;
 	}
-	load_manifest(c);
+	load_first(c, &accepted);
 	if (!restored) /* what the journal says is not about this copy */
 		fold_adopt(d, c->serial, l);
 	return 0;
@@ -440,7 +455,7 @@ recover_reopened(struct pr_delivery *d, const char *dir, pr_ledger *l,
 	struct pr_campaign *c = restore_campaign(d, dir, l, accepted, false);
 	if (!c)
 		return pr_fail(e, PR_ESTATE, "%s has the number of another campaign", dir);
-	load_manifest(c);
+	load_first(c, accepted);
 	int r = campaign_read_counts(c, e);
 	if (r == 0)
 		make_ready(c);
@@ -494,7 +509,7 @@ read_again(struct pr_campaign *c)
 	unsigned before = c->version;
 	restore_facts(c);
 	if (c->version != before)
-		load_manifest(c);
+		load_manifest(c, c->name);
 	if (!c->restored) /* its ledger may be older than its versions */
 		sweep_versions(c);
 }

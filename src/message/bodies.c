@@ -148,7 +148,8 @@ derive_text(struct pr_compile *x)
 	int result = pr_html_text_template(b->html.source.original, &text, &e);
 	b->text_kind = PR_TEXT_FROM_HTML;
 	if (result == PR_ELIMIT) {
-		pr_problem_add(x->problems, PR_PROBLEM, b->html.source.file, 0, NULL, "%s", e.text);
+		pr_problem_add(x->problems, PR_PROBLEM, b->html.source.file, 0, "add body.txt",
+		               "%s", e.text);
 	} else if (result == 0) {
 		pr_source_init(&b->text.source, b->html.source.file,
 		               pr_arena_copy(&x->c->arena, pr_buf_str(&text)), 1, 1);
@@ -174,7 +175,7 @@ pr_content_compile_bodies(struct pr_compile *x)
 		text = compile_text_file(x);
 	else if (b->markdown)
 		b->text_kind = PR_TEXT_FROM_HTML;
-	else if (html == 0)
+	else if (b->html_file.n && html == 0)
 		text = derive_text(x);
 	return html < 0 || text < 0 ? PR_EINVAL : 0;
 }

@@ -23,6 +23,7 @@ struct check {
 	struct pr_error *e;
 	pr_content *content;
 	struct pool *pool;
+	bool compiled, composing; /* it was tried; rows are composed */
 	int result;
 	struct pr_trial_counts counts;
 	struct seen seen;
@@ -47,20 +48,23 @@ merge(void *context, const struct composed *c)
 	}
 }
 
+/* Rows are read also when they cannot be composed: the file may have problems of its own. */
 static bool
 on_header(void *context, const struct pr_str *columns, size_t n)
 {
 	struct check *k = context;
+	k->compiled = true;
 	k->result = pr_trial_compile(k->trial, columns, n, k->problems, &k->content);
-	if (k->result < 0)
-		return false;
+	if (k->result < 0 || !k->trial->manifest->sound)
+		return true;
 	struct pool_options o = {.content = k->content,
 	                         .utc_ms = k->trial->utc_ms,
 	                         .threads = k->trial->threads,
 	                         .merge = merge,
 	                         .context = k};
 	k->result = pool_create(&o, &k->pool, k->e);
-	return k->result == 0;
+	k->composing = k->result == 0;
+	return k->composing;
 }
 
 static void
@@ -86,7 +90,7 @@ on_row(void *context, const struct pr_row *row, uint64_t line, const char *bad)
 	} else if (seen_before(&k->seen, row->email)) {
 		k->counts.duplicates++;
 		refuse(k, row, line, "the address was there before");
-	} else
+	} else if (k->composing)
 		pool_add(k->pool, row, line);
 	return true;
 }
@@ -159,6 +163,9 @@ read_rows(struct check *k)
 	struct pr_recipients_reader reader = {.header = on_header, .each = on_row, .context = k};
 	int r = pr_recipients_read(k->trial->manifest, k->trial->dir, &reader, k->problems, k->e);
 	pool_destroy(k->pool);
+	if (!k->compiled) /* the file has no header: templates are looked at all the same */
+		k->result =
+		    pr_trial_compile(k->trial, NULL, 0, k->problems, &k->content);
 	return k->result < 0 ? k->result : r;
 }
 
@@ -173,7 +180,7 @@ pr_message_check(const struct pr_trial *trial, struct pr_trial_counts *counts,
 	distinct_init(&k->failed);
 	distinct_init(&k->aborted);
 	int r = read_rows(k);
-	bool none = r == 0 && k->counts.rows && !k->counts.good;
+	bool none = r == 0 && k->composing && k->counts.rows && !k->counts.good;
 	enum pr_severity severity = none ? PR_PROBLEM : PR_WARNING;
 	tell(k, &k->failed, severity, "errors of templates");
 	tell(k, &k->aborted, PR_NOTE, "reasons to leave rows out");

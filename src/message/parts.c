@@ -72,7 +72,8 @@ add_file(struct pr_compile *x, struct layout *l, const char *folder, const char 
 	if (fd >= 0)
 		close(fd);
 	if (result < 0) {
-		pr_problem_add(x->problems, PR_PROBLEM, path, 0, NULL, "%s", e.text);
+		pr_problem_add(x->problems, PR_PROBLEM, path, 0,
+		               "see that it can be read and is not too large", "%s", e.text);
 		pr_buf_finish(&data);
 		return PR_EINVAL;
 	}

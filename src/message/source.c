@@ -56,10 +56,18 @@ pr_source_read(struct pr_source *s, int dir, const char *path, const char *shown
 	size_t bad, skip;
 	int result = pr_file_read(dir, path, PR_BODY_SIZE_MAX, &b, &e);
 	if (result < 0) {
-		pr_problem_add(problems, PR_PROBLEM, shown, 0, NULL, "%s", e.text);
+		pr_problem_add(problems, PR_PROBLEM, shown, 0,
+		               "see that it can be read and is not too large", "%s", e.text);
 	} else if (!pr_utf8_valid(b.data, b.len, &bad)) {
 		pr_problem_add(problems, PR_PROBLEM, shown, line_of(pr_buf_str(&b), bad),
 		               "save the file as UTF-8", "this is not UTF-8");
+		result = PR_EINVAL;
+	}
+	const char *nul = result == 0 && b.len ? memchr(b.data, 0, b.len) : NULL;
+	if (nul) {
+		pr_problem_add(problems, PR_PROBLEM, shown,
+		               line_of(pr_buf_str(&b), (size_t)(nul - b.data)),
+		               "save the file as UTF-8 text", "a NUL octet");
 		result = PR_EINVAL;
 	}
 	skip = result == 0 && pr_str_starts(pr_buf_str(&b), "\xEF\xBB\xBF") ? 3 : 0;
@@ -229,7 +237,7 @@ pr_folder_list(int dir, const char *folder, struct pr_arena *arena, struct pr_pr
 		    !is_plain_file(fd, folder, entry->d_name, problems))
 			continue;
 		if (*n == FILES_MAX) {
-			pr_problem_add(problems, PR_PROBLEM, folder, 0, NULL,
+			pr_problem_add(problems, PR_PROBLEM, folder, 0, "take some out",
 			               "there are more than %d files in it", FILES_MAX);
 			break;
 		}

@@ -139,7 +139,7 @@ pr_template_compile(struct pr_compile *x, struct pr_template *t, enum pr_use use
 	    .names = x->c->names,
 	    .escape_html = use == PR_USE_HTML || use == PR_USE_MARKDOWN,
 	    .markdown = use == PR_USE_MARKDOWN,
-	    .names_closed = true,
+	    .names_closed = x->source->columns != NULL,
 	    .partial = on_partial,
 	    .context = &asking,
 	    .partial_names = x->partial_names,

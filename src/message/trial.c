@@ -15,6 +15,7 @@ struct preview {
 	struct pr_error *e;
 	pr_content *content;
 	pr_composer *composer;
+	bool compiled; /* tried to */
 	int result;
 	uint32_t row;
 	struct pr_str email;

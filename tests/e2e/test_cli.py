@@ -154,7 +154,7 @@ class AloneTest(pt.TestCase):
                                 files={"body.html": "{{ first_name }}", "body.txt": "x"},
                                 manifest={"subject": "{{ first_name }}"})
         done = self.assertExit(0, "check", path)
-        self.assertIn("4 rows: 2 would be sent, 1 bad, 1 duplicates", done.stdout)
+        self.assertIn("4 rows: 2 would be sent, 1 bad, 1 duplicate;", done.stdout)
         self.assertIn("recipients.csv:3: warning:", done.stdout)
         report = json.loads(self.assertExit(0, "check", path, "--json").stdout)
         self.assertEqual([report[k] for k in ("ok", "rows", "good", "bad", "duplicates")],

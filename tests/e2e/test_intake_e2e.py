@@ -1,7 +1,9 @@
 """What becomes of a folder's rows and names through the whole daemon: submitted over the socket,
 bad rows, counts that differ, names of other systems, campaigns that came while nobody ran."""
 import csv
+import json
 import os
+import shutil
 import subprocess
 import sys
 import unittest
@@ -167,6 +169,17 @@ class RestartTest(IntakeCase):
                     self.assertEqual(campaign["counts"]["delivered"], rows)
                 self.assertEqual(os.listdir(os.path.join(daemon.spool, "incoming")), [])
 
+    def test_a_campaign_is_called_by_its_folder_also_after_a_kill(self):
+        with pt.Sink(self.folder) as sink, pt.Daemon(self.folder, relay=sink) as daemon:
+            daemon.drop(pt.make_campaign(self.folder, "Früh ling", rows=3,
+                                         manifest={"name": None, "hold": True,
+                                                   "subject": "{{ campaign_name }}"}))
+            before = daemon.wait_state("Früh ling", "held")
+            daemon.kill()
+            daemon.start()
+            after = daemon.wait_state(before["id"], "held")
+            self.assertEqual(after["name"], "Früh ling")
+
     def test_the_same_again_goes_only_when_it_says_so(self):
         with pt.Sink(self.folder) as sink, pt.Daemon(self.folder, relay=sink) as daemon:
             daemon.drop(pt.make_campaign(self.folder, "news", rows=3))
@@ -198,6 +211,36 @@ class RestartTest(IntakeCase):
             for place in ("body.html:2", "body.txt:3"):
                 self.assertIn(place, errors)
             self.assertEqual(daemon.campaigns(), [])
+
+
+    def test_errors_of_one_file_do_not_hide_those_of_another(self):
+        manifest = ("from: nobody\nsubject: '{{ first_name | upcas }}'\nroute: no_such_route\n"
+                    "required: [no_such_column]\n")
+        good = "email,first_name\n" + "".join("u%d@example.com,A\n" % i for i in range(20000))
+        wrong = pt.make_campaign(self.folder, "wrong", rows=1, files={
+            "campaign.yaml": manifest, "body.html": "<p>\n{{ first_name | upcas }}\n",
+            "body.txt": "Hi\n\n{% endif %}\n"}, recipients=good + 'last@example.com,"open\n')
+        places = ["campaign.yaml:%d" % line for line in (1, 2, 3, 4)]
+        places += ["body.html:2", "body.txt:3"]
+        with pt.Daemon(self.folder) as daemon:
+            told = daemon.cli("check", wrong, check=False).stdout
+            told = ["%(file)s:%(line)d" % p for p in json.loads(told)["problems"]]
+            self.assertEqual([p for p in places if p not in told], [])
+            daemon.drop(wrong)
+            errors = pt.wait_until(lambda: self.read("rejected", "wrong", "errors.txt"),
+                                   "errors.txt")
+            self.assertEqual([p for p in places if p not in errors], [])
+            self.assertEqual(errors.count("no_such_route"), 1, errors)
+        shutil.rmtree(os.path.join(daemon.spool, "rejected"))
+        late = pt.make_campaign(self.folder, "late", rows=1, files={"body.txt": "{% endif %}"},
+                                recipients=good + 'last@example.com,"open\n')
+        with daemon:
+            daemon.start()
+            daemon.drop(late)
+            errors = pt.wait_until(lambda: self.read("rejected", "late", "errors.txt"),
+                                   "errors.txt")
+            for place in ("body.txt:1", "recipients.csv:20002"):
+                self.assertIn(place, errors)
 
 
 @unittest.skipUnless(os.geteuid() == 0, "needs root, to be two users")

@@ -71,8 +71,8 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	struct pr_config *c = NULL;
 	struct pr_str text = {(const char *)data, size};
 	int r = pr_manifest_parse(text, "folder", &problems, &m);
-	PR_ASSERT((r == 0) == (m != NULL) && (r < 0) == (problems.problems > 0));
-	if (m) {
+	PR_ASSERT((r == 0) == (m && m->sound) && (r < 0) == (problems.problems > 0));
+	if (r == 0) {
 		hold_promises(m);
 		try_schedule(m);
 	}

@@ -356,6 +356,7 @@ START_TEST(names_of_other_systems_are_understood)
 	    "<p>Hello</p>");
 	put("outside/Recipients.CSV ", "email\na@example.com\n");
 	put("outside/Thumbs.db", "x");
+	put("outside/Icon\r", ""); /* a folder's own picture, of macOS */
 	put("outside/~$recipients.xlsx", "x");
 	put("outside/desktop.ini", "x");
 	MUST(mkdirat(world.at, "outside/__MACOSX", 0755) == 0);

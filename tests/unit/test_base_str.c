@@ -25,6 +25,7 @@ START_TEST(nearest_finds_swapped_and_missing_letters_only)
 	ck_assert_str_eq(pr_nearest(pr_str("recipeints"), words), "recipients");
 	ck_assert_str_eq(pr_nearest(pr_str("Subjct"), words), "subject");
 	ck_assert_ptr_null(pr_nearest(pr_str("colour"), words));
+	ck_assert_ptr_null(pr_nearest(pr_str("x"), (const char *const[]){"a", NULL}));
 }
 END_TEST
 

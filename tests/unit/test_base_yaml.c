@@ -216,19 +216,22 @@ static const struct {
         "1:20 unknown key \"prt\" in section -> did you mean \"port\"?"),
     BAD("named: {x: {host: a, zzzz: 1}}",
         "1:22 unknown key \"zzzz\" in named.x -> known keys: host port"),
-    BAD("title: {en: a}", "1:8 title: a text is wanted here, not a section"),
-    BAD("choice: {en: a, de: b, fr: c}", "1:9 choice: 3 entries, at most 2 may be"),
+    BAD("title: {en: a}", "1:8 title: a text is wanted here, not a section -> write one text "
+                             "behind the key, without brackets"),
+    BAD("choice: {en: a, de: b, fr: c}", "1:9 choice: 3 entries, at most 2 may be -> take some out"),
     BAD("choice: {en: a, en: b}",
         "1:17 choice: \"en\" is there twice, first on line 1 -> keep one of "
         "them"),
-    BAD("choice: {en: ''}", "1:15 choice.en is empty"),
-    BAD("choice: [a]", "1:9 choice: a text is wanted here, not a list"),
+    BAD("choice: {en: ''}", "1:15 choice.en is empty -> write it, or take the key out"),
+    BAD("choice: [a]", "1:9 choice: a text is wanted here, not a list -> write one text "
+                         "behind the key, without brackets"),
     BAD("choice: {{ name }}",
         "1:9 choice: a text is wanted here, not a section -> put quotes around "
         "text that begins with {{"),
     BAD("title: {{ name }}", "1:8 title: a text is wanted here, not a section -> put quotes around "
                              "text that begins with {{"),
-    BAD("title: [a]", "1:8 title: a text is wanted here, not a list"),
+    BAD("title: [a]", "1:8 title: a text is wanted here, not a list -> write one text behind the "
+                      "key, without brackets"),
     BAD("title: \"a\\nb\"", "1:9 title: \"a?b\" has a line break inside -> write it on one line"),
     BAD("title: \"a\\rb\"", "1:9 title: \"a?b\" has a line break inside -> write it on one line"),
     BAD("title: \"a\\Lb\"", "1:9 title: \"a\xE2\x80\xA8"
@@ -244,42 +247,49 @@ static const struct {
                       "write the file's name alone"),
     BAD("file: ..", "1:7 file: \"..\" begins with a dot; such files are not looked at -> write the "
                     "file's name alone"),
-    BAD("file: ''", "1:8 file is empty"),
+    BAD("file: ''", "1:8 file is empty -> write it, or take the key out"),
     BAD("on: maybe", "1:5 on: \"maybe\" is neither true nor false -> write true or false"),
     BAD("count: 0x3", "1:8 count: \"0x3\" is not a whole number -> write it in digits"),
     BAD("count: 1_0", "1:8 count: \"1_0\" is not a whole number -> write it in digits"),
     BAD("count: 1:30", "1:8 count: \"1:30\" is not a whole number -> write it in digits"),
     BAD("count: ten", "1:8 count: \"ten\" is not a whole number -> write it in digits"),
-    BAD("count: 10", "1:8 count: 10 is out of range (-5 to 9)"),
-    BAD("count: -6", "1:8 count: -6 is out of range (-5 to 9)"),
-    BAD("count: 18446744073709551615", "1:8 count: 18446744073709551615 is out of range (-5 to 9)"),
+    BAD("count: 10", "1:8 count: 10 is out of range (-5 to 9) -> write a value from -5 to 9"),
+    BAD("count: -6", "1:8 count: -6 is out of range (-5 to 9) -> write a value from -5 to 9"),
+    BAD("count: 18446744073709551615",
+        "1:8 count: 18446744073709551615 is out of range (-5 to 9) -> write a value from -5 to 9"),
     BAD("count: 99999999999999999999",
         "1:8 count: \"99999999999999999999\" is not a whole number -> write it in digits"),
     BAD("pause: 90", "1:8 pause: \"90\" is not a duration -> write digits and one of s, m, h, d, "
                      "like 90s or 6h"),
-    BAD("pause: 2d", "1:8 pause: 2d is out of range (1s to 1d)"),
+    BAD("pause: 2d", "1:8 pause: 2d is out of range (1s to 1d) -> write a value from 1s to 1d"),
     BAD("factor: .", "1:9 factor: \".\" is not a number -> write it like 0.5"),
     BAD("factor: inf", "1:9 factor: \"inf\" is not a number -> write it like 0.5"),
-    BAD("factor: 11", "1:9 factor: 11 is out of range (1 to 10)"),
+    BAD("factor: 11", "1:9 factor: 11 is out of range (1 to 10) -> write a value from 1 to 10"),
     BAD("share: 5", "1:8 share: \"5\" is not a percentage -> write it with its sign, like 5%"),
-    BAD("share: 51%", "1:8 share: 51% is out of range (0% to 50%)"),
+    BAD("share: 51%", "1:8 share: 51% is out of range (0% to 50%) -> write a value from 0% to 50%"),
     BAD("size: 25MB", "1:7 size: \"25MB\" is not a size -> write digits and K, M or G, like 32M"),
-    BAD("size: 2M", "1:7 size: 2M is out of range (1K to 1M)"),
+    BAD("size: 2M", "1:7 size: 2M is out of range (1K to 1M) -> write a value from 1K to 1M"),
     BAD("rate: fast", "1:7 rate: \"fast\" is not a rate -> write a number from 1 and the time, "
                       "like 100/s or 5000/h"),
     BAD("colour: gren", "1:9 colour: \"gren\" is not one of red, green -> did you mean green?"),
     BAD("colour: blue", "1:9 colour: blue is not available yet -> write one of: red, green"),
-    BAD("list: [a, '', c]", "1:12 list is empty"),
-    BAD("list: [a, [b]]", "1:11 list: a text is wanted here, not a list"),
-    BAD("list: {a: b}", "1:7 list: a list is wanted here, not a section"),
-    BAD("list: [a, b, c, d]", "1:7 list: 4 entries, at most 3 may be"),
+    BAD("list: [a, '', c]", "1:12 list is empty -> write it, or take the key out"),
+    BAD("list: [a, [b]]", "1:11 list: a text is wanted here, not a list -> write one text behind "
+                          "the key, without brackets"),
+    BAD("list: {a: b}",
+        "1:7 list: a list is wanted here, not a section -> write it like [one, two]"),
+    BAD("list: [a, b, c, d]", "1:7 list: 4 entries, at most 3 may be -> take some out"),
     BAD("pairs: {a: b, a: c}", "1:15 pairs: \"a\" is there twice, first on line 1 -> keep one of "
                                "them"),
-    BAD("pairs: {a: [b]}", "1:12 pairs.a: a text is wanted here, not a list"),
-    BAD("pairs: [a]", "1:8 pairs: a section is wanted here, not a list"),
+    BAD("pairs: {a: [b]}", "1:12 pairs.a: a text is wanted here, not a list -> write one text "
+                           "behind the key, without brackets"),
+    BAD("pairs: [a]", "1:8 pairs: a section is wanted here, not a list -> write its keys and "
+                      "values on lines below it, indented"),
     BAD("section: {port: 1}", "1:10 section.host is missing -> add host: ..."),
-    BAD("section: [a]", "1:10 section: a section is wanted here, not a list"),
-    BAD("named: {a: b}", "1:12 named.a: a section is wanted here, not a text"),
+    BAD("section: [a]", "1:10 section: a section is wanted here, not a list -> write its keys and "
+                        "values on lines below it, indented"),
+    BAD("named: {a: b}", "1:12 named.a: a section is wanted here, not a text -> write its keys and "
+                         "values on lines below it, indented"),
     BAD("named: {a: {host: x}, a: {host: y}}",
         "1:23 named: \"a\" is there twice, first on line 1 -> keep one of them"),
     BAD("even: 7", "1:7 even: \"7\" is not even -> write it like 42"),
@@ -287,7 +297,8 @@ static const struct {
     BAD("on: true\ncount: 1\non: false",
         "3:1 on is there twice, first on line 1 -> keep one of them"),
     BAD("<<: {on: true}", "1:1 merge keys (<<) are not used here -> write the keys out"),
-    BAD("[a]: b", "1:1 a key: a text is wanted here, not a list"),
+    BAD("[a]: b", "1:1 a key: a text is wanted here, not a list -> write one text behind the key, "
+                  "without brackets"),
     /* all of them at once */
     BAD("on: x\ncount: y\nwhat: z",
         "1:5 on: \"x\" is neither true nor false -> write true or false\n"
@@ -379,7 +390,8 @@ START_TEST(files_are_bounded_in_size_depth_and_values)
 	for (unsigned i = 0; i < 500000; i++)
 		pr_buf_addc(&b, '[');
 	ck_assert_int_eq(read_text(pr_buf_str(&b)), PR_EINVAL);
-	ck_assert_str_eq(told(), "1:33 nested too deeply");
+	ck_assert_str_eq(told(),
+	                 "1:33 nested too deeply -> take the innermost brackets or levels out");
 	pr_buf_clear(&b);
 	pr_buf_adds(&b, "magic: [");
 	for (unsigned i = 0; i < 300000; i++)

@@ -171,15 +171,18 @@ static const struct {
     {"metrics: {listen: \"::1:9725\"}",
      "2:20 metrics.listen: \"::1:9725\" is not an IP address and a port -> write it like "
      "\"127.0.0.1:9725\""},
-    {"workers: 257", "2:10 workers: 257 is out of range (0 to 256)"},
-    {"workers: -1", "2:10 workers: -1 is out of range (0 to 256)"},
-    {"ready: 1000K", "2:8 ready: 1000K is out of range (1M to 64G)"},
-    {"max_connections: 0", "2:18 max_connections: 0 is out of range (1 to 100000)"},
+    {"workers: 257", "2:10 workers: 257 is out of range (0 to 256) -> write a value from 0 to 256"},
+    {"workers: -1", "2:10 workers: -1 is out of range (0 to 256) -> write a value from 0 to 256"},
+    {"ready: 1000K",
+     "2:8 ready: 1000K is out of range (1M to 64G) -> write a value from 1M to 64G"},
+    {"max_connections: 0",
+     "2:18 max_connections: 0 is out of range (1 to 100000) -> write a value from 1 to 100000"},
     {"log: {level: loud}", "2:14 log.level: \"loud\" is not one of error, warning, info, debug -> "
                            "write one of: error, warning, info, debug"},
     {"settle: 15", "2:9 settle: \"15\" is not a duration -> write digits and one of s, m, h, d, "
                    "like 90s or 6h"},
-    {"retention: {done: 1s}", "2:19 retention.done: 1s is out of range (1m to 36500d)"},
+    {"retention: {done: 1s}",
+     "2:19 retention.done: 1s is out of range (1m to 36500d) -> write a value from 1m to 36500d"},
     {"in_doubt: {marketing: ask}", "2:23 in_doubt.marketing: \"ask\" is not one of resend, hold "
                                    "-> write one of: resend, hold"},
     {"retry: {max: 1m}", "2:14 retry.max is less than retry.first -> set max to first or more"},
@@ -235,7 +238,7 @@ static const struct {
     {"routes: {a: {via: relay, host: h, tls: verified}}",
      "1:40 routes.a.tls: verified is not available yet -> write one of: none"},
     {"routes: {a: {via: relay, host: h, port: 0}}",
-     "1:41 routes.a.port: 0 is out of range (1 to 65535)"},
+     "1:41 routes.a.port: 0 is out of range (1 to 65535) -> write a value from 1 to 65535"},
     {"routes: {}", "1:9 routes: there is none -> add one, like {default: {via: relay, host: "
                    "127.0.0.1}}"},
 };

@@ -224,6 +224,14 @@ START_TEST(encodings_are_taken_by_name_and_guessed_for_people)
 	     "\xE3\x81\xAF\xE3\x81\xAA\xE3\x81\x93\\n"},
 	    {"windows-1251", "email,name\\na@b.ru,\xD0\x98\xD0\xB2\xD0\xB0\xD0\xBD "
 	                     "\xD0\x9F\xD0\xB5\xD1\x82\xD1\x80\xD0\xBE\xD0\xB2\\n"},
+	    /* a name or two is all there may be */
+	    {"gb18030", "email,name\\na@b.cn,\xE4\xBD\xA0\xE5\xA5\xBD\\n"},
+	    {"gb18030", "email,name\\na@b.cn,\xE9\x99\x88\xE9\x9D\x99\\n"},
+	    {"gb18030",
+	     "email,name\\na@b.cn,\xE5\xB0\x8A\xE6\x95\xAC\xE7\x9A\x84\xE5\xAE\xA2\xE6\x88\xB7\\n"},
+	    {"euc-kr", "email,name\\na@b.kr,\xEA\xB9\x80\xEC\xB2\xA0\xEC\x88\x98\\n"},
+	    {"euc-jp", "email,name\\na@b.jp,\xE7\x94\xB0\xE4\xB8\xAD\xE5\xA4\xAA\xE9\x83\x8E\\n"},
+	    {"big5", "email,name\\na@b.tw,\xE7\x8E\x8B\xE5\xB0\x8F\xE6\x98\x8E\\n"},
 	    {"windows-1250", "email,name\\na@b.cz,Zden\xC4\x9Bk Dvo\xC5\x99\xC3\xA1k\\n"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

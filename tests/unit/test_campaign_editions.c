@@ -121,7 +121,9 @@ static const struct {
 	const char *yaml, *files, *told;
 } bad[] = {
     {"subject: s", "", ":0 the campaign has no body"},
-    {"subject: s", "body.de.html", ":0 the campaign has no body"},
+    {"subject: s", "body.de.html",
+     ":0 the campaign has no body\n"
+     "body.de.html:0 left out: nothing says a recipient's language"},
     {"subject: {en: s, de: t}", "body.html",
      "campaign.yaml:2 subject: by language, but nothing says a recipient's language"},
     {"subject: {en: s, de: t}\nlanguage: {column: l}", "body.html",

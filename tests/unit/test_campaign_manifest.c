@@ -185,8 +185,8 @@ static const struct {
     {"recipients: {encoding: \"utf-16//IGNORE\"}",
      "3:25 recipients.encoding: \"utf-16//ignore\" is not known -> write one like utf-8, utf-16, "
      "windows-1252 or gb18030"},
-    {"recipients: {expect_rows: 0}",
-     "3:27 recipients.expect_rows: 0 is out of range (1 to 4294967295)"},
+    {"recipients: {expect_rows: 0}", "3:27 recipients.expect_rows: 0 is out of range (1 to "
+                                     "4294967295) -> write a value from 1 to 4294967295"},
     {"recipients: {max_rejects: 5}",
      "3:27 recipients.max_rejects: \"5\" is not a percentage -> write it like 5%"},
     {"recipients: {max_rejects: 101%}",
@@ -239,9 +239,11 @@ static const struct {
     {"language: {column: l}", NULL},
     {"language: {column: l, fallbak: en}",
      "3:23 unknown key \"fallbak\" in language -> did you mean \"fallback\"?"},
-    {"required: {a: b}", "3:11 required: a list is wanted here, not a section"},
+    {"required: {a: b}",
+     "3:11 required: a list is wanted here, not a section -> write it like [one, two]"},
     {"hold: 1", "3:7 hold: \"1\" is neither true nor false -> write true or false"},
-    {"schedule: now", "3:11 schedule: a section is wanted here, not a text"},
+    {"schedule: now", "3:11 schedule: a section is wanted here, not a text -> write its keys and "
+                      "values on lines below it, indented"},
     {"schedule: {start: 08:00}",
      "3:19 schedule.start: \"08:00\" is not a day and time (of the years 2000 to 2099) -> write it "
      "like 2026-12-01T08:00"},
@@ -261,7 +263,7 @@ static const struct {
      "3:53 schedule.deadline is not after schedule.start -> set a later deadline"},
     {"rate: 10", "3:7 rate: \"10\" is not a rate -> write a number from 1 and the time, like 100/s "
                  "or 5000/h"},
-    {"priority: 10", "3:11 priority: 10 is out of range (0 to 9)"},
+    {"priority: 10", "3:11 priority: 10 is out of range (0 to 9) -> write a value from 0 to 9"},
     {"in_doubt: drop", "3:11 in_doubt: \"drop\" is not one of resend, hold -> write one of: "
                        "resend, hold"},
     {"track: {opens: true}",
@@ -282,7 +284,7 @@ START_TEST(each_fault_is_told_with_its_line_and_remedy)
 	ck_assert_int_eq(parse(text), bad[_i].told ? PR_EINVAL : 0);
 	ck_assert_msg(strcmp(told(), bad[_i].told ? wanted : "") == 0,
 	              "\n  text: %s\n  told: %s\nwanted: %s", bad[_i].text, told(), wanted);
-	ck_assert(!bad[_i].told == (m != NULL));
+	ck_assert(!bad[_i].told == (m && m->sound));
 }
 END_TEST
 
@@ -296,7 +298,8 @@ START_TEST(all_faults_are_told_in_the_order_of_lines)
 	    "'-', '_' and '.', like newsletter\n"
 	    "campaign.yaml:2:7 from: \"x\" is not an address: no @ in the address -> write it like "
 	    "\"Acme <news@acme.example>\"\n"
-	    "campaign.yaml:3:11 priority: 11 is out of range (0 to 9)\n"
+	    "campaign.yaml:3:11 priority: 11 is out of range (0 to 9) -> write a value from 0 to "
+	    "9\n"
 	    "campaign.yaml:4:1 unknown key \"foo\" -> known keys: name from reply_to "
 	    "postal_address subject preheader recipients html text syntax route brand class "
 	    "list language required hold schedule rate priority in_doubt headers again track");
@@ -312,6 +315,7 @@ START_TEST(names_are_bounded_and_never_empty)
 	ck_assert_int_eq(parse(text), PR_EINVAL);
 	ck_assert_str_eq(told(), "campaign.yaml:3:7 name: longer than 200 octets -> shorten it");
 	pr_problems_finish(&problems);
+	pr_manifest_destroy(m);
 	ck_assert_int_eq(pr_manifest_parse(PR_STR(LEAST), " \x01\xFF\n ", &problems, &m), 0);
 	ck_assert_str_eq(m->name.p, "???");
 }
@@ -414,11 +418,15 @@ START_TEST(folder_without_body_or_manifest_is_told)
 }
 END_TEST
 
+/* Beside bodies that could be sent they are not passed over: other people would get another
+ * text than was meant for them. */
 START_TEST(manifest_that_is_a_link_is_refused)
 {
 	ck_assert_int_eq(symlinkat("/etc/passwd", dir, "campaign.yaml"), 0);
 	ck_assert_int_eq(load(), PR_EINVAL);
-	ck_assert_str_eq(told(), "campaign.yaml:0:0 campaign.yaml is a symbolic link");
+	ck_assert_str_eq(told(), "campaign.yaml:0:0 campaign.yaml is a symbolic link -> make it a "
+	                         "plain file that can be "
+	                         "read, of at most 1 MiB");
 }
 END_TEST
 

@@ -164,7 +164,8 @@ START_TEST(column_of_the_address_is_found_by_its_name)
 	    {"email,Kontakt", "Kontakt", NULL},
 	    {"email,Kontakt", "kontakt", NULL},
 	    {"email,E-Mail", NULL, "several columns could be"},
-	    {"name,phone", NULL, "no column is the address"},
+	    {"name,\xE9\x82\xAE\xE7\xAE\xB1", NULL, NULL}, /* by what it holds */
+	    {"address,contact", NULL, NULL},
 	    {"name,email", "mial", "no column \"mial\""},
 	    {"name,x@y.example", NULL, "first row holds the address"},
 	    {"email,email", NULL, "two columns are named"},
@@ -189,6 +190,18 @@ START_TEST(column_of_the_address_is_found_by_its_name)
 		ck_assert_uint_eq(problems.items[0].line, 1);
 		ck_assert_int_ne(access(ledger_path, F_OK), 0);
 	}
+}
+END_TEST
+
+START_TEST(column_of_the_address_is_found_by_what_it_holds_where_no_name_tells)
+{
+	ck_assert_int_eq(import("a,b,c\nx,one@x.example,\ny,no,z@x.example\nz,two@x.example,\n"),
+	                 0);
+	ck_assert_uint_eq(result.pending, 2);
+	ck_assert_int_eq(import("a,b\none@x.example,two@x.example\n"), PR_EINVAL);
+	ck_assert_ptr_nonnull(strstr(problems.items[0].what, "no column is the address"));
+	ck_assert_int_eq(import("a,b\nx,1\n"), PR_EINVAL);
+	ck_assert_ptr_nonnull(strstr(problems.items[0].what, "no column is the address"));
 }
 END_TEST
 
@@ -435,6 +448,7 @@ main(void)
 	    {file_without_bad_rows_has_no_rejects},
 	    {first_row_of_an_address_stays},
 	    {column_of_the_address_is_found_by_its_name},
+	    {column_of_the_address_is_found_by_what_it_holds_where_no_name_tells},
 	    {columns_without_a_name_are_left_out_with_a_warning},
 	    {required_values_that_are_blank_skip_the_row},
 	    {too_many_bad_rows_or_another_number_are_told},

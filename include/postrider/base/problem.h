@@ -1,7 +1,7 @@
 /*
  * Problems: everything wrong with a campaign or a configuration, collected in
- * one go and told with file, line and remedy. Bounded: after PR_PROBLEMS_MAX the
- * rest is only counted.
+ * one go and told with file, line and remedy. The same of the same line is told once.
+ * Bounded: after PR_PROBLEMS_MAX the rest is only counted.
  */
 #ifndef POSTRIDER_BASE_PROBLEM_H
 #define POSTRIDER_BASE_PROBLEM_H
@@ -37,8 +37,8 @@ struct pr_problems {
 };
 
 void pr_problems_finish(struct pr_problems *p);
-/* Adds one; returns it so that column and excerpt can be set, NULL when beyond the bound.
- * remedy may be NULL. */
+/* Adds one; returns it so that column and excerpt can be set, NULL when it is told already or
+ * beyond the bound. remedy may be NULL. */
 struct pr_problem *pr_problem_add(struct pr_problems *p, enum pr_severity severity,
                                   const char *file, unsigned line, const char *remedy,
                                   const char *format, ...) __attribute__((format(printf, 6, 7)));

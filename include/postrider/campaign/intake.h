@@ -45,9 +45,9 @@ struct pr_taken {
 };
 
 struct pr_intake_events {
-	/* On the intake thread: may this be sent? Adds problems (templates, route, brand). t->dir
-	 * is where the campaign will be; read it through `dir`. columns NULL: the recipients could
-	 * not be read (told already); judge the rest. May be NULL. */
+	/* On the intake thread: may this be sent? Adds problems (templates). t->dir is where the
+	 * campaign will be; read it through `dir`. columns NULL: the recipients could not be read
+	 * (told already); t->manifest may not be sound: judge the rest. May be NULL. */
 	void (*vet)(void *context, int dir, const struct pr_taken *t, const struct pr_str *columns,
 	            size_t columns_n, struct pr_problems *problems);
 	/* On the loop, in this order for each campaign: */

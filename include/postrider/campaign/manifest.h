@@ -1,8 +1,8 @@
 /*
  * The manifest of a campaign (campaign.yaml), read, checked and laid down in a struct.
  *
- * Every member is set after a successful read: what the manifest leaves out has its
- * default here. Texts (struct pr_text) carry the line they stand on in campaign.yaml, so
+ * Every member is set after a successful read: what the manifest leaves out has its default
+ * here. Texts (struct pr_text) carry the line they stand on in campaign.yaml, so
  * that Liquid errors point there: pass .line as first_line. Immutable, any thread.
  */
 #ifndef POSTRIDER_CAMPAIGN_MANIFEST_H
@@ -30,13 +30,13 @@ enum pr_manifest_delimiter {
 };
 
 struct pr_sender {           /* a mailbox of a header */
-	struct pr_text text; /* as written; p NULL: left out */
+	struct pr_text text; /* as written; p NULL: left out, or wrong */
 	struct pr_str name;  /* UTF-8, may be empty */
 	struct pr_mailbox mailbox;
 };
 
 struct pr_manifest_recipients {
-	struct pr_text file;     /* default "recipients.csv" */
+	struct pr_text file;     /* default "recipients.csv"; p NULL: not there (not sound) */
 	struct pr_text email;    /* the column of the address; p NULL: find it */
 	struct pr_text encoding; /* "auto", or a name for iconv, in lower case */
 	int delimiter;           /* enum pr_manifest_delimiter */
@@ -89,12 +89,15 @@ struct pr_manifest {
 	struct pr_text deadline_at; /* where it stands; no text */
 	struct pr_rate rate;        /* count 0: no limit of its own */
 	int64_t priority;           /* 0 to 9 */
+	bool sound;                 /* no problem was found */
 	struct pr_arena arena;      /* owns all of the above */
 };
 
 /*
  * Read the manifest's text. folder_name: the campaign's name when the manifest has none.
- * Without `html` and `text` (and without dir) html is body.html. PR_EINVAL: problems told.
+ * Without `html` and `text` (and without dir) html is body.html. PR_EINVAL: problems told; *out
+ * is set nevertheless where keys could be read, and not sound: what was good in it, so that
+ * the rest of the folder can be checked. It may lack from, subject and bodies; never send it.
  */
 int pr_manifest_parse(struct pr_str text, const char *folder_name, struct pr_problems *problems,
                       struct pr_manifest **out);

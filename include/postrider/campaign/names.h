@@ -7,6 +7,7 @@
 #include "postrider/base/buf.h"
 
 /* What machines leave behind, not part of a campaign: dotfiles, Thumbs.db, desktop.ini, ~$*,
+ * Icon\r,
  * __MACOSX (formats.md). */
 bool pr_name_is_debris(const char *name);
 /* An upload under way: *.part, *.filepart, *.crdownload, *.tmp. */
