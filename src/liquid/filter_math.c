@@ -199,7 +199,7 @@ lq_f_number_with_delimiter(struct lq_machine *m, lq_value *v, const lq_value *ar
 	return lq_build_end(&b, v);
 }
 
-/* 12.5 | money: "EUR" -> 12.50 EUR; with "$" the sign stands before. */
+/* 12.5 | money: "EUR" -> 12.50 EUR; $ and other signs stand before: -$12.50 */
 bool
 lq_f_money(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 {
@@ -215,9 +215,13 @@ lq_f_money(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 		text[length++] = '0';
 	bool before = unit.n && !pr_is_ascii(unit.p, unit.n) ? unit.n <= 3 : pr_str_is(unit, "$");
 	lq_build(&b, m, 2 * length + unit.n);
+	bool negative = before && text[0] == '-';
+	if (negative)
+		lq_build_addc(&b, '-');
 	if (before)
 		lq_build_str(&b, unit);
-	delimited(&b, (struct pr_str){text, length}, PR_STR(","), PR_STR("."));
+	delimited(&b, (struct pr_str){text + negative, length - negative}, PR_STR(","),
+	          PR_STR("."));
 	if (unit.n && !before) {
 		lq_build_addc(&b, ' ');
 		lq_build_str(&b, unit);
