@@ -16,6 +16,7 @@ struct parts {
 	int64_t year;
 	int month, day, hour, minute, second, nanos, offset;
 	bool has_year, has_month, has_day, has_time, has_offset;
+	bool broken; /* a number with too many digits: rather no date than another one */
 	char zone[8];
 };
 
@@ -42,6 +43,12 @@ digit_run(const struct reader *r, size_t at)
 	while (at + n < r->n && pr_is_digit(r->text[at + n]))
 		n++;
 	return n;
+}
+
+static bool
+digit_at(const struct reader *r, size_t at)
+{
+	return at < r->n && pr_is_digit(r->text[at]);
 }
 
 static bool
@@ -148,12 +155,14 @@ find_time(struct reader *r, struct parts *p)
 	for (size_t i = 0; i < r->n; i++) {
 		if (!pr_is_digit(r->text[i]) || (i && pr_is_digit(r->text[i - 1])))
 			continue;
-		size_t at = i + digits(r, i, 2, &p->hour), end;
+		size_t at = i + digits(r, i, 2, &p->hour), end = at + digit_run(r, at);
+		p->broken |= end > at && end < r->n && r->text[end] == ':';
 		bool colon = at < r->n && r->text[at] == ':' && digits(r, at + 1, 2, &p->minute);
 		if (colon) {
 			at += 1 + digits(r, at + 1, 2, &p->minute);
 			if (at < r->n && r->text[at] == ':')
 				at += 1 + digits(r, at + 1, 2, &p->second);
+			p->broken |= digit_at(r, at);
 			at = read_fraction(r, at, p);
 		}
 		end = at < r->n && pr_is_digit(r->text[at]) ? at : read_half(r, at, p);
@@ -258,6 +267,7 @@ find_numbers(struct reader *r, struct parts *p)
 	for (size_t i = 0; i < r->n; i++) {
 		int a, b, c = 0;
 		size_t na = digit_run(r, i), nb, nc = 0, at = i + na;
+		p->broken |= na > 4 && at < r->n && r->text[at] == '-' && digit_at(r, at + 1);
 		if (!na || at >= r->n || !strchr("-/.", r->text[at]) || na > 4) {
 			i = at > i ? at : i;
 			continue;
@@ -268,8 +278,10 @@ find_numbers(struct reader *r, struct parts *p)
 			continue;
 		digits(r, i, 4, &a);
 		at += 1 + nb;
+		p->broken |= digit_at(r, at);
 		if (at < r->n && r->text[at] == between)
 			nc = digits(r, at + 1, 4, &c);
+		p->broken |= nc && digit_at(r, at + 1 + nc);
 		bool year_first = na > 2 || (nc && nc <= 2 && between != '.');
 		p->has_month = true;
 		p->month = b;
@@ -352,7 +364,7 @@ find_rest(struct reader *r, struct parts *p, const struct lq_time *now)
 static bool
 valid(const struct parts *p)
 {
-	return (!p->has_month || (p->month >= 1 && p->month <= 12)) &&
+	return !p->broken && (!p->has_month || (p->month >= 1 && p->month <= 12)) &&
 	       (!p->has_day || (p->day <= 31 && p->day >= -6)) && p->hour <= 24 &&
 	       p->minute <= 59 && p->second <= 60;
 }
