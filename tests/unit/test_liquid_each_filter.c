@@ -286,6 +286,7 @@ static const struct trial_row rows[] = {
      "| size }} {{ (1..4) | size }} {{ product | size }}",
      "28 3 0 2 4 1"},
     {"size", "{{ 1.5 | size }} {{ yes | size }} {{ 'eight octets: é' | size }}", "0 0 15"},
+    {"slice", "[{{ items | slice: 9 | slice: 0, 2 }}{{ items | slice: 9 | slice: -1 }}]", "[]"},
     {"slice",
      "{{ 'Liquid' | slice: 0 }} {{ 'Liquid' | slice: 2, 5 }} {{ 'Liquid' | slice: -3, 2 }} {{ "
      "words | slice: 1, 2 | join: ',' }}",
