@@ -237,7 +237,8 @@ check(struct taking *k)
 	(void)pr_version_load(k->copy, s->version, s->now->name.p, k->problems, &k->manifest);
 	if (!k->manifest)
 		return;
-	if (k->manifest->sound && pr_file_read(k->copy, PR_MANIFEST_FILE, PR_YAML_SIZE_MAX, &k->text, NULL) == 0)
+	if (k->manifest->sound &&
+	    pr_file_read(k->copy, PR_MANIFEST_FILE, PR_YAML_SIZE_MAX, &k->text, NULL) == 0)
 		pr_yaml_diff(&pr_manifest_schema, s->now, k->manifest, on_difference, k);
 	pr_manifest_check(k->manifest, s->config, k->problems);
 	pr_yaml_arrange(pr_buf_str(&k->text), PR_MANIFEST_FILE, k->problems, told);

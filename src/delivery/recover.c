@@ -286,7 +286,7 @@ static void
 load_manifest(struct pr_campaign *c, const char *name)
 {
 	struct pr_error e = {0};
-	char *given = pr_strdup(name); /* it may be c->name */
+	char *given = pr_strdup(name);    /* it may be c->name */
 	struct pr_manifest *first = NULL; /* its name is the campaign's */
 	if (c->version > 1)
 		first = work_load_manifest(c->dir, 1, given, &e);

@@ -8,14 +8,13 @@
  */
 #include "date.h"
 
-#include <stdio.h>
-
 #define TEXT_MAX 128
 
 struct parts {
 	int64_t year;
 	int month, day, hour, minute, second, nanos, offset;
 	bool has_year, has_month, has_day, has_time, has_offset;
+	bool broken; /* a number with too many digits: rather no date than another one */
 	char zone[8];
 };
 
@@ -42,6 +41,12 @@ digit_run(const struct reader *r, size_t at)
 	while (at + n < r->n && pr_is_digit(r->text[at + n]))
 		n++;
 	return n;
+}
+
+static bool
+digit_at(const struct reader *r, size_t at)
+{
+	return at < r->n && pr_is_digit(r->text[at]);
 }
 
 static bool
@@ -148,12 +153,14 @@ find_time(struct reader *r, struct parts *p)
 	for (size_t i = 0; i < r->n; i++) {
 		if (!pr_is_digit(r->text[i]) || (i && pr_is_digit(r->text[i - 1])))
 			continue;
-		size_t at = i + digits(r, i, 2, &p->hour), end;
+		size_t at = i + digits(r, i, 2, &p->hour), end = at + digit_run(r, at);
+		p->broken |= end > at && end < r->n && r->text[end] == ':';
 		bool colon = at < r->n && r->text[at] == ':' && digits(r, at + 1, 2, &p->minute);
 		if (colon) {
 			at += 1 + digits(r, at + 1, 2, &p->minute);
 			if (at < r->n && r->text[at] == ':')
 				at += 1 + digits(r, at + 1, 2, &p->second);
+			p->broken |= digit_at(r, at);
 			at = read_fraction(r, at, p);
 		}
 		end = at < r->n && pr_is_digit(r->text[at]) ? at : read_half(r, at, p);
@@ -258,6 +265,7 @@ find_numbers(struct reader *r, struct parts *p)
 	for (size_t i = 0; i < r->n; i++) {
 		int a, b, c = 0;
 		size_t na = digit_run(r, i), nb, nc = 0, at = i + na;
+		p->broken |= na > 4 && at < r->n && r->text[at] == '-' && digit_at(r, at + 1);
 		if (!na || at >= r->n || !strchr("-/.", r->text[at]) || na > 4) {
 			i = at > i ? at : i;
 			continue;
@@ -268,8 +276,10 @@ find_numbers(struct reader *r, struct parts *p)
 			continue;
 		digits(r, i, 4, &a);
 		at += 1 + nb;
+		p->broken |= digit_at(r, at);
 		if (at < r->n && r->text[at] == between)
 			nc = digits(r, at + 1, 4, &c);
+		p->broken |= nc && digit_at(r, at + 1 + nc);
 		bool year_first = na > 2 || (nc && nc <= 2 && between != '.');
 		p->has_month = true;
 		p->month = b;
@@ -352,7 +362,7 @@ find_rest(struct reader *r, struct parts *p, const struct lq_time *now)
 static bool
 valid(const struct parts *p)
 {
-	return (!p->has_month || (p->month >= 1 && p->month <= 12)) &&
+	return !p->broken && (!p->has_month || (p->month >= 1 && p->month <= 12)) &&
 	       (!p->has_day || (p->day <= 31 && p->day >= -6)) && p->hour <= 24 &&
 	       p->minute <= 59 && p->second <= 60;
 }
@@ -427,8 +437,8 @@ read_iso(struct pr_str s, struct parts *p)
 	return s.n == n;
 }
 
-static bool
-parse_iso(struct pr_str s, const char *zone, struct lq_time *t)
+bool
+lq_time_parse_iso(struct pr_str s, const char *zone, struct lq_time *t)
 {
 	struct parts p = {0};
 	if (!read_iso(s, &p) || !valid(&p))
@@ -454,96 +464,4 @@ lq_time_parse(struct pr_str s, const struct lq_time *now, const char *zone, stru
 		return false;
 	compose(&p, now, zone, t);
 	return true;
-}
-
-static struct lq_time
-now_of(struct lq_machine *m)
-{
-	int64_t ms = m->run->now_utc_ms;
-	struct lq_time t = {.seconds = ms / 1000 - (ms % 1000 < 0)};
-	t.nanos = (int32_t)(ms - t.seconds * 1000) * 1000000;
-	lq_zone_apply(m->run->timezone, &t);
-	return t;
-}
-
-static bool
-all_digits(struct pr_str s)
-{
-	size_t i = s.n && s.p[0] == '-';
-	for (size_t k = i; k < s.n; k++)
-		if (!pr_is_digit(s.p[k]))
-			return false;
-	return s.n > i;
-}
-
-/* What the input means; false when it is no date. */
-static bool
-instant(struct lq_machine *m, const lq_value *v, struct lq_time *t)
-{
-	struct lq_time now;
-	*t = (struct lq_time){0};
-	if (v->type == PR_LIQUID_INT) {
-		t->seconds = v->i;
-	} else if (v->type == PR_LIQUID_STRING) {
-		struct pr_str s = lq_str(v);
-		if (s.n == 0)
-			return false;
-		if (parse_iso(s, m->run->timezone, t))
-			return true;
-		now = now_of(m);
-		if (pr_str_eq_nocase(s, PR_STR("now")) || pr_str_eq_nocase(s, PR_STR("today"))) {
-			*t = now;
-			return true;
-		}
-		if (!all_digits(s))
-			return lq_time_parse(s, &now, m->run->timezone, t);
-		t->seconds = lq_text_to_i(s);
-	} else {
-		return false;
-	}
-	if (t->seconds > 1000000000000000 || t->seconds < -1000000000000000)
-		return false;
-	lq_zone_apply(m->run->timezone, t);
-	return true;
-}
-
-/* An IANA name; none: as it is. */
-static bool
-other_zone(struct lq_machine *m, const lq_value *zone, struct lq_time *t)
-{
-	char name[64];
-	if (!zone || zone->type == PR_LIQUID_NIL)
-		return true;
-	if (zone->type != PR_LIQUID_STRING || zone->n >= sizeof name)
-		return lq_raise(m, "time_zone is not the name of a time zone");
-	memcpy(name, zone->s, zone->n);
-	name[zone->n] = 0;
-	return lq_zone_apply(name, t) || lq_raise(m, "time_zone '%s' is not known", name);
-}
-
-static bool
-apply_options(struct lq_machine *m, const lq_value *options, struct lq_time *t)
-{
-	if (options->type != PR_LIQUID_HASH)
-		return lq_raise(m, "date takes a format, time_zone: \"Region/City\" and "
-		                   "locale: \"de\"");
-	return other_zone(m, lq_hash_get(options, PR_STR("time_zone")), t) &&
-	       lq_take_locale(m, lq_hash_get(options, PR_STR("locale")), &t->locale);
-}
-
-bool
-lq_f_date(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
-{
-	struct lq_builder b;
-	struct lq_time t;
-	struct pr_str format;
-	if (!lq_text(m, &args[0], &format))
-		return false;
-	if (format.n == 0 || !instant(m, v, &t))
-		return true;
-	if (n > 1 && !apply_options(m, &args[1], &t))
-		return false;
-	lq_build(&b, m, format.n * 2 + 32);
-	lq_time_format(&b, &t, format, 0);
-	return lq_build_end(&b, v);
 }

@@ -7,8 +7,8 @@
 struct lq_time {
 	int64_t seconds; /* since 1970-01-01T00:00Z */
 	int32_t nanos;
-	int32_t offset; /* local time is seconds + offset */
-	char zone[8];   /* "UTC", "CET"; "" where only the offset is known */
+	int32_t offset;                 /* local time is seconds + offset */
+	char zone[8];                   /* "UTC", "CET"; "" where only the offset is known */
 	const struct lq_locale *locale; /* of names; NULL: English */
 };
 
@@ -25,6 +25,9 @@ struct lq_civil lq_civil_of(const struct lq_time *t);
  * in the zone of `zone` (an IANA name or NULL for UTC). False where there is neither
  * date nor time in it. */
 bool lq_time_parse(struct pr_str s, const struct lq_time *now, const char *zone, struct lq_time *t);
+/* The same for what machines write (2024-01-31[T10:20[:30]][Z]) alone: at once, and
+ * without `now`. */
+bool lq_time_parse_iso(struct pr_str s, const char *zone, struct lq_time *t);
 void lq_time_format(struct lq_builder *b, const struct lq_time *t, struct pr_str format,
                     unsigned depth);
 

@@ -18,7 +18,7 @@ lq_f_raw(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 	(void)args, (void)n;
 	if (v->type == PR_LIQUID_NIL)
 		return true;
-	if (!lq_text(m, v, &s))
+	if (!lq_text_printed(m, v, &s))
 		return false;
 	*v = pr_liquid_string(s);
 	v->flags = m->escape ? LQ_SAFE | LQ_FINAL : 0;

@@ -333,7 +333,8 @@ lq_f_slice(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 		return false;
 	if (v->type == PR_LIQUID_ARRAY) {
 		bool inside = slice_bounds(v->n, &offset, &length);
-		*v = inside ? lq_array(v->items + offset, (size_t)length) : lq_array(NULL, 0);
+		bool any = inside && length > 0; /* an empty list may have no items to step over */
+		*v = any ? lq_array(v->items + offset, (size_t)length) : lq_array(NULL, 0);
 		return true;
 	}
 	if (!lq_text(m, v, &s))

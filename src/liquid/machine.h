@@ -146,7 +146,8 @@ bool lq_include_partial(struct lq_machine *m, const struct lq_op *op);
 bool lq_run(struct lq_machine *m, const struct lq_unit *unit);
 
 /* Texts. */
-bool lq_text(struct lq_machine *m, const lq_value *v, struct pr_str *s); /* as printed */
+bool lq_text(struct lq_machine *m, const lq_value *v, struct pr_str *s); /* as Ruby's to_s */
+bool lq_text_printed(struct lq_machine *m, const lq_value *v, struct pr_str *s); /* by {{ }} */
 bool lq_text_inspect(struct lq_machine *m, const lq_value *v, struct pr_str *s);
 bool lq_integer(struct lq_machine *m, const lq_value *v, int64_t *i); /* "invalid integer" */
 void lq_escape(struct pr_buf *out, struct pr_str s);

@@ -52,6 +52,16 @@ lq_text_inspect(struct lq_machine *m, const lq_value *v, struct pr_str *s)
 }
 
 bool
+lq_text_printed(struct lq_machine *m, const lq_value *v, struct pr_str *s)
+{
+	size_t mark = m->out->len;
+	if (v->type != PR_LIQUID_ARRAY)
+		return lq_text(m, v, s);
+	lq_print(m->out, v, m->out_max);
+	return take_output(m, mark, s);
+}
+
+bool
 lq_integer(struct lq_machine *m, const lq_value *v, int64_t *i)
 {
 	if (v->type == PR_LIQUID_INT) {

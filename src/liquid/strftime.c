@@ -89,7 +89,7 @@ add_number(struct lq_builder *b, int64_t x, const struct spec *s, char pad, int 
 {
 	char text[LQ_FLOAT_SIZE];
 	if (s->plain && width == 2 && x >= 0 && x < 100) {
-		lq_build_addc(b, x < 10 ? pad : (char)('0' + x / 10));
+		lq_build_addc(b, (char)(x < 10 ? pad : '0' + x / 10));
 		lq_build_addc(b, (char)('0' + x % 10));
 		return;
 	}

@@ -69,6 +69,7 @@ parse_assign(struct lq_parser *p, struct pr_str markup)
 	uint32_t op = lq_emit(p, LQ_OP_ASSIGN);
 	lq_op_at(p, op)->a = pipe;
 	lq_op_at(p, op)->b = bound;
+	lq_op_at(p, op)->flags |= LQ_SILENT; /* it prints nothing: nor does its error */
 	return true;
 }
 

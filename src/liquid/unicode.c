@@ -46,6 +46,8 @@ convert(uint32_t c, enum lq_case to)
 		if (to == LQ_LOWER && c >= first && c - first <= r->last - r->first)
 			return c - first + r->first;
 	}
+	if (c == 0x1E9E && to == LQ_LOWER) /* capital sharp s */
+		return 0xDF;
 	return c == 0x3C2 && to != LQ_LOWER ? 0x3A3 : c;
 }
 

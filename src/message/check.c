@@ -164,8 +164,7 @@ read_rows(struct check *k)
 	int r = pr_recipients_read(k->trial->manifest, k->trial->dir, &reader, k->problems, k->e);
 	pool_destroy(k->pool);
 	if (!k->compiled) /* the file has no header: templates are looked at all the same */
-		k->result =
-		    pr_trial_compile(k->trial, NULL, 0, k->problems, &k->content);
+		k->result = pr_trial_compile(k->trial, NULL, 0, k->problems, &k->content);
 	return k->result < 0 ? k->result : r;
 }
 

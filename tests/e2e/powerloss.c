@@ -120,9 +120,16 @@ note(char kind, uint64_t inode, uint64_t a, uint64_t b, const char *path, const 
 	                       (uint16_t)(second ? strlen(second) : 0)};
 	uint32_t rest = (uint32_t)(1 + 24 + 4 + lengths[0] + lengths[1] + n);
 	struct iovec v[] = {
-	    {&rest, 4}, {&kind, 1}, {&inode, 8}, {&a, 8}, {&b, 8},
-	    {&lengths[0], 2}, {(char *)path, lengths[0]},
-	    {&lengths[1], 2}, {(char *)second, lengths[1]}, {(void *)data, n},
+	    {&rest, 4},
+	    {&kind, 1},
+	    {&inode, 8},
+	    {&a, 8},
+	    {&b, 8},
+	    {&lengths[0], 2},
+	    {(char *)path, lengths[0]},
+	    {&lengths[1], 2},
+	    {(char *)second, lengths[1]},
+	    {(void *)data, n},
 	};
 	if (syscall(SYS_writev, trace, v, 10) != (ssize_t)rest + 4)
 		abort();
@@ -153,13 +160,13 @@ open_noted(int dir, const char *path, int flags, mode_t mode)
 	return fd;
 }
 
-#define OPEN_MODE(flags, mode) \
-	mode_t mode = 0; \
-	if ((flags) & (O_CREAT | O_TMPFILE)) { \
-		va_list list; \
-		va_start(list, flags); \
-		mode = va_arg(list, mode_t); \
-		va_end(list); \
+#define OPEN_MODE(flags, mode)                                                                     \
+	mode_t mode = 0;                                                                           \
+	if ((flags) & (O_CREAT | O_TMPFILE)) {                                                     \
+		va_list list;                                                                      \
+		va_start(list, flags);                                                             \
+		mode = va_arg(list, mode_t);                                                       \
+		va_end(list);                                                                      \
 	}
 
 int

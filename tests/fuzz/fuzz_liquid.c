@@ -1,11 +1,10 @@
 /*
  * Any octets as a template: compiled in one of the four modes, rendered with data of
- * every type, small limits, and partials that are the source itself. Nothing may hang,
- * overrun or leak; the result does not matter.
+ * every type, small limits, and partials that are the source itself. What stands behind
+ * the first NUL is the data (liquid_values.h); without one it is always the same. Nothing
+ * may hang, overrun or leak; the result does not matter.
  */
-#include "postrider/liquid.h"
-
-#include <string.h>
+#include "liquid_values.h"
 
 static struct pr_str source_text;
 
@@ -25,7 +24,7 @@ text(const char *s)
 }
 
 static void
-render(const pr_liquid *t, uint8_t flags)
+render(const pr_liquid *t, uint8_t flags, struct octets *data)
 {
 	static const struct pr_liquid_limits limits = {20000, 200000, 2000000, 12};
 	struct pr_liquid_value pairs[4] = {
@@ -52,6 +51,8 @@ render(const pr_liquid *t, uint8_t flags)
 	struct pr_arena arena;
 	struct pr_buf out = {0};
 	pr_arena_init(&arena);
+	for (unsigned i = 0; i < 6 && data->n; i++)
+		values[i] = value_of(data, 0);
 	pr_liquid_render(t, &run, &arena, &out, &failure);
 	pr_buf_finish(&out);
 	pr_arena_finish(&arena);
@@ -67,7 +68,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	uint8_t flags = data[0];
-	source_text = (struct pr_str){(const char *)data + 1, size - 1};
+	const uint8_t *end = memchr(data + 1, 0, size - 1);
+	size_t n = end ? (size_t)(end - data) - 1 : size - 1;
+	struct octets behind = {.p = data + 1 + n, .n = size - 1 - n};
+	source_text = (struct pr_str){(const char *)data + 1, n};
 	struct pr_liquid_source source = {
 	    .text = source_text,
 	    .file = "f",
@@ -82,9 +86,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct pr_problems problems = {0};
 	pr_liquid *t;
 	if (pr_liquid_compile(&source, &problems, &t) == 0) {
-		render(t, flags);
+		octet(&behind); /* the NUL */
+		render(t, flags, &behind);
 		pr_liquid_destroy(t);
 	}
+	octets_finish(&behind);
 	pr_problems_finish(&problems);
 	return 0;
 }

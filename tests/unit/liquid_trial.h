@@ -152,6 +152,27 @@ trial_cases(const struct trial_case *cases, unsigned n, struct trial like)
 	}
 }
 
+/* What is tried one by one: a filter, a tag. */
+struct trial_row {
+	const char *name, *template, *output;
+};
+
+/* Each row in lax mode with errors in the output; and a row for each of names. */
+static inline void
+trial_rows(const struct trial_row *rows, unsigned n, const char *const *names)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct trial_case one = {rows[i].template, rows[i].output};
+		trial_cases(&one, 1, (struct trial){.mode = PR_LIQUID_LAX, .render_errors = true});
+	}
+	for (; *names; names++) {
+		bool found = false;
+		for (unsigned i = 0; i < n && !found; i++)
+			found = strcmp(rows[i].name, *names) == 0;
+		ck_assert_msg(found, "nothing tries %s", *names);
+	}
+}
+
 #define TRIAL_CASES(cases, like) trial_cases(cases, sizeof(cases) / sizeof *(cases), like)
 
 #endif

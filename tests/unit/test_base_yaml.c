@@ -217,14 +217,15 @@ static const struct {
     BAD("named: {x: {host: a, zzzz: 1}}",
         "1:22 unknown key \"zzzz\" in named.x -> known keys: host port"),
     BAD("title: {en: a}", "1:8 title: a text is wanted here, not a section -> write one text "
-                             "behind the key, without brackets"),
-    BAD("choice: {en: a, de: b, fr: c}", "1:9 choice: 3 entries, at most 2 may be -> take some out"),
+                          "behind the key, without brackets"),
+    BAD("choice: {en: a, de: b, fr: c}",
+        "1:9 choice: 3 entries, at most 2 may be -> take some out"),
     BAD("choice: {en: a, en: b}",
         "1:17 choice: \"en\" is there twice, first on line 1 -> keep one of "
         "them"),
     BAD("choice: {en: ''}", "1:15 choice.en is empty -> write it, or take the key out"),
     BAD("choice: [a]", "1:9 choice: a text is wanted here, not a list -> write one text "
-                         "behind the key, without brackets"),
+                       "behind the key, without brackets"),
     BAD("choice: {{ name }}",
         "1:9 choice: a text is wanted here, not a section -> put quotes around "
         "text that begins with {{"),

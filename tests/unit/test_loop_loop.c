@@ -471,7 +471,7 @@ START_TEST(lag_is_the_time_of_callbacks_and_not_of_waiting)
 	pr_timer_start(&t, 0);
 	pr_loop_turn(loop);
 	ck_assert_int_ge(pr_loop_lag_us(loop), 3000 - 2); /* clocks cut to whole us */
-	ck_assert_int_eq(pr_loop_lag_us(loop), 0); /* since the last call */
+	ck_assert_int_eq(pr_loop_lag_us(loop), 0);        /* since the last call */
 	const uint64_t *h = pr_loop_lag_histogram(loop);
 	uint64_t slow = 0;
 	for (int i = 2; i < PR_LOOP_LAG_BUCKETS; i++)
