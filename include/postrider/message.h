@@ -21,6 +21,7 @@
 #define POSTRIDER_MESSAGE_H
 
 #include "postrider/base/problem.h"
+#include "postrider/campaign/config.h"
 #include "postrider/campaign/manifest.h"
 #include "postrider/ledger.h"
 
@@ -44,6 +45,10 @@ struct pr_content_source {
 	const char *language;       /* the same */
 	size_t size_max;            /* of one message; 0: 25 MiB */
 };
+/* The manifest, and what it leaves to the configuration (NULL: none) and to its brand. Views of
+ * both; dir, columns, id and serial are the caller's to set. */
+struct pr_content_source pr_content_source_of(const struct pr_manifest *m,
+                                              const struct pr_config *config);
 /* Every problem found is told; PR_EINVAL when it cannot be sent. Nothing of the source need
  * outlive the call. */
 int pr_content_compile(const struct pr_content_source *source, struct pr_problems *problems,
@@ -84,8 +89,8 @@ void pr_message_id(const pr_content *content, uint32_t row, struct pr_buf *out);
 struct pr_trial {
 	const struct pr_manifest *manifest;
 	int dir;
-	const char *campaign_id; /* as in pr_content_source; nothing depends on it but ids */
-	const char *hostname, *timezone;
+	const char *campaign_id;        /* as in pr_content_source; nothing depends on it but ids */
+	const struct pr_config *config; /* NULL: there is none */
 	int64_t utc_ms;
 	unsigned threads;         /* check: that compose; 0: one for each core */
 	const _Atomic bool *stop; /* check: set by others to give up: PR_ECANCELLED; may be NULL */

@@ -39,13 +39,11 @@ cli_folder_close(struct cli_folder *f)
 struct pr_trial
 cli_trial(struct cli *c, const struct cli_folder *f)
 {
-	const struct pr_config *config = cli_config(c, false);
 	return (struct pr_trial){
 	    .manifest = f->manifest,
 	    .dir = f->dir,
 	    .campaign_id = "preview",
-	    .hostname = config ? config->hostname.p : NULL,
-	    .timezone = config ? config->timezone.p : NULL,
+	    .config = cli_config(c, false),
 	    .utc_ms = pr_utc_ms(),
 	};
 }

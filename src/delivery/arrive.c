@@ -121,7 +121,7 @@ pr_delivery_imported(pr_delivery *d, struct pr_taken *t)
 	j->campaign = c;
 	j->ledger = t->ledger;
 	j->recipients = t->recipients;
-	j->source = campaign_content_source(d->config, c->manifest);
+	j->source = pr_content_source_of(c->manifest, d->config);
 	j->source.campaign_id = c->id;
 	j->source.serial = c->serial;
 	j->job.work = work_prepare;

@@ -11,23 +11,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* What the manifest leaves to the configuration. The strings are the configuration's. */
-struct pr_content_source
-campaign_content_source(const struct pr_config *config, const struct pr_manifest *m)
-{
-	const struct pr_brand *b =
-	    m->brand.p ? pr_config_brand(config, pr_text_str(&m->brand)) : NULL;
-	return (struct pr_content_source){
-	    .manifest = m,
-	    .hostname = config->hostname.p,
-	    .timezone = m->schedule.timezone ? m->schedule.timezone : config->timezone.p,
-	    .unsubscribe_mailto = b ? b->unsubscribe_mailto.p : NULL,
-	    .bounce_domain = b ? b->bounce_domain.p : NULL,
-	    .postal_address = b ? b->postal_address.p : NULL,
-	    .language = b ? b->language.p : NULL,
-	};
-}
-
 /* A Message-ID is a function of campaign and row, also when a correction changes From: where
  * the host's name cannot be used the domain is that of the first version. */
 static void

@@ -348,7 +348,7 @@ pr_delivery_vet(pr_delivery *d, int dir, const struct pr_taken *t, const struct 
 	pthread_mutex_lock(&d->vet_lock);
 	struct pr_config *config = pr_config_ref((struct pr_config *)d->config);
 	pthread_mutex_unlock(&d->vet_lock);
-	struct pr_content_source s = campaign_content_source(config, t->manifest);
+	struct pr_content_source s = pr_content_source_of(t->manifest, config);
 	s.dir = dir;
 	s.columns = columns;
 	s.columns_n = columns_n;

@@ -330,9 +330,7 @@ void campaign_note_error(struct pr_campaign *c, const char *text);
 void campaign_mass(struct pr_campaign *c, enum pr_state to, const char *verb, const char *by);
 
 /* ---- content.c ---- */
-struct pr_content_source campaign_content_source(const struct pr_config *config,
-                                                 const struct pr_manifest *m);
-/* source: as campaign_content_source made it, with id, serial and the folder of the version;
+/* source: as pr_content_source_of made it, with id, serial and the folder of the version;
  * campaign: its folder, open. Uses up the source. */
 int content_compile(struct pr_content_source *source, int campaign, unsigned version, pr_ledger *l,
                     struct pr_problems *problems, pr_content **out);

@@ -86,7 +86,7 @@ compile(const struct pr_preview *p, pr_ledger *l, pr_content **out, struct pr_er
 	if (!m)
 		return PR_EINVAL;
 	pr_ledger_identity(l, &identity);
-	struct pr_content_source source = campaign_content_source(p->config, m);
+	struct pr_content_source source = pr_content_source_of(m, p->config);
 	source.campaign_id = identity.id;
 	source.serial = identity.serial;
 	int r = work_compile(&source, p->dir, p->version, l, out, e);

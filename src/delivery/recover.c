@@ -433,7 +433,7 @@ make_ready(struct pr_campaign *c)
 		return;
 	}
 	if (c->manifest)
-		source = campaign_content_source(c->delivery->config, c->manifest);
+		source = pr_content_source_of(c->manifest, c->delivery->config);
 	source.campaign_id = c->id;
 	source.serial = c->serial;
 	if (!c->manifest ||

@@ -48,7 +48,7 @@ static void
 vet(void *context, int dir, const struct pr_manifest *m, struct pr_problems *problems)
 {
 	struct replace_job *j = context;
-	struct pr_content_source source = campaign_content_source(j->config, m);
+	struct pr_content_source source = pr_content_source_of(m, j->config);
 	struct pr_ledger_identity identity;
 	char path[4200];
 	pr_ledger *l; /* the campaign's own is the folder lane's */

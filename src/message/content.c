@@ -328,6 +328,26 @@ tell_unused_images(struct pr_compile *x)
 
 /* ---- the whole ---- */
 
+struct pr_content_source
+pr_content_source_of(const struct pr_manifest *m, const struct pr_config *config)
+{
+	const struct pr_brand *b =
+	    config && m->brand.p ? pr_config_brand(config, pr_text_str(&m->brand)) : NULL;
+	struct pr_content_source s = {.manifest = m,
+	                              .dir = -1,
+	                              .hostname = config ? config->hostname.p : NULL,
+	                              .timezone = config ? config->timezone.p : NULL};
+	if (m->schedule.timezone)
+		s.timezone = m->schedule.timezone;
+	if (b) {
+		s.unsubscribe_mailto = b->unsubscribe_mailto.p;
+		s.bounce_domain = b->bounce_domain.p;
+		s.postal_address = b->postal_address.p;
+		s.language = b->language.p;
+	}
+	return s;
+}
+
 static int
 compile(struct pr_compile *x)
 {

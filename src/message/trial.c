@@ -27,15 +27,11 @@ int
 pr_trial_compile(const struct pr_trial *trial, const struct pr_str *columns, size_t n,
                  struct pr_problems *problems, pr_content **out)
 {
-	const struct pr_content_source source = {
-	    .manifest = trial->manifest,
-	    .dir = trial->dir,
-	    .columns = columns,
-	    .columns_n = n,
-	    .campaign_id = trial->campaign_id,
-	    .hostname = trial->hostname,
-	    .timezone = trial->timezone,
-	};
+	struct pr_content_source source = pr_content_source_of(trial->manifest, trial->config);
+	source.dir = trial->dir;
+	source.columns = columns;
+	source.columns_n = n;
+	source.campaign_id = trial->campaign_id;
 	return pr_content_compile(&source, problems, out);
 }
 

@@ -73,7 +73,7 @@ campaign.yaml:2:26: warning: divided by 0
   2 rows are not sent, the first is row 2 (line 3 of recipients.csv)
 """, text)
         self.assertIn("recipients.csv:5: warning: name is missing\n  row 4 is not sent\n", text)
-        self.assertIn("9 rows: 1 would be sent, 2 bad, 1 duplicates, 3 refused by a template, "
+        self.assertIn("9 rows: 1 would be sent, 2 bad, 1 duplicate, 3 refused by a template, "
                       "2 aborted by the template;", text)
         self.assertIn(": can be sent (0 errors, 5 warnings)\n", text)
 

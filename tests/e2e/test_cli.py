@@ -189,6 +189,19 @@ class AloneTest(pt.TestCase):
         message = json.loads(self.assertExit(0, "preview", path, "--json").stdout)["message"]
         self.assertIn("\r\n\r\n", message)
 
+    def test_preview_shows_what_the_configuration_adds(self):
+        path = pt.make_campaign(self.folder, "spring", rows=2, manifest={"brand": "acme"},
+                                files={"body.txt": "{{ postal_address }}\n"})
+        config = os.path.join(self.folder, "trial.yaml")
+        with open(config, "w", encoding="utf-8") as f:
+            f.write("hostname: mta9.acme.example\nroutes: {default: {via: relay, host: 127.0.0.1}}\n"
+                    "brands: {acme: {postal_address: 9 High St, language: pt-BR,"
+                    " unsubscribe_mailto: leave@acme.example}}\n")
+        message = self.assertExit(0, "--config", config, "preview", path).stdout
+        for part in ("9 High St", "Content-Language: pt-BR", "mailto:leave@acme.example",
+                     "@mta9.acme.example>"):
+            self.assertIn(part, message)
+
     def test_filters_answer_line_by_line(self):
         done = self.assertExit(0, "address", "--jsonl", input='{"address":"a@b.example"}\nnonsense\n')
         answers = [json.loads(line) for line in done.stdout.splitlines()]
