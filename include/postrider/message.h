@@ -63,13 +63,15 @@ struct pr_message {      /* one block of memory; free with pr_message_destroy */
 	char *from, *to; /* envelope, without <> */
 	char *data;      /* CRLF line ends, ends with CRLF */
 	size_t size;
-	bool dots; /* a line begins with '.' */
+	struct pr_str tail; /* images and attachments, behind data: the content's, shared */
+	bool dots;          /* a line of data begins with '.' */
 	bool eight_bit, smtputf8;
 };
 /*
  * Compose for a row at a time. PR_EINVAL: this row cannot be sent: `e` says why in words
  * for people ("body.html, line 3, column 8: ..."), the row is skipped. *out only on
- * success. size in *out counts the block for the ready pool's bound.
+ * success. size in *out counts for the ready pool's bound. The message must not outlive the
+ * content.
  */
 int pr_compose(pr_composer *c, const pr_content *content, const struct pr_row *row, int64_t utc_ms,
                struct pr_message **out, struct pr_error *e);
@@ -81,6 +83,7 @@ struct pr_compose_failure {
 };
 const struct pr_compose_failure *pr_composer_failure(const pr_composer *c);
 void pr_message_destroy(struct pr_message *m);
+void pr_message_add(const struct pr_message *m, struct pr_buf *out); /* all its octets */
 /* "<...>" of a row, the same always: a function of campaign and row. */
 void pr_message_id(const pr_content *content, uint32_t row, struct pr_buf *out);
 

@@ -47,10 +47,18 @@ struct pr_envelope {
 	const char *to;   /* one recipient, without <> */
 	const char *data; /* the message: CRLF line ends, not dot-stuffed, ends with CRLF */
 	size_t size;
-	bool dots;      /* some line begins with '.' */
+	const char *tail; /* its rest, which others share: begins a line, no line with '.' */
+	size_t tail_n;
+	bool dots;      /* some line of data begins with '.' */
 	bool eight_bit; /* some octet above 127: needs 8BITMIME */
 	bool smtputf8;  /* an address is not ASCII: needs SMTPUTF8 */
 };
+
+static inline size_t
+pr_envelope_octets(const struct pr_envelope *m) /* of the whole message */
+{
+	return m->size + m->tail_n;
+}
 
 /* How a transaction, or a try to begin one, ended. */
 enum pr_smtp_stage {

@@ -50,13 +50,13 @@ send_free(struct send *s)
 	pr_list_remove(&s->undurable);
 	if (s->batch)
 		pr_batch_unref(s->batch);
-	if (s->content)
-		pr_content_unref(s->content);
 	if (s->message) {
 		d->ready_octets -= s->message->size;
 		d->ready_messages--;
 		pr_message_destroy(s->message);
 	}
+	if (s->content)
+		pr_content_unref(s->content);
 	free(s->why);
 	s->campaign->sends--;
 	d->sends--;
@@ -112,10 +112,8 @@ composed(struct send *s)
 {
 	struct pr_delivery *d = s->campaign->delivery;
 	pr_batch_unref(s->batch);
-	pr_content_unref(s->content);
 	s->batch = NULL;
 	s->row = NULL;
-	s->content = NULL;
 	s->composed = true;
 	d->composing--;
 	if (s->why && !send_is_stale(s)) {
@@ -130,6 +128,8 @@ composed(struct send *s)
 	                                   .to = m->to,
 	                                   .data = m->data,
 	                                   .size = m->size,
+	                                   .tail = m->tail.p,
+	                                   .tail_n = m->tail.n,
 	                                   .dots = m->dots,
 	                                   .eight_bit = m->eight_bit,
 	                                   .smtputf8 = m->smtputf8};

@@ -51,7 +51,7 @@ struct send {
 	struct pr_campaign *campaign;
 	struct pr_batch *batch;   /* until composed */
 	const struct pr_row *row; /* in batch; NULL afterwards */
-	pr_content *content;      /* it is composed with; NULL afterwards */
+	pr_content *content;      /* it is composed with; its message shares of it */
 	uint32_t number;
 	uint16_t attempts, doubts; /* before this try */
 	uint16_t version_before;   /* of the try before this one */

@@ -108,7 +108,7 @@ compose(const struct pr_preview *p, pr_ledger *l, const struct pr_row *row, stru
 	PR_ASSERT(r == 0);
 	r = pr_compose(composer, content, row, p->utc_ms, &m, e);
 	if (r == 0) {
-		pr_buf_add(message, m->data, m->size);
+		pr_message_add(m, message);
 		pr_message_destroy(m);
 	}
 	pr_composer_destroy(composer);

@@ -77,8 +77,8 @@ compose_batch(const struct pool_options *o, pr_composer *composer, struct batch 
 			continue;
 		}
 		b->result.good++;
-		if (m->size > b->result.octets_max)
-			b->result.octets_max = m->size;
+		if (m->size + m->tail.n > b->result.octets_max)
+			b->result.octets_max = m->size + m->tail.n;
 		pr_message_destroy(m);
 	}
 }

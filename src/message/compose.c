@@ -364,17 +364,24 @@ make_message(const struct job *j)
 {
 	const pr_content *content = j->content;
 	struct pr_str from = content->reverse_path, to = j->row->email;
-	struct pr_str tail = j->edition->bodies->tail;
-	size_t envelope = from.n + 1 + to.n + 1, size = j->c->out.len + tail.n;
+	size_t envelope = from.n + 1 + to.n + 1, size = j->c->out.len;
 	struct pr_message *m = pr_alloc(sizeof *m + envelope + size);
-	*m = (struct pr_message){.size = size, .dots = j->dots, .from = (char *)(m + 1)};
+	*m = (struct pr_message){.size = size,
+	                         .tail = j->edition->bodies->tail,
+	                         .dots = j->dots,
+	                         .from = (char *)(m + 1)};
 	m->to = copy(m->from, from);
 	m->data = copy(m->to, to);
 	m->smtputf8 = content->smtputf8 || !pr_is_ascii(to.p, to.n);
-	memcpy(m->data, j->c->out.data, j->c->out.len);
-	if (tail.n)
-		memcpy(m->data + j->c->out.len, tail.p, tail.n);
+	memcpy(m->data, j->c->out.data, size);
 	return m;
+}
+
+void
+pr_message_add(const struct pr_message *m, struct pr_buf *out)
+{
+	pr_buf_add(out, m->data, m->size);
+	pr_buf_add_str(out, m->tail);
 }
 
 void

@@ -109,7 +109,7 @@ on_row(void *context, const struct pr_row *row, uint64_t line, const char *bad)
 		t->result = tell_failure(t, row, line);
 		return false;
 	}
-	pr_buf_add(t->out, m->data, m->size);
+	pr_message_add(m, t->out);
 	pr_message_destroy(m);
 	return false;
 }

@@ -119,6 +119,7 @@ compose_file(struct maildir_connection *c, const struct pr_envelope *m)
 	pr_buf_clear(&c->octets);
 	pr_buf_addf(&c->octets, "Return-Path: <%s>\r\nDelivered-To: %s\r\n", m->from, m->to);
 	pr_buf_add(&c->octets, m->data, m->size);
+	pr_buf_add(&c->octets, m->tail, m->tail_n);
 }
 
 /* Ask for a message when there is none; a callback may end everything. */

@@ -23,8 +23,8 @@ add_stuffed(struct pr_buf *out, const char *p, size_t n)
 	pr_buf_add(out, from, (size_t)(end - from));
 }
 
-void
-smtp_add_body(struct pr_buf *out, const struct pr_envelope *m, size_t at, size_t n)
+static void
+add_data(struct pr_buf *out, const struct pr_envelope *m, size_t at, size_t n)
 {
 	if (!m->dots) {
 		pr_buf_add(out, m->data + at, n);
@@ -36,9 +36,21 @@ smtp_add_body(struct pr_buf *out, const struct pr_envelope *m, size_t at, size_t
 }
 
 void
+smtp_add_body(struct pr_buf *out, const struct pr_envelope *m, size_t at, size_t n)
+{
+	size_t own = at >= m->size ? 0 : n < m->size - at ? n : m->size - at;
+	if (own)
+		add_data(out, m, at, own);
+	if (n > own)
+		pr_buf_add(out, m->tail + (at + own - m->size), n - own);
+}
+
+void
 smtp_add_end(struct pr_buf *out, const struct pr_envelope *m)
 {
-	if (m->size && (m->size < 2 || memcmp(m->data + m->size - 2, "\r\n", 2) != 0))
+	const char *end = m->tail_n ? m->tail : m->data;
+	size_t n = m->tail_n ? m->tail_n : m->size;
+	if (n && (n < 2 || memcmp(end + n - 2, "\r\n", 2) != 0))
 		pr_buf_adds(out, "\r\n");
 	pr_buf_adds(out, ".\r\n");
 }

@@ -38,7 +38,7 @@ smtp_unfit(const pr_smtp *s, const struct pr_envelope *m, bool *too_large)
 		why = unfit_address(m->from);
 	if (why)
 		return why;
-	if (s->size_limit && m->size > s->size_limit) {
+	if (s->size_limit && pr_envelope_octets(m) > s->size_limit) {
 		*too_large = true;
 		return "the message is larger than the peer takes";
 	}
@@ -68,7 +68,7 @@ smtp_add_mail(pr_smtp *s, const struct pr_envelope *m)
 	pr_buf_addc(&s->out, '>');
 	if (s->features & OFFERS_SIZE) {
 		pr_buf_adds(&s->out, " SIZE=");
-		add_number(&s->out, m->size);
+		add_number(&s->out, pr_envelope_octets(m));
 	}
 	if (m->eight_bit)
 		pr_buf_adds(&s->out, " BODY=8BITMIME");

@@ -23,7 +23,7 @@ enum step {
 /* One message on its way. */
 struct transaction {
 	struct pr_envelope *m; /* NULL: its result was told, or the place is free */
-	size_t handed;         /* octets of m->data given to the stream */
+	size_t handed;         /* octets of the message given to the stream */
 	unsigned open;         /* steps of it in the plan; 0: the place is free */
 	bool refused;          /* MAIL or RCPT was: no body may follow a 354 */
 	bool whole;            /* its last octets were handed over */

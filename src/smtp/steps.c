@@ -211,7 +211,8 @@ send_dot(pr_smtp *s, struct transaction *t)
 {
 	if (s->stalled)
 		return false;
-	size_t left = t->m->size - t->handed, n = left < BODY_CHUNK ? left : BODY_CHUNK;
+	size_t left = pr_envelope_octets(t->m) - t->handed;
+	size_t n = left < BODY_CHUNK ? left : BODY_CHUNK;
 	bool last = n == left;
 	if (last) {
 		t->whole = true;

@@ -142,7 +142,7 @@ run(const char *what, int dir, unsigned messages)
 			fprintf(stderr, "%s\n", e.text);
 			exit(1);
 		}
-		octets += m->size;
+		octets += m->size + m->tail.n;
 		pr_message_destroy(m);
 	}
 	double us = (cpu_us() - before) / messages;

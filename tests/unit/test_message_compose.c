@@ -13,7 +13,7 @@ START_TEST(a_text_campaign_is_one_plain_part)
 				   "To: ann@b.example\r\n"
 				   "Subject: For Ann\r\n"
 				   "Message-ID: <12.";
-	ck_assert(!strncmp(message->data, want, sizeof want - 1));
+	ck_assert(!strncmp(octets.data, want, sizeof want - 1));
 	CK_HAS("@mta1.acme.example>\r\nList-Id: <newsletter.mail.acme.example>\r\n"
 	       "List-Unsubscribe: <mailto:unsubscribe@mail.acme.example?subject=unsubscribe%2012.");
 	CK_HAS(">\r\nMIME-Version: 1.0\r\n"
@@ -35,7 +35,7 @@ START_TEST(html_and_text_are_alternatives_text_first)
 	CK_HAS(
 	    "text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\nHi A&B\r\n--=_a");
 	CK_HAS("<p>Hi A&amp;B</p>\r\n--=_a");
-	ck_assert(!memcmp(message->data + message->size - 4, "--\r\n", 4));
+	ck_assert(!memcmp(octets.data + octets.len - 4, "--\r\n", 4));
 }
 END_TEST
 
@@ -110,7 +110,7 @@ START_TEST(attachments_are_mixed_and_survive_octet_for_octet)
 	       "Content-Transfer-Encoding: base64\r\n"
 	       "Content-Disposition: attachment;\r\n filename=\"price list.pdf\"\r\n\r\n");
 	ck_assert(!has("hidden"));
-	ck_assert_uint_ge(message->size, n * 4 / 3);
+	ck_assert_uint_ge(octets.len, n * 4 / 3);
 	free(big);
 }
 END_TEST
@@ -176,9 +176,9 @@ START_TEST(no_value_of_a_row_adds_a_header_or_a_part)
 	must_compile(
 	    HEAD "subject: \"{{ x }}\"\nheaders: {X-Team: \"{{ x }}\"}\npreheader: \"{{ x }}\"\n");
 	ck_assert_int_eq(compose("a@b.example", "", "", attacks[_i]), 0);
-	const char *end = memmem(message->data, message->size, "\r\n\r\n", 4);
+	const char *end = memmem(octets.data, octets.len, "\r\n\r\n", 4);
 	size_t fields = 0;
-	for (const char *p = message->data; p < end; p++) {
+	for (const char *p = octets.data; p < end; p++) {
 		fields += p[0] == '\n' && p[1] != ' ';
 		ck_assert(strncmp(p, "\nBcc", 4) != 0);
 	}
@@ -241,9 +241,9 @@ START_TEST(the_same_row_gives_the_same_octets_and_another_row_another_id)
 	put_text("body.html", "<p>{{ x }}</p>");
 	must_compile(HEAD "subject: s\n");
 	ck_assert_int_eq(compose("a@b.example", "", "", "1"), 0);
-	pr_buf_add(&a, message->data, message->size);
+	pr_buf_add(&a, octets.data, octets.len);
 	ck_assert_int_eq(compose("a@b.example", "", "", "1"), 0);
-	ck_assert(message->size == a.len && !memcmp(message->data, a.data, a.len));
+	ck_assert(octets.len == a.len && !memcmp(octets.data, a.data, a.len));
 	pr_buf_clear(&a);
 	pr_message_id(content, 12, &a);
 	CK_HAS(a.data);

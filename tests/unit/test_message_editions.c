@@ -108,22 +108,21 @@ static bool
 has_plain(const char *text)
 {
 	struct pr_buf b = {0};
-	for (size_t i = 0; i < message->size; i++)
-		if (strncmp(message->data + i, "=\r\n", 3) == 0)
+	for (size_t i = 0; i < octets.len; i++)
+		if (strncmp(octets.data + i, "=\r\n", 3) == 0)
 			i += 2;
-		else if (strncmp(message->data + i, "=3D", 3) == 0) {
+		else if (strncmp(octets.data + i, "=3D", 3) == 0) {
 			pr_buf_addc(&b, '=');
 			i += 2;
 		} else
-			pr_buf_addc(&b, message->data[i]);
+			pr_buf_addc(&b, octets.data[i]);
 	bool found = strstr(b.data, text) != NULL;
 	pr_buf_finish(&b);
 	return found;
 }
 
 #define CK_PLAIN(text)                                                                             \
-	ck_assert_msg(has_plain(text), "no \"%s\" in\n%.*s", text, (int)message->size,             \
-	              message->data)
+	ck_assert_msg(has_plain(text), "no \"%s\" in\n%.*s", text, (int)octets.len, octets.data)
 
 START_TEST(markdown_makes_html_and_text)
 {

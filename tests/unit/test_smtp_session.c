@@ -400,6 +400,38 @@ START_TEST(large_bodies_go_in_parts_and_are_marked_before_the_last)
 }
 END_TEST
 
+START_TEST(a_tail_follows_the_data_and_counts_in_size)
+{
+	enum { TAIL = 150000 };
+	static char tail[TAIL + 1];
+	struct pr_buf got = {0};
+	struct talk t;
+	memset(tail, 'A', TAIL);
+	memcpy(tail + TAIL - 2, "\r\n", 2);
+	talk_begin(&t, &(struct pr_smtp_options){.hostname = "me.example", .lookahead = true}, 2);
+	t.messages[0].data = "text\r\n.\r\n";
+	t.messages[0].size = 9;
+	t.messages[0].dots = true;
+	t.messages[0].tail = tail;
+	t.messages[0].tail_n = TAIL;
+	open_offering(&t, "250-mx\r\n250-PIPELINING\r\n250 SIZE 150009\r\n");
+	ck_assert_ptr_nonnull(strstr(t.said.data, " SIZE=150009\r\n"));
+	pr_buf_clear(&t.said);
+	talk_hear(&t, "250 a\r\n250 b\r\n354 go\r\n", 22);
+	while (!t.wired[0]) {
+		pr_buf_add_str(&got, pr_buf_str(&t.said));
+		pr_buf_clear(&t.said);
+		pr_smtp_drained(t.s, t.now += 1000);
+	}
+	pr_buf_add_str(&got, pr_buf_str(&t.said));
+	ck_assert_mem_eq(got.data, "text\r\n..\r\nAAA", 13);
+	ck_assert_mem_eq(got.data + 10, tail, TAIL);
+	ck_assert_mem_eq(got.data + 10 + TAIL, ".\r\nMAIL", 7);
+	talk_finish(&t);
+	pr_buf_finish(&got);
+}
+END_TEST
+
 /* What may happen while a large body is on its way. */
 static const struct {
 	const char *heard; /* NULL: lost; "": silence */
@@ -475,6 +507,7 @@ main(void)
 	    {a_host_name_cannot_end_its_line},
 	    {dots_at_line_begin_are_doubled_everywhere, ROWS(bodies)},
 	    {large_bodies_go_in_parts_and_are_marked_before_the_last},
+	    {a_tail_follows_the_data_and_counts_in_size},
 	    {a_body_cut_short_is_never_taken_for_sent, ROWS(midway)},
 	    {waits_are_those_of_rfc_5321},
 	};
