@@ -242,9 +242,14 @@ static void
 read_choice(struct pr_yaml_reader *r, const struct pr_yaml_row *row, const yaml_node_t *node,
             struct pr_choice *out)
 {
-	if (node->type == YAML_MAPPING_NODE && !is_liquid(r, node))
+	if (node->type == YAML_MAPPING_NODE && !is_liquid(r, node)) {
 		read_pairs(r, row, node, &out->by);
-	else if (read_scalar(r, node, &out->text) && !pr_yaml_check_text(r, row->flags, &out->text))
+		if (node->data.mapping.pairs.top == node->data.mapping.pairs.start)
+			pr_yaml_problem(r, line_at(node), column_at(node),
+			                "write it, or take the key out", "%s is empty",
+			                r->path.data);
+	} else if (read_scalar(r, node, &out->text) &&
+	           !pr_yaml_check_text(r, row->flags, &out->text))
 		out->text = (struct pr_text){0};
 }
 

@@ -24,13 +24,21 @@ hold_file(const struct pr_text *t)
 }
 
 static void
+hold_edition(const struct pr_manifest_edition *e)
+{
+	hold_one_line(&e->subject);
+	hold_one_line(&e->preheader);
+	hold_file(&e->html);
+	hold_file(&e->text);
+	PR_ASSERT(e->subject.n && (e->html.p || e->text.p));
+}
+
+static void
 hold_promises(const struct pr_manifest *m)
 {
 	char id[PR_MANIFEST_ID_SIZE];
 	hold_one_line(&m->name);
 	hold_one_line(&m->from.text);
-	hold_one_line(&m->subject);
-	hold_one_line(&m->preheader);
 	hold_one_line(&m->list);
 	hold_file(&m->html);
 	hold_file(&m->text);
@@ -39,9 +47,10 @@ hold_promises(const struct pr_manifest *m)
 		hold_one_line(&m->headers.items[i].name);
 		hold_one_line(&m->headers.items[i].value);
 	}
-	PR_ASSERT(m->name.n && m->from.mailbox.n && m->subject.n);
+	PR_ASSERT(m->name.n && m->from.mailbox.n && m->editions_n > 0);
+	for (size_t i = 0; i < m->editions_n; i++)
+		hold_edition(&m->editions[i]);
 	PR_ASSERT(m->priority >= 0 && m->priority <= 9);
-	PR_ASSERT(m->html.p || m->text.p);
 	PR_ASSERT(m->schedule.window.n <= PR_WINDOW_SPANS);
 	PR_ASSERT(strlen(pr_campaign_id(pr_text_str(&m->name), 0, 7, id)) < sizeof id);
 }

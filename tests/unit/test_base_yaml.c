@@ -223,6 +223,7 @@ static const struct {
     BAD("choice: {en: a, en: b}",
         "1:17 choice: \"en\" is there twice, first on line 1 -> keep one of "
         "them"),
+    BAD("choice: {}", "1:9 choice is empty -> write it, or take the key out"),
     BAD("choice: {en: ''}", "1:15 choice.en is empty -> write it, or take the key out"),
     BAD("choice: [a]", "1:9 choice: a text is wanted here, not a list -> write one text "
                        "behind the key, without brackets"),
