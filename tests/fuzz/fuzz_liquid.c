@@ -77,6 +77,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    .file = "f",
 	    .names = names,
 	    .escape_html = flags & 4,
+	    .markdown = flags & 128,
 	    .forgiving = flags & 8,
 	    .names_closed = flags & 64,
 	    .mode = (enum pr_liquid_mode)(flags & 3),

@@ -101,6 +101,9 @@ static const char *const templates[] = {
     "{% capture x %}{{ a }}{{ b | json }}{% endcapture %}{{ x | upcase }}{{ x | size }}"
     "{% assign y = a | concat: b | sort | uniq %}{{ y }}{{ y | where: k, c | map: k | sum }}",
     "{{ a | date: b | date: c, time_zone: d }}{{ a | default: b, allow_false: c }}",
+    "{{ a | date: '%A %b %p %^B', locale: 'tr' }}{{ a | date: b, locale: c }}",
+    "{{ a | money: b, locale: 'pl' }}{{ a | money: 'JPY', locale: c }}"
+    "{{ a | number_with_delimiter: b, c, locale: d }}{{ b | number_with_delimiter: locale: 'fr' }}",
     "{{ a | date: '%a %A %^b %-d %e %j %C %G-%V %U %W %s %N %L %3N %z %::z %Z %10Y %c %x %v %+' }}",
     "{{ a | split: b | join: c | replace: d, k | truncate: b | slice: b, c | escape_once }}",
     "{{ a | sort: k | map: k | compact | uniq | reverse | join }}{{ a | sum: k }}",

@@ -6,8 +6,8 @@
     count_tests.py TALLY STEP command COMMAND...
     count_tests.py TALLY sum
 
-A line tells how long the step took, its build included: the time since the line before it. Why
-a test was skipped stands below.
+A line tells how long the step took; where meson runs it, with its build: the time since the line
+before it. Why a test was skipped stands below.
 """
 import json
 import os
@@ -22,10 +22,11 @@ UNITTEST_END = re.compile(r"^(OK|FAILED)(?: \((.*)\))?$", re.M)
 UNITTEST_SKIPPED = re.compile(r"^(\w+).* skipped ['\"](.*)['\"]$", re.M)
 SKIP_CODE = 77
 UNITTEST_TIMEOUT = 600  # seconds for one file
+BEGAN = time.time()
 
 
-def tally(path, step, passed, failed, skipped, reasons=()):
-    took = max(0.0, time.time() - os.path.getmtime(path))
+def tally(path, step, passed, failed, skipped, reasons=(), since=None):
+    took = max(0.0, time.time() - (since or BEGAN))
     with open(path, "a", encoding="utf-8") as f:
         f.write("%s %d %d %d\n" % (step, passed, failed, skipped))
     print("%-36s %5d passed %3d failed %3d skipped %5.0f s"
@@ -56,6 +57,7 @@ def count_check(test):
 
 def run_meson(path, step, build, *arguments):
     log = os.path.join(build, "meson-logs", "testlog.json")
+    began = os.path.getmtime(path)
     if os.path.exists(log):
         os.remove(log)
     done = subprocess.run(["meson", "test", "-C", build, "--no-rebuild", *arguments],
@@ -63,7 +65,7 @@ def run_meson(path, step, build, *arguments):
                           stderr=subprocess.STDOUT, text=True, errors="replace")
     if not os.path.exists(log):
         tail(done.stdout)
-        return tally(path, step, 0, 1, 0)
+        return tally(path, step, 0, 1, 0, since=began)
     totals = [0, 0, 0]
     with open(log, encoding="utf-8") as f:
         for line in f:
@@ -76,7 +78,7 @@ def run_meson(path, step, build, *arguments):
     if not sum(totals):
         print("%s: no test ran" % step)
         totals[1] = 1
-    return tally(path, step, *totals)
+    return tally(path, step, *totals, since=began)
 
 
 def run_unittest(path, step, file):
