@@ -90,6 +90,8 @@ lq_escape_markdown(struct pr_buf *out, struct pr_str s, bool html)
 		char c = pr_is_space(s.p[i]) ? ' ' : s.p[i];
 		if (html && special[(unsigned char)c])
 			pr_buf_add_str(out, lq_entity(c));
+		else if (c == '#' && !html && last == '&')
+			pr_buf_addc(out, c); /* of an entity that a filter made */
 		else if (c && strchr(markup, c))
 			pr_buf_addf(out, "&#%d;", c);
 		else if (c != ' ' || last != ' ')

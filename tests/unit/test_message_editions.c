@@ -174,6 +174,16 @@ START_TEST(values_are_never_markdown)
 }
 END_TEST
 
+START_TEST(filters_that_escape_are_not_escaped_again)
+{
+	put_text("body.md", "{{ x | escape }}, {{ x | escape_once }}, {{ x | newline_to_br }}\n");
+	put_text("body.txt", "x");
+	must_compile(HEAD "subject: s\n");
+	ck_assert_int_eq(compose("a@b.example", "", "", "O'Hara *& <b>"), 0);
+	CK_PLAIN("<p>O'Hara *&amp; &lt;b&gt;, O'Hara *&amp; &lt;b&gt;, O'Hara *&amp; &lt;b&gt;</p>");
+}
+END_TEST
+
 START_TEST(markdown_keeps_raw_html_of_the_campaign_and_of_raw_values)
 {
 	put_text("body.md", "<b class=\"x\">{{ x | raw }}</b>\n\n![Logo](cid:logo.png)\n");
@@ -198,6 +208,7 @@ main(void)
 	    {a_column_that_is_not_there_is_told_with_the_nearest},
 	    {markdown_makes_html_and_text},
 	    {values_are_never_markdown, ROWS(literal)},
+	    {filters_that_escape_are_not_escaped_again},
 	    {markdown_keeps_raw_html_of_the_campaign_and_of_raw_values},
 	};
 	return suite_run("message_editions", setup, teardown, tests, ROWS(tests));
