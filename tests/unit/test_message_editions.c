@@ -180,7 +180,8 @@ START_TEST(filters_that_escape_are_not_escaped_again)
 	put_text("body.txt", "x");
 	must_compile(HEAD "subject: s\n");
 	ck_assert_int_eq(compose("a@b.example", "", "", "O'Hara *& <b>"), 0);
-	CK_PLAIN("<p>O'Hara *&amp; &lt;b&gt;, O'Hara *&amp; &lt;b&gt;, O'Hara *&amp; &lt;b&gt;</p>");
+	CK_PLAIN(
+	    "<p>O'Hara *&amp; &lt;b&gt;, O'Hara *&amp; &lt;b&gt;, O'Hara *&amp; &lt;b&gt;</p>");
 }
 END_TEST
 
