@@ -280,6 +280,26 @@ read_named(struct pr_yaml_reader *r, const struct pr_yaml_row *row, const yaml_n
 	}
 }
 
+static void
+read_sections(struct pr_yaml_reader *r, const struct pr_yaml_row *row, const yaml_node_t *node,
+              struct pr_yaml_array *out)
+{
+	bool many = node->type == YAML_SEQUENCE_NODE;
+	const yaml_node_item_t *first = many ? node->data.sequence.items.start : NULL;
+	size_t n = many ? (size_t)(node->data.sequence.items.top - first) : 1;
+	if (too_many(r, row, node, n))
+		return;
+	out->items = pr_arena_zero(r->arena, (n + 1) * row->schema->size);
+	for (out->n = 0; out->n < n; out->n++) {
+		char number[24];
+		snprintf(number, sizeof number, "%zu", out->n + 1);
+		size_t before = enter(r, pr_str(number));
+		read_section(r, row->schema, many ? node_at(r, first[out->n]) : node,
+		             (char *)out->items + out->n * row->schema->size);
+		leave(r, before);
+	}
+}
+
 /* ---- a row ---- */
 
 static void
@@ -302,6 +322,7 @@ read_row(struct pr_yaml_reader *r, const struct pr_yaml_row *row, const yaml_nod
 	case PR_YAML_PAIRS: read_pairs(r, row, node, (void *)field); return;
 	case PR_YAML_CHOICE: read_choice(r, row, node, (void *)field); return;
 	case PR_YAML_NAMED: read_named(r, row, node, (void *)field); return;
+	case PR_YAML_SECTIONS: read_sections(r, row, node, (void *)field); return;
 	case PR_YAML_SECTION: read_section(r, row->schema, node, field); return;
 	default: break;
 	}

@@ -124,6 +124,26 @@ diff_named(struct diff *d, const struct pr_yaml_row *row, const struct pr_yaml_a
 }
 
 static void
+note_difference(void *context, const char *path, const struct pr_yaml_row *row)
+{
+	(void)path, (void)row;
+	*(bool *)context = true;
+}
+
+/* Entries have no names: they are the same, one by one, or the list differs. */
+static bool
+same_sections(const struct pr_yaml_row *row, const struct pr_yaml_array *a,
+              const struct pr_yaml_array *b)
+{
+	bool differs = a->n != b->n;
+	for (size_t i = 0; !differs && i < a->n; i++)
+		pr_yaml_diff(row->schema, (const char *)a->items + i * row->schema->size,
+		             (const char *)b->items + i * row->schema->size, note_difference,
+		             &differs);
+	return !differs;
+}
+
+static void
 diff_section(struct diff *d, const struct pr_yaml_schema *schema, const char *a, const char *b)
 {
 	for (const struct pr_yaml_row *row = schema->rows; row->key; row++) {
@@ -134,7 +154,9 @@ diff_section(struct diff *d, const struct pr_yaml_schema *schema, const char *a,
 		else if (row->type == PR_YAML_NAMED) {
 			diff_named(d, row, (const void *)x, (const void *)y, true);
 			diff_named(d, row, (const void *)y, (const void *)x, false);
-		} else if (!same_value(row, x, y))
+		} else if (row->type == PR_YAML_SECTIONS
+		               ? !same_sections(row, (const void *)x, (const void *)y)
+		               : !same_value(row, x, y))
 			d->each(d->context, d->path.data, row);
 		leave(d, before);
 	}
@@ -160,7 +182,7 @@ each_row(const struct pr_yaml_schema *schema, struct pr_buf *path,
 		size_t before = path->len;
 		pr_buf_addf(path, "%s%s", before ? "." : "", row->key);
 		each(context, path->data, row);
-		if (row->type == PR_YAML_NAMED)
+		if (row->type == PR_YAML_NAMED || row->type == PR_YAML_SECTIONS)
 			pr_buf_adds(path, ".*");
 		if (row->schema)
 			each_row(row->schema, path, each, context);

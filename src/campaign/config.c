@@ -52,8 +52,16 @@ pr_config_parse(struct pr_str text, const char *file, const char *folder,
 	resolve(c, &c->spool, folder);
 	resolve(c, &c->state, folder);
 	resolve(c, &c->socket.path, folder);
-	for (size_t i = 0; i < c->routes.n; i++)
-		resolve(c, &pr_config_routes(c)[i].path, folder);
+	resolve(c, &c->tls.ca_file, folder);
+	resolve(c, &c->shaping, folder);
+	for (size_t i = 0; i < c->routes.n; i++) {
+		struct pr_route *route = pr_config_routes(c) + i;
+		resolve(c, &route->path, folder);
+		resolve(c, &route->password_file, folder);
+		resolve(c, &route->key_file, folder);
+	}
+	for (size_t i = 0; i < c->dkim.n; i++)
+		resolve(c, &pr_config_dkim(c)[i].key_file, folder);
 	r |= pr_config_check(c, problems);
 	pr_yaml_arrange(text, file, problems, told);
 	if (r) {
@@ -109,6 +117,15 @@ pr_config_route(const struct pr_config *c, struct pr_str name)
 	for (size_t i = 0; i < c->routes.n; i++)
 		if (pr_str_eq(pr_text_str(&pr_config_routes(c)[i].name), name))
 			return &pr_config_routes(c)[i];
+	return NULL;
+}
+
+const struct pr_source_address *
+pr_config_source(const struct pr_config *c, struct pr_str name)
+{
+	for (size_t i = 0; i < c->sources.n; i++)
+		if (pr_str_eq(pr_text_str(&pr_config_sources(c)[i].name), name))
+			return &pr_config_sources(c)[i];
 	return NULL;
 }
 

@@ -92,23 +92,105 @@ is_address(const struct pr_text *t)
 	return digits;
 }
 
+/* What each kind of route needs and takes, beside port and connections. */
+enum { NEEDS = 1, MAY, NEVER };
+#define KINDS (PR_VIA_MAILGUN + 1)
+/* clang-format off */
+static const struct {
+	const char *key;
+	size_t offset;
+	uint8_t kinds[KINDS]; /* by enum pr_via */
+	const char *remedy;
+} route_texts[] = {
+#define ROUTE(member) offsetof(struct pr_route, member)
+	/* key, where                              -  relay  maildir  mx     esmtp  sendgrid mailgun */
+	{"host", ROUTE(host),                     {0, NEEDS, NEVER, NEVER, NEEDS, NEVER, NEVER},
+	 "add host: 127.0.0.1, or the relay's name"},
+	{"path", ROUTE(path),                     {0, NEVER, NEEDS, NEVER, NEVER, NEVER, NEVER},
+	 "add path: and the folder's name"},
+	{"user", ROUTE(user),                     {0, MAY,   NEVER, NEVER, MAY,   NEVER, NEVER}, ""},
+	{"password_file", ROUTE(password_file),   {0, MAY,   NEVER, NEVER, MAY,   NEVER, NEVER}, ""},
+	{"key_file", ROUTE(key_file),             {0, NEVER, NEVER, NEVER, NEVER, NEEDS, NEEDS},
+	 "add key_file: and the file that holds the API key"},
+	{"endpoint", ROUTE(endpoint),             {0, NEVER, NEVER, NEVER, NEVER, MAY,   MAY}, ""},
+	{"domain", ROUTE(domain),                 {0, NEVER, NEVER, NEVER, NEVER, NEVER, MAY}, ""},
+};
+/* clang-format on */
+
+static void
+check_route_texts(struct check *k, const struct pr_route *r, const char *where)
+{
+	static const char *const words[KINDS] = {"",      "relay",    "maildir", "mx",
+	                                         "esmtp", "sendgrid", "mailgun"};
+	for (size_t i = 0; i < sizeof route_texts / sizeof *route_texts; i++) {
+		const struct pr_text *t = (const void *)((const char *)r + route_texts[i].offset);
+		int kind = route_texts[i].kinds[r->via];
+		if (kind == NEEDS && !t->p)
+			tell(k, &r->name, route_texts[i].remedy, "%s%s is missing", where,
+			     route_texts[i].key);
+		if (kind == NEVER && t->p)
+			tell(k, t, "take it out", "%s%s does not belong to via: %s", where,
+			     route_texts[i].key, words[r->via]);
+	}
+}
+
+static void
+check_source_name(struct check *k, const struct pr_text *t, const char *where)
+{
+	if (!is_address(t) && !pr_config_source(k->c, pr_text_str(t)))
+		tell(k, t, "write an IP address of this host, or a name of `sources`",
+		     "%ssources: there is no source \"%s\"", where, t->p);
+}
+
 static void
 check_route(struct check *k, struct pr_route *r)
 {
 	char where[120], name[80];
 	snprintf(where, sizeof where, "routes.%s.",
 	         pr_str_show(pr_text_str(&r->name), name, sizeof name));
-	if (r->via == PR_VIA_RELAY && !r->host.p)
-		tell(k, &r->name, "add host: 127.0.0.1, or the relay's name", "%shost is missing",
-		     where);
-	if (r->via == PR_VIA_RELAY && r->host.p && !is_address(&r->host))
+	check_route_texts(k, r, where);
+	if (r->host.p && !is_address(&r->host))
 		check_domain(k, &r->host, where, "host");
-	if (r->via == PR_VIA_RELAY && r->path.p)
-		tell(k, &r->path, "take it out", "%spath belongs to via: maildir", where);
-	if (r->via == PR_VIA_MAILDIR && !r->path.p)
-		tell(k, &r->name, "add path: and the folder's name", "%spath is missing", where);
-	if (r->via == PR_VIA_MAILDIR && r->host.p)
-		tell(k, &r->host, "take it out", "%shost belongs to via: relay", where);
+	check_domain(k, &r->domain, where, "domain");
+	if (!r->user.p != !r->password_file.p)
+		tell(k, r->user.p ? &r->user : &r->password_file, "give both or none",
+		     "%suser and password_file belong together", where);
+	if (r->user.p && r->tls < PR_ROUTE_TLS_REQUIRED && !r->auth_in_clear)
+		tell(k, &r->user, "set tls: verified, or auth_in_clear: true where the way is safe",
+		     "%suser: the password would go over a connection that may be in clear", where);
+	if (r->endpoint.p && strncmp(r->endpoint.p, "https://", 8) != 0 &&
+	    strncmp(r->endpoint.p, "http://127.0.0.1", 16) != 0)
+		tell(k, &r->endpoint, "write it as https://api.example", "%sendpoint is not https",
+		     where);
+	if (r->via == PR_VIA_MX && r->tls == PR_ROUTE_TLS_IMPLICIT)
+		tell(k, &r->name, "use opportunistic, required or verified",
+		     "%stls: mail exchangers have no implicit TLS", where);
+	for (size_t i = 0; i < r->sources.n; i++)
+		check_source_name(k, &r->sources.items[i], where);
+}
+
+static void
+check_source(struct check *k, struct pr_source_address *s)
+{
+	char where[120], name[80];
+	snprintf(where, sizeof where, "sources.%s.",
+	         pr_str_show(pr_text_str(&s->name), name, sizeof name));
+	if (s->address.p && !is_address(&s->address))
+		tell(k, &s->address, "write an IP address of this host",
+		     "%saddress: \"%s\" is not an IP address", where, s->address.p);
+	check_domain(k, &s->hostname, where, "hostname");
+	if (!s->warm_up.plan.n != !s->warm_up.started.p)
+		tell(k, &s->name, "give both or none",
+		     "%swarm_up: plan and started belong together", where);
+}
+
+static void
+check_dkim(struct check *k, struct pr_dkim_key *d, size_t number)
+{
+	char where[60];
+	snprintf(where, sizeof where, "dkim.%zu.", number);
+	check_domain(k, &d->domain, where, "domain");
+	check_domain(k, &d->selector, where, "selector");
 }
 
 /* ---- brands ---- */
@@ -182,6 +264,10 @@ pr_config_check(struct pr_config *c, struct pr_problems *problems)
 	check_timezone(&k);
 	for (size_t i = 0; i < c->routes.n; i++)
 		check_route(&k, pr_config_routes(c) + i);
+	for (size_t i = 0; i < c->sources.n; i++)
+		check_source(&k, pr_config_sources(c) + i);
+	for (size_t i = 0; i < c->dkim.n; i++)
+		check_dkim(&k, pr_config_dkim(c) + i, i + 1);
 	for (size_t i = 0; i < c->brands.n; i++)
 		check_brand(&k, pr_config_brands(c) + i);
 	check_retry(&k);

@@ -59,8 +59,11 @@ parse_listen(struct pr_str text, void *field)
 
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
-static const char *const vias[] = {"", "relay", "maildir", NULL};
-static const char *const tls_modes[] = {"none", NULL};
+static const char *const vias[] = {"",      "relay",    "maildir", "mx",
+                                   "esmtp", "sendgrid", "mailgun", NULL};
+static const char *const tls_modes[] = {"none",     "opportunistic", "required",
+                                        "verified", "implicit",      NULL};
+static const char *const preflights[] = {"off", "warn", "refuse", NULL};
 static const char *const doubts[] = {"", "resend", "hold", NULL};
 
 #define DAYS(n) ((n) * (double)PR_DAY_MS)
@@ -129,20 +132,69 @@ static const struct pr_yaml_row retry_rows[] = {
 #define ROUTE(member) offsetof(struct pr_route, member)
 static const struct pr_yaml_row route_rows[] = {
 	{.key = "via", .type = PR_YAML_ENUM, .flags = PR_YAML_REQUIRED, .words = vias,
-	 .later = "mx esmtp sendgrid mailgun", .example = "relay", .offset = ROUTE(via)},
+	 .example = "relay", .offset = ROUTE(via)},
 	{.key = "host", .type = PR_YAML_TEXT, .flags = NAME, .offset = ROUTE(host)},
 	{.key = "port", .type = PR_YAML_INT, .min = 1, .max = 65535, .fallback = "25",
 	 .offset = ROUTE(port)},
 	{.key = "tls", .type = PR_YAML_ENUM, .words = tls_modes, .fallback = "none",
-	 .later = "opportunistic required verified implicit", .offset = ROUTE(tls)},
+	 .offset = ROUTE(tls)},
 	{.key = "connections", .type = PR_YAML_INT, .min = 1, .max = 10000, .fallback = "20",
 	 .offset = ROUTE(connections)},
 	{.key = "path", .type = PR_YAML_TEXT, .flags = NAME, .offset = ROUTE(path)},
-	{.key = "sources", .type = PR_YAML_LATER},
-	{.key = "user", .type = PR_YAML_LATER},
-	{.key = "password_file", .type = PR_YAML_LATER},
-	{.key = "key_file", .type = PR_YAML_LATER},
-	{.key = "endpoint", .type = PR_YAML_LATER},
+	{.key = "sources", .type = PR_YAML_LIST, .flags = LINE, .max = 1000,
+	 .offset = ROUTE(sources)},
+	{.key = "user", .type = PR_YAML_TEXT, .flags = NAME, .offset = ROUTE(user)},
+	{.key = "password_file", .type = PR_YAML_TEXT, .flags = NAME,
+	 .offset = ROUTE(password_file)},
+	{.key = "auth_in_clear", .type = PR_YAML_BOOL, .fallback = "false",
+	 .offset = ROUTE(auth_in_clear)},
+	{.key = "key_file", .type = PR_YAML_TEXT, .flags = NAME, .offset = ROUTE(key_file)},
+	{.key = "endpoint", .type = PR_YAML_TEXT, .flags = NAME, .offset = ROUTE(endpoint)},
+	{.key = "domain", .type = PR_YAML_TEXT, .flags = NAME, .offset = ROUTE(domain)},
+	{0},
+};
+
+#define SOURCE(member) offsetof(struct pr_source_address, member)
+static const struct pr_yaml_row warm_up_rows[] = {
+	{.key = "plan", .type = PR_YAML_LIST, .flags = LINE, .max = 366,
+	 .offset = SOURCE(warm_up.plan)},
+	{.key = "started", .type = PR_YAML_TEXT, .flags = NAME,
+	 .offset = SOURCE(warm_up.started)},
+	{0},
+};
+static const struct pr_yaml_schema warm_up_schema = {.rows = warm_up_rows};
+static const struct pr_yaml_row source_rows[] = {
+	{.key = "address", .type = PR_YAML_TEXT, .flags = NAME | PR_YAML_REQUIRED,
+	 .example = "192.0.2.10", .offset = SOURCE(address)},
+	{.key = "hostname", .type = PR_YAML_TEXT, .flags = NAME, .offset = SOURCE(hostname)},
+	{.key = "weight", .type = PR_YAML_INT, .min = 1, .max = 1000, .fallback = "1",
+	 .offset = SOURCE(weight)},
+	{.key = "warm_up", .type = PR_YAML_SECTION, .schema = &warm_up_schema},
+	{0},
+};
+
+#define DKIM(member) offsetof(struct pr_dkim_key, member)
+static const struct pr_yaml_row dkim_rows[] = {
+	{.key = "domain", .type = PR_YAML_TEXT, .flags = NAME | PR_YAML_REQUIRED,
+	 .example = "acme.example", .offset = DKIM(domain)},
+	{.key = "selector", .type = PR_YAML_TEXT, .flags = NAME | PR_YAML_REQUIRED,
+	 .example = "s1", .offset = DKIM(selector)},
+	{.key = "key_file", .type = PR_YAML_TEXT, .flags = NAME | PR_YAML_REQUIRED,
+	 .example = "/etc/postrider/s1.pem", .offset = DKIM(key_file)},
+	{0},
+};
+
+static const struct pr_yaml_row dns_rows[] = {
+	{.key = "servers", .type = PR_YAML_LIST, .flags = LINE, .max = 8,
+	 .offset = AT(dns.servers)},
+	{.key = "timeout", .type = PR_YAML_DURATION, .min = 100, .max = PR_MINUTE_MS,
+	 .fallback = "5s", .offset = AT(dns.timeout)},
+	{.key = "trusted", .type = PR_YAML_BOOL, .fallback = "false", .offset = AT(dns.trusted)},
+	{0},
+};
+static const struct pr_yaml_row tls_rows[] = {
+	{.key = "ca_file", .type = PR_YAML_TEXT, .flags = NAME, .offset = AT(tls.ca_file)},
+	{.key = "mta_sts", .type = PR_YAML_BOOL, .fallback = "true", .offset = AT(tls.mta_sts)},
 	{0},
 };
 
@@ -172,6 +224,14 @@ static const struct pr_yaml_schema retry_schema = IN_PLACE(retry_rows);
 static const struct pr_yaml_schema route_schema = {
 	.rows = route_rows, .size = sizeof(struct pr_route), .name_offset = ROUTE(name),
 };
+static const struct pr_yaml_schema source_schema = {
+	.rows = source_rows, .size = sizeof(struct pr_source_address), .name_offset = SOURCE(name),
+};
+static const struct pr_yaml_schema dkim_schema = {
+	.rows = dkim_rows, .size = sizeof(struct pr_dkim_key),
+};
+static const struct pr_yaml_schema dns_schema = IN_PLACE(dns_rows);
+static const struct pr_yaml_schema tls_schema = IN_PLACE(tls_rows);
 static const struct pr_yaml_schema brand_schema = {
 	.rows = brand_rows, .size = sizeof(struct pr_brand), .name_offset = BRAND(name),
 };
@@ -202,14 +262,20 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "routes", .type = PR_YAML_NAMED, .flags = PR_YAML_REQUIRED,
 	 .schema = &route_schema, .example = "{default: {via: relay, host: 127.0.0.1}}",
 	 .offset = AT(routes)},
+	{.key = "sources", .type = PR_YAML_NAMED, .schema = &source_schema,
+	 .offset = AT(sources)},
 	{.key = "brands", .type = PR_YAML_NAMED, .schema = &brand_schema, .offset = AT(brands)},
-	{.key = "dns", .type = PR_YAML_LATER},
-	{.key = "dkim", .type = PR_YAML_LATER},
+	{.key = "dns", .type = PR_YAML_SECTION, .schema = &dns_schema},
+	{.key = "tls", .type = PR_YAML_SECTION, .schema = &tls_schema},
+	{.key = "dkim", .type = PR_YAML_SECTIONS, .schema = &dkim_schema, .max = 1000,
+	 .offset = AT(dkim)},
+	{.key = "shaping", .type = PR_YAML_TEXT, .flags = NAME, .offset = AT(shaping)},
+	{.key = "preflight", .type = PR_YAML_ENUM, .words = preflights, .fallback = "off",
+	 .offset = AT(preflight)},
 	{.key = "secrets", .type = PR_YAML_LATER},
 	{.key = "track", .type = PR_YAML_LATER},
 	{.key = "bounce", .type = PR_YAML_LATER},
 	{.key = "webhooks", .type = PR_YAML_LATER},
-	{.key = "shaping", .type = PR_YAML_LATER},
 	{0},
 };
 /* clang-format on */

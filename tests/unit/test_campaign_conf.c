@@ -33,7 +33,7 @@ read_conf(const char *name)
 	ck_assert_msg(pr_file_read(AT_FDCWD, path, 1 << 20, &text, &e) == 0, "%s", e.text);
 }
 
-/* "  #key: value" to "  key: value"; with nothing else on the line. */
+/* "  #key: value" to "  key: value", "#- key:" too; with nothing else on the line. */
 static void
 uncomment(void)
 {
@@ -41,11 +41,12 @@ uncomment(void)
 	for (char *line = text.data, *end; *line; line = end) {
 		end = line + strcspn(line, "\n");
 		end += *end == '\n';
-		size_t indent = strspn(line, " "), word = 0;
+		size_t indent = strspn(line, " "), dash, word = 0;
+		dash = indent + 1 + 2 * (strncmp(line + indent, "#- ", 3) == 0);
 		if (line[indent] == '#')
-			word = strspn(line + indent + 1, "abcdefghijklmnopqrstuvwxyz_-XT");
+			word = strspn(line + dash, "abcdefghijklmnopqrstuvwxyz_-XT");
 		pr_buf_add(&out, line, indent);
-		line += indent + (word && line[indent + 1 + word] == ':');
+		line += indent + (word && line[dash + word] == ':');
 		pr_buf_add(&out, line, (size_t)(end - line));
 	}
 	pr_buf_finish(&text);
@@ -70,6 +71,12 @@ find(yaml_node_t *node, const char *path)
 {
 	size_t n = strcspn(path, ".");
 	const char *rest = path[n] ? path + n + 1 : NULL;
+	if (node && node->type == YAML_SEQUENCE_NODE && *path == '*') {
+		node = yaml_document_get_node(&document, *node->data.sequence.items.start);
+		path = rest;
+		n = strcspn(path, ".");
+		rest = path[n] ? path + n + 1 : NULL;
+	}
 	if (!node || node->type != YAML_MAPPING_NODE)
 		return NULL;
 	for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top;
@@ -137,7 +144,7 @@ check_row(void *context, const char *path, const struct pr_yaml_row *row)
 	if (!node)
 		pr_buf_addf(&missing, "%s is not in conf/\n", path);
 	else if (row->type != PR_YAML_SECTION && row->type != PR_YAML_NAMED &&
-	         !speaks_for_itself(path) && !is_described(node))
+	         row->type != PR_YAML_SECTIONS && !speaks_for_itself(path) && !is_described(node))
 		pr_buf_addf(&missing, "%s is not described\n", path);
 	if (!node || !row->fallback || node->type != YAML_SCALAR_NODE)
 		return;

@@ -193,9 +193,20 @@ static const struct {
     {"brands: {a: {language: x}}", "2:24 brands.a.language: \"x\" is not a language -> write a "
                                    "language tag like en, de or pt-BR"},
     {"brands: {a: {track_url: x}}", "2:25 brands.a.track_url is not available yet -> take it out"},
-    {"dkim: [{domain: a}]", "2:7 dkim is not available yet -> take it out"},
+    {"dkim: [{domain: a.example}]", "2:8 dkim.1.selector is missing -> add selector: s1\n"
+                                    "2:8 dkim.1.key_file is missing -> add key_file: "
+                                    "/etc/postrider/s1.pem"},
+    {"dkim: [{domain: a.example, selector: s, key_file: k}, {domain: b.example, selector: s, "
+     "key_fil: k}]",
+     "2:55 dkim.2.key_file is missing -> add key_file: /etc/postrider/s1.pem\n"
+     "2:88 unknown key \"key_fil\" in dkim.2 -> did you mean \"key_file\"?"},
+    {"sources: {a: {address: mta}}",
+     "2:24 sources.a.address: \"mta\" is not an IP address -> write an IP address of this host"},
+    {"sources: {a: {address: 192.0.2.1, warm_up: {plan: moderate}}}",
+     "2:11 sources.a.warm_up: plan and started belong together -> give both or none"},
+    {"dns: {servers: [\"127.0.0.1:5353\"], timeout: 2s, trusted: true}", ""},
     {"webhooks: []", "2:11 webhooks is not available yet -> take it out"},
-    {"shaping: shaping.yaml", "2:10 shaping is not available yet -> take it out"},
+    {"shaping: shaping.yaml", ""},
 };
 
 START_TEST(each_fault_is_told_with_its_line_and_remedy)
@@ -225,18 +236,27 @@ static const struct {
     {"routes: {a: {via: maildir}}",
      "1:10 routes.a.path is missing -> add path: and the folder's name"},
     {"routes: {a: {via: relay, host: x, path: y}}",
-     "1:41 routes.a.path belongs to via: maildir -> take it out"},
+     "1:41 routes.a.path does not belong to via: relay -> take it out"},
     {"routes: {a: {via: maildir, host: x, path: y}}",
-     "1:34 routes.a.host belongs to via: relay -> take it out"},
-    {"routes: {a: {via: mx}}",
-     "1:19 routes.a.via: mx is not available yet -> write one of: relay, maildir"},
-    {"routes: {a: {via: sendgrid, key_file: x}}",
-     "1:19 routes.a.via: sendgrid is not available yet -> write one of: relay, maildir\n"
-     "1:39 routes.a.key_file is not available yet -> take it out"},
-    {"routes: {a: {via: smtp}}", "1:19 routes.a.via: \"smtp\" is not one of relay, maildir -> "
-                                 "write one of: relay, maildir"},
-    {"routes: {a: {via: relay, host: h, tls: verified}}",
-     "1:40 routes.a.tls: verified is not available yet -> write one of: none"},
+     "1:34 routes.a.host does not belong to via: maildir -> take it out"},
+    {"routes: {a: {via: mx, host: h}}",
+     "1:29 routes.a.host does not belong to via: mx -> take it out"},
+    {"routes: {a: {via: mx, tls: implicit}}",
+     "1:10 routes.a.tls: mail exchangers have no implicit TLS -> use opportunistic, required or "
+     "verified"},
+    {"routes: {a: {via: mx, sources: [mta]}}",
+     "1:33 routes.a.sources: there is no source \"mta\" -> write an IP address of this host, or a "
+     "name of `sources`"},
+    {"routes: {a: {via: sendgrid}}",
+     "1:10 routes.a.key_file is missing -> add key_file: and the file that holds the API key"},
+    {"routes: {a: {via: mailgun, key_file: k, endpoint: \"http://a.example\"}}",
+     "1:52 routes.a.endpoint is not https -> write it as https://api.example"},
+    {"routes: {a: {via: relay, host: h, user: u}}",
+     "1:41 routes.a.user and password_file belong together -> give both or none\n"
+     "1:41 routes.a.user: the password would go over a connection that may be in clear -> set "
+     "tls: verified, or auth_in_clear: true where the way is safe"},
+    {"routes: {a: {via: smtp}}", "1:19 routes.a.via: \"smtp\" is not one of relay, maildir, mx, "
+                                 "esmtp, sendgrid, mailgun -> did you mean esmtp?"},
     {"routes: {a: {via: relay, host: h, port: 0}}",
      "1:41 routes.a.port: 0 is out of range (1 to 65535) -> write a value from 1 to 65535"},
     {"routes: {}", "1:9 routes: there is none -> add one, like {default: {via: relay, host: "

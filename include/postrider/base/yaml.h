@@ -65,10 +65,12 @@ enum pr_yaml_type {                   /* the field at `offset` is a ... */
 	            PR_YAML_PAIRS,   /* struct pr_pairs */
 	            PR_YAML_CHOICE,  /* struct pr_choice: a text, or a map of texts */
 	            PR_YAML_SECTION, /* the struct of `schema`, in place */
-	            PR_YAML_NAMED,  /* struct pr_yaml_array of the struct of `schema`, by free names
-	                             */
-	            PR_YAML_PARSED, /* whatever `parse` makes of the text */
-	            PR_YAML_LATER,  /* nothing: refused as not available yet */
+	            PR_YAML_NAMED, /* struct pr_yaml_array of the struct of `schema`, by free names
+	                            */
+	            PR_YAML_SECTIONS, /* struct pr_yaml_array of the struct of `schema`: a list; one
+	                               section alone is a list of one */
+	            PR_YAML_PARSED,   /* whatever `parse` makes of the text */
+	            PR_YAML_LATER,    /* nothing: refused as not available yet */
 };
 
 #define PR_YAML_REQUIRED 1u
@@ -87,7 +89,8 @@ struct pr_yaml_row {
 	unsigned flags;
 	size_t offset;
 	double min, max;          /* numbers, in the field's unit (ms, octets); both 0: any not
-	                           * negative. LIST, PAIRS, CHOICE, NAMED: entries at most max */
+	                           * negative. LIST, PAIRS, CHOICE, NAMED,
+	                           * SECTIONS: entries at most max */
 	const char *fallback;     /* the default as text; NULL: zeroes */
 	const char *example;      /* what a remedy shows after "key: " */
 	const char *const *words; /* ENUM, ended by NULL */

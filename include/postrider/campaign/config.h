@@ -22,17 +22,60 @@ struct pr_endpoint {
 
 #define PR_CONFIG_NAMES_MAX 1000 /* routes, and brands */
 
-enum pr_via { PR_VIA_UNSET, PR_VIA_RELAY, PR_VIA_MAILDIR };
-enum pr_route_tls { PR_ROUTE_TLS_NONE };
+enum pr_via {
+	PR_VIA_UNSET,
+	PR_VIA_RELAY,
+	PR_VIA_MAILDIR,
+	PR_VIA_MX,
+	PR_VIA_ESMTP,
+	PR_VIA_SENDGRID,
+	PR_VIA_MAILGUN,
+};
+enum pr_route_tls { /* each asks for more than the one before; implicit: from the first octet */
+	            PR_ROUTE_TLS_NONE,
+	            PR_ROUTE_TLS_OPPORTUNISTIC, /* where it is offered, by any certificate */
+	            PR_ROUTE_TLS_REQUIRED,      /* by any certificate */
+	            PR_ROUTE_TLS_VERIFIED,      /* by a certificate for the host's name */
+	            PR_ROUTE_TLS_IMPLICIT,      /* the same, without STARTTLS (RFC 8314) */
+};
 struct pr_route {
 	struct pr_text name; /* first */
 	int via;             /* enum pr_via */
-	struct pr_text host; /* relay: IP address or host name */
-	int64_t port;        /* relay */
-	int tls;             /* enum pr_route_tls */
-	int64_t connections; /* at most, at once */
-	struct pr_text path; /* maildir: absolute */
+	struct pr_text host; /* relay, esmtp: IP address or host name */
+	int64_t port;
+	int tls;                 /* enum pr_route_tls */
+	int64_t connections;     /* at most, at once; mx: of a site by one source, over all else */
+	struct pr_texts sources; /* IP addresses, or names of `sources`; none: any address */
+	struct pr_text user;     /* p NULL: no AUTH */
+	struct pr_text password_file; /* absolute */
+	bool auth_in_clear;
+	struct pr_text key_file; /* sendgrid, mailgun: absolute */
+	struct pr_text
+	    endpoint;          /* sendgrid, mailgun: https URL without path; p NULL: the vendor's */
+	struct pr_text domain; /* mailgun: the sending domain; p NULL: that of From */
+	struct pr_text path;   /* maildir: absolute */
 };
+
+/* A local address to send from. */
+struct pr_source_address {
+	struct pr_text name;     /* first */
+	struct pr_text address;  /* an IP address */
+	struct pr_text hostname; /* EHLO argument; p NULL: the daemon's */
+	int64_t weight;
+	struct {
+		struct pr_texts
+		    plan; /* one word, or messages a day from the first day on; n 0: none */
+		struct pr_text started; /* "2026-11-01" */
+	} warm_up;
+};
+
+struct pr_dkim_key {
+	struct pr_text domain;   /* d=; A-labels, lower case */
+	struct pr_text selector; /* s= */
+	struct pr_text key_file; /* absolute; PEM, RSA or Ed25519 */
+};
+
+enum pr_preflight { PR_PREFLIGHT_OFF, PR_PREFLIGHT_WARN, PR_PREFLIGHT_REFUSE };
 
 struct pr_brand {
 	struct pr_text name;                     /* first */
@@ -74,7 +117,20 @@ struct pr_config {
 		double factor, jitter;
 		struct pr_text max_at, give_up_at; /* where they stand; no text */
 	} retry;
-	struct pr_yaml_array routes; /* struct pr_route; see pr_config_route */
+	struct pr_yaml_array routes;  /* struct pr_route; see pr_config_route */
+	struct pr_yaml_array sources; /* struct pr_source_address */
+	struct pr_yaml_array dkim;    /* struct pr_dkim_key */
+	struct {
+		struct pr_texts servers; /* "127.0.0.1:5353"; n 0: the system's */
+		int64_t timeout;         /* ms */
+		bool trusted;            /* its AD bit is believed */
+	} dns;
+	struct {
+		struct pr_text ca_file; /* absolute; p NULL: the system's */
+		bool mta_sts;
+	} tls;
+	struct pr_text shaping;      /* absolute; p NULL: built-in limits only */
+	int preflight;               /* enum pr_preflight */
 	struct pr_yaml_array brands; /* struct pr_brand */
 	const char *file;            /* as given */
 	unsigned refs;
@@ -86,12 +142,23 @@ pr_config_routes(const struct pr_config *c)
 {
 	return c->routes.items;
 }
+static inline struct pr_source_address *
+pr_config_sources(const struct pr_config *c)
+{
+	return c->sources.items;
+}
+static inline struct pr_dkim_key *
+pr_config_dkim(const struct pr_config *c)
+{
+	return c->dkim.items;
+}
 static inline struct pr_brand *
 pr_config_brands(const struct pr_config *c)
 {
 	return c->brands.items;
 }
 const struct pr_route *pr_config_route(const struct pr_config *c, struct pr_str name);
+const struct pr_source_address *pr_config_source(const struct pr_config *c, struct pr_str name);
 const struct pr_brand *pr_config_brand(const struct pr_config *c, struct pr_str name);
 
 /* Read the file. PR_EINVAL: problems told. Looks at nothing else of the system, but the host's
