@@ -44,4 +44,7 @@ pr_stream *pr_stream_connect(pr_loop *loop, const struct pr_address *to,
 void pr_stream_write(pr_stream *s, const void *data, size_t n);
 void pr_stream_close(pr_stream *s); /* what was written and not sent is dropped */
 
+/* For others who write to sockets without MSG_NOSIGNAL: what the first stream does. */
+void pr_net_ignore_sigpipe(void);
+
 #endif

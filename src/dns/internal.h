@@ -141,4 +141,38 @@ struct pr_mx *dns_mx_literal(const char *domain); /* NULL: it is none */
 struct pr_dns_hosts *dns_hosts_compose(const struct pr_dns_answer *a,
                                        const struct pr_dns_answer *aaaa);
 
+/* ---- sts_policy.c ---- */
+
+/* As pr_sts_policy_parse; one block, not yet given away. NULL: e says why. */
+struct pr_sts_policy *dns_sts_read(struct pr_str text, struct pr_error *e);
+/* "1 ID MODE MAX_AGE EXPIRES FETCHED MX...", the instants in UTC seconds; of one line. */
+void dns_sts_line(const struct pr_sts_policy *p, int64_t expires_utc_s, int64_t fetched_utc_s,
+                  struct pr_buf *out);
+struct pr_sts_policy *dns_sts_read_line(const char *line, int64_t *expires_utc_s,
+                                        int64_t *fetched_utc_s); /* NULL: it is none */
+
+/* ---- sts_fetch.c ---- */
+
+struct dns_fetch {
+	struct pr_post post; /* its way to the thread's queue, and home */
+	void (*done)(struct dns_fetch *f);
+	char host[PR_DNS_NAME_SIZE];
+	char *addresses; /* "192.0.2.1,[2001:db8::1]"; freed by the fetcher */
+	/* What came of it: */
+	struct pr_buf body;
+	char why[200]; /* "": the body is the policy's text */
+	/* The thread's: */
+	struct pr_list link;
+	void *curl;
+	struct curl_slist *resolve, *connect_to;
+};
+struct dns_fetcher;
+int dns_fetcher_create(const struct pr_sts_options *o, struct dns_fetcher **out,
+                       struct pr_error *e);
+/* What was submitted and did not come home never will: its owner's to free, by
+ * dns_fetch_finish, as also after `done`. */
+void dns_fetcher_destroy(struct dns_fetcher *f);
+void dns_fetcher_submit(struct dns_fetcher *f, struct dns_fetch *fetch);
+void dns_fetch_finish(struct dns_fetch *fetch);
+
 #endif

@@ -322,6 +322,7 @@ dns_transport_create(const struct pr_dns_options *o, struct dns_transport **out,
 	pr_list_init(&t->sockets);
 	pr_turn_hook_init(&t->pump, t->loop, PR_TURN_WORK, on_pump);
 	pr_timer_init(&t->tick, t->loop, on_tick);
+	pr_net_ignore_sigpipe(); /* c-ares over TCP */
 	ares_library_init(ARES_LIB_INIT_ALL);
 	int status = open_with_servers(t, nodes, o->servers_n);
 	if (status != ARES_SUCCESS) {

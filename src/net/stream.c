@@ -209,8 +209,8 @@ on_connected(uv_connect_t *request, int status)
 }
 
 /* libuv writes without MSG_NOSIGNAL: a peer that hangs up would end the program. */
-static void
-ignore_sigpipe(void)
+void
+pr_net_ignore_sigpipe(void)
 {
 	struct sigaction now;
 	if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
@@ -234,7 +234,7 @@ pr_stream_connect(pr_loop *loop, const struct pr_address *to, const struct pr_ad
                   const struct pr_stream_events *events, void *context)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	pthread_once(&once, ignore_sigpipe);
+	pthread_once(&once, pr_net_ignore_sigpipe);
 	pr_stream *s = pr_calloc(1, sizeof *s);
 	s->events = *events;
 	s->context = context;

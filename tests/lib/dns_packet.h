@@ -1,5 +1,5 @@
 /*
- * Packets of DNS by hand. A text says what an answer holds, items apart by "; ":
+ * Packets of DNS by hand. A text says what an answer holds, items apart by "; " (which no text may hold):
  *   MX 10 mx.test    A 192.0.2.1    AAAA 2001:db8::1    TXT text    CNAME name    PTR name
  *   TLSA 3 1 1 00ff  SOA 60 (its minimum; goes to the authority section)
  *   @name            later records are this name's, not the question's
