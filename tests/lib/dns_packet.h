@@ -1,6 +1,6 @@
 /*
- * Packets of DNS by hand. A text says what an answer holds, items apart by "; " (which no text may hold):
- *   MX 10 mx.test    A 192.0.2.1    AAAA 2001:db8::1    TXT text    CNAME name    PTR name
+ * Packets of DNS by hand. A text says what an answer holds, items apart by "; " (which no text may
+ * hold): MX 10 mx.test    A 192.0.2.1    AAAA 2001:db8::1    TXT text    CNAME name    PTR name
  *   TLSA 3 1 1 00ff  SOA 60 (its minimum; goes to the authority section)
  *   @name            later records are this name's, not the question's
  *   ttl 60           of later records; 300 at first
