@@ -44,7 +44,7 @@ struct pr_dns_options {
 	int64_t timeout_ms;         /* per question, from the moment it is sent; 0: 5 s */
 	bool trusted;               /* the servers' AD bit is believed: DANE needs it */
 	size_t cache_max;           /* results kept; 0: 50,000 */
-	unsigned queries_max;       /* in flight at once, the rest waits its turn; 0: 500 */
+	unsigned queries_max;       /* in flight at once, the rest waits its turn; 0: 250 */
 	const char *hosts_file;     /* for pr_dns_host; NULL: /etc/hosts; "": none */
 };
 

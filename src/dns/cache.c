@@ -22,6 +22,7 @@
 
 struct kind {
 	void (*begin)(pr_dns *dns, struct dns_entry *e);
+	void (*drop)(void *work);
 	unsigned (*keep_s)(const void *result);
 };
 
@@ -63,9 +64,9 @@ mx_keep_s(const void *result)
 }
 
 static const struct kind kinds[] = {
-    [DNS_ANSWER] = {dns_answer_begin, answer_keep_s},
-    [DNS_HOSTS] = {dns_hosts_begin, hosts_keep_s},
-    [DNS_MX] = {dns_mx_begin, mx_keep_s},
+    [DNS_ANSWER] = {dns_answer_begin, dns_answer_drop, answer_keep_s},
+    [DNS_HOSTS] = {dns_hosts_begin, dns_hosts_drop, hosts_keep_s},
+    [DNS_MX] = {dns_mx_begin, dns_mx_drop, mx_keep_s},
 };
 
 /* ---- references: each kind of result begins with their count ---- */
@@ -131,7 +132,8 @@ free_entry(pr_dns *dns, struct dns_entry *e)
 	pr_list_remove(&e->link);
 	dns->counts.kept -= e->state == DNS_KEPT;
 	unref(e->result);
-	free(e->work);
+	if (e->work)
+		kinds[e->kind].drop(e->work);
 	free(e);
 }
 

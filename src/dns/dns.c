@@ -74,6 +74,12 @@ dns_answer_begin(pr_dns *dns, struct dns_entry *e)
 	dns_send(dns->transport, &q->query);
 }
 
+void
+dns_answer_drop(void *work)
+{
+	free(work);
+}
+
 const struct pr_dns_answer *
 pr_dns_ask(pr_dns *dns, const char *text, enum pr_dns_type type, struct pr_dns_wait *w)
 {

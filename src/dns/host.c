@@ -90,6 +90,15 @@ dns_hosts_compose(const struct pr_dns_answer *a, const struct pr_dns_answer *aaa
 
 /* ---- the look-up ---- */
 
+void
+dns_hosts_drop(void *work)
+{
+	struct asking *k = work;
+	pr_dns_answer_unref(k->a);
+	pr_dns_answer_unref(k->aaaa);
+	free(k);
+}
+
 static void
 compose_when_both(struct asking *k)
 {
@@ -98,9 +107,7 @@ compose_when_both(struct asking *k)
 	struct pr_dns_hosts *h = dns_hosts_compose(k->a, k->aaaa);
 	pr_dns *dns = k->dns;
 	struct dns_entry *e = k->entry;
-	pr_dns_answer_unref(k->a);
-	pr_dns_answer_unref(k->aaaa);
-	free(k);
+	dns_hosts_drop(k);
 	dns_entry_end(dns, e, h);
 }
 

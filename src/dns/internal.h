@@ -126,6 +126,10 @@ void dns_entry_end(pr_dns *dns, struct dns_entry *e, void *result);
 void dns_answer_begin(pr_dns *dns, struct dns_entry *e);
 void dns_hosts_begin(pr_dns *dns, struct dns_entry *e);
 void dns_mx_begin(pr_dns *dns, struct dns_entry *e);
+/* Free the work of a look-up that will not end. */
+void dns_answer_drop(void *work);
+void dns_hosts_drop(void *work);
+void dns_mx_drop(void *work);
 /* pr_dns_host for a look-up that is a part of another. */
 const struct pr_dns_hosts *dns_host_part(pr_dns *dns, const char *name, bool keep,
                                          struct pr_dns_wait *w);

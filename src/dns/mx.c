@@ -190,13 +190,20 @@ dns_mx_literal(const char *domain)
 
 /* ---- the look-up ---- */
 
+void
+dns_mx_drop(void *work)
+{
+	struct routing *r = work;
+	pr_dns_answer_unref(r->mx);
+	free(r);
+}
+
 static void
 end_routing(struct routing *r, struct pr_mx *mx)
 {
 	pr_dns *dns = r->dns;
 	struct dns_entry *e = r->entry;
-	pr_dns_answer_unref(r->mx);
-	free(r);
+	dns_mx_drop(r);
 	dns_entry_end(dns, e, mx);
 }
 

@@ -20,7 +20,9 @@
 #include <uv.h>
 
 #define TIMEOUT_MS 5000
-#define QUERIES_MAX 500
+/* A name server's socket holds some 270 small datagrams by the kernel's default (212,992 octets);
+ * more at once would be lost, and lost again when they are all sent again together. */
+#define QUERIES_MAX 250
 #define TRIES 3 /* each twice as long as the one before: 1 + 2 + 4 */
 #define TRY_MIN_MS 300
 #define TICK_MS 50    /* how often time-outs are looked for while something is in flight */

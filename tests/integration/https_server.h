@@ -20,7 +20,8 @@
 
 struct https_row {
 	const char *host;
-	const char *answer; /* from the status line on; HOLD: none until the server stops */
+	_Atomic(const char *)
+	    answer; /* from the status line on; HOLD: none until the server stops */
 };
 
 struct https_server {

@@ -18,7 +18,7 @@
 struct name_server_row {
 	const char *name;
 	unsigned type;
-	const char *answer;
+	_Atomic(const char *) answer; /* tests change it on the way */
 };
 
 struct name_server {
