@@ -6,6 +6,7 @@
  * A stream may be closed from any of its callbacks; on_close comes last, once,
  * never from within pr_stream_close itself, and the stream is gone after it.
  * The first stream makes the process ignore SIGPIPE, unless it handles it.
+ * A connected stream may be secured with TLS: net/tls.h.
  */
 #ifndef POSTRIDER_NET_H
 #define POSTRIDER_NET_H
@@ -23,6 +24,7 @@ struct pr_address {
 int pr_address_parse(const char *host, uint16_t port, struct pr_address *out);
 
 typedef struct pr_stream pr_stream;
+struct pr_tls_info;
 
 struct pr_stream_events {
 	void (*on_connect)(void *context);
@@ -31,8 +33,11 @@ struct pr_stream_events {
 	/* All that was written has left for the kernel. */
 	void (*on_drain)(void *context);
 	/* The end, for whatever reason: code 0 after pr_stream_close; PR_ENOENT when the peer
-	 * closed; PR_ESYSTEM with the text otherwise (refused, reset, unreachable). */
+	 * closed; PR_ETLS when TLS failed (net/tls.h); PR_ESYSTEM with the text otherwise
+	 * (refused, reset, unreachable). */
 	void (*on_close)(void *context, const struct pr_error *why);
+	/* After pr_stream_secure: the handshake is done. */
+	void (*on_secure)(void *context, const struct pr_tls_info *info);
 };
 
 /* Begin to connect; from `source` (NULL: any). Nagle off. Never fails at once: errors

@@ -59,6 +59,7 @@ pr_error_word(int code)
 	    "ok",     "invalid", "not_found", "exists",    "no_space",
 	    "io",     "corrupt", "limit",     "state",     "again",
 	    "denied", "system",  "version",   "cancelled", "not_available_yet",
+	    "tls",
 	};
 	unsigned i = code <= 0 ? (unsigned)-code : ~0u;
 	return i < sizeof words / sizeof *words ? words[i] : "error";

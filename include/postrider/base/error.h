@@ -23,6 +23,7 @@
 #define PR_EVERSION (-12) /* written by a newer version of this program */
 #define PR_ECANCELLED (-13)
 #define PR_EUNAVAILABLE (-14) /* a feature that is not built yet */
+#define PR_ETLS (-15)         /* TLS failed: the handshake, or a record that was not sound */
 
 struct pr_error {
 	int code; /* 0: nothing failed */
