@@ -5,14 +5,18 @@
  * turn. What the kernel does not take becomes `leaving`, which libuv writes when it can;
  * meanwhile `next` gathers on. When both are empty, on_drain.
  *
+ * With TLS what is written gathers in the layer instead, in the clear, and is sealed into
+ * `next` at the end of the turn, a piece at a time, as the kernel takes it.
+ *
  * How it fails. Whatever ends a stream is told once, by on_close, when libuv has let go
  * of the handle; the stream is freed then. A failed write does not end it at once: a peer
  * that closes in anger often said why just before, and those octets are still to be read.
- * The read that finds the end follows, with the error of the write.
+ * The read that finds the end follows, with the error of the write. When TLS fails, the
+ * alert that says so to the peer leaves first, if the kernel takes it at once.
  */
-#include "postrider/net.h"
+#include "postrider/net/tls.h"
 
-#include "postrider/base/buf.h"
+#include "tls_layer.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -20,6 +24,7 @@
 #include <uv.h>
 
 #define READ_SIZE 65536u
+#define SEAL_AT_ONCE (256u * 1024)
 #define BUFFER_KEEP 16384u /* a larger buffer is not kept when it is empty */
 
 struct pr_stream {
@@ -30,7 +35,9 @@ struct pr_stream {
 	struct pr_stream_events events;
 	void *context;
 	struct pr_buf next, leaving;
+	struct tls_layer *tls; /* NULL: none */
 	bool connected, closing;
+	bool owes;   /* something was written, and on_drain has not come for it */
 	bool busy;   /* libuv writes `leaving` */
 	bool broken; /* a write failed: nothing more is written */
 	struct pr_error why;
@@ -38,6 +45,7 @@ struct pr_stream {
 
 /* One for all streams of a thread: libuv fills it and hands it to on_read at once. */
 static _Thread_local char read_buffer[READ_SIZE];
+static _Thread_local char unsealed[READ_SIZE];
 
 static void
 empty(struct pr_buf *b)
@@ -55,7 +63,22 @@ on_closed(uv_handle_t *handle)
 		s->events.on_close(s->context, &s->why);
 	pr_buf_finish(&s->next);
 	pr_buf_finish(&s->leaving);
+	if (s->tls)
+		tls_end(s->tls);
 	free(s);
+}
+
+/* What TLS itself has to say at the end: an alert, or that this is the end. Not behind
+ * octets that are dropped now: it would vouch for them. */
+static void
+say_last_words(pr_stream *s)
+{
+	if (!s->tls || (s->tls->secure && s->owes) || s->busy || s->broken)
+		return;
+	tls_say_goodbye(s->tls);
+	uv_buf_t buf = uv_buf_init(s->next.data, (unsigned)s->next.len);
+	if (s->next.len)
+		uv_try_write((uv_stream_t *)&s->tcp, &buf, 1);
 }
 
 static void
@@ -63,6 +86,7 @@ end(pr_stream *s)
 {
 	if (s->closing)
 		return;
+	say_last_words(s);
 	s->closing = true;
 	pr_turn_hook_finish(&s->flush);
 	uv_close((uv_handle_t *)&s->tcp, on_closed);
@@ -72,8 +96,20 @@ end(pr_stream *s)
 static void
 because(pr_stream *s, int code, const char *text)
 {
-	if (s->why.code == 0 && !s->closing)
+	if (s->why.code || s->closing)
+		return;
+	if (s->tls && !s->tls->secure)
+		pr_fail(&s->why, PR_ETLS, "the TLS handshake was cut off: %s", text);
+	else
 		pr_fail(&s->why, code, "%s", text);
+}
+
+/* What TLS says is nearer to the cause than a write that failed before. */
+static void
+end_for_tls(pr_stream *s, const struct pr_error *why)
+{
+	s->why = *why;
+	end(s);
 }
 
 /* ---- out ---- */
@@ -89,9 +125,18 @@ on_write_failed(pr_stream *s, int status)
 		end(s);
 }
 
+static bool
+waits(const pr_stream *s)
+{
+	return s->next.len || (s->tls && tls_has_clear(s->tls));
+}
+
 static void
 drained(pr_stream *s)
 {
+	if (!s->owes || waits(s))
+		return;
+	s->owes = false;
 	if (s->events.on_drain && !s->closing)
 		s->events.on_drain(s->context);
 }
@@ -108,7 +153,7 @@ on_written(uv_write_t *request, int status)
 		return;
 	}
 	empty(&s->leaving);
-	if (s->next.len)
+	if (waits(s))
 		pr_turn_ask(&s->flush);
 	else
 		drained(s);
@@ -131,23 +176,36 @@ leave_by_and_by(pr_stream *s)
 	}
 }
 
+/* Whether there is something in `next`. */
+static bool
+fill_next(pr_stream *s)
+{
+	struct pr_error why;
+	if (s->next.len == 0 && s->tls && tls_seal(s->tls, SEAL_AT_ONCE, &why) == TLS_FAILED)
+		end_for_tls(s, &why);
+	return s->next.len && !s->closing;
+}
+
 static void
 on_flush(struct pr_turn_hook *hook)
 {
 	pr_stream *s = PR_CONTAINER(hook, struct pr_stream, flush);
-	if (s->closing || !s->connected || s->busy || s->next.len == 0)
+	if (s->closing || !s->connected)
 		return;
-	uv_buf_t buf = uv_buf_init(s->next.data, (unsigned)s->next.len);
-	int n = uv_try_write((uv_stream_t *)&s->tcp, &buf, 1);
-	if (n < 0 && n != UV_EAGAIN) {
-		on_write_failed(s, n);
-	} else if (n == (int)s->next.len) {
-		empty(&s->next);
-		drained(s);
-	} else {
-		pr_buf_consume(&s->next, n > 0 ? (size_t)n : 0);
-		leave_by_and_by(s);
+	while (!s->busy && !s->broken && fill_next(s)) {
+		uv_buf_t buf = uv_buf_init(s->next.data, (unsigned)s->next.len);
+		int n = uv_try_write((uv_stream_t *)&s->tcp, &buf, 1);
+		if (n < 0 && n != UV_EAGAIN) {
+			on_write_failed(s, n);
+		} else if (n == (int)s->next.len) {
+			empty(&s->next);
+		} else {
+			pr_buf_consume(&s->next, n > 0 ? (size_t)n : 0);
+			leave_by_and_by(s);
+		}
 	}
+	if (!s->busy && !s->broken)
+		drained(s);
 }
 
 void
@@ -155,7 +213,8 @@ pr_stream_write(pr_stream *s, const void *data, size_t n)
 {
 	if (s->closing || s->broken || n == 0)
 		return;
-	pr_buf_add(&s->next, data, n);
+	pr_buf_add(s->tls ? &s->tls->clear : &s->next, data, n);
+	s->owes = true;
 	pr_turn_ask(&s->flush);
 }
 
@@ -169,14 +228,67 @@ on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 }
 
 static void
+give(pr_stream *s, const char *data, size_t n)
+{
+	if (n && s->events.on_data && !s->closing)
+		s->events.on_data(s->context, data, n);
+}
+
+/* Go on with the handshake. True: it is done, and the owner wants to go on. */
+static bool
+shake(pr_stream *s)
+{
+	struct pr_error why;
+	enum tls_step step = tls_shake(s->tls, &why);
+	if (step == TLS_FAILED)
+		end_for_tls(s, &why);
+	if (step != TLS_DONE)
+		return false;
+	struct pr_tls_info info = tls_info(s->tls);
+	if (s->events.on_secure)
+		s->events.on_secure(s->context, &info);
+	return !s->closing;
+}
+
+static void
+unseal(pr_stream *s)
+{
+	enum tls_step step;
+	struct pr_error why;
+	do {
+		size_t n;
+		step = tls_unseal(s->tls, unsealed, sizeof unsealed, &n, &why);
+		give(s, unsealed, n);
+	} while (step == TLS_DONE && !s->closing);
+	if (step == TLS_FAILED && !s->closing)
+		end_for_tls(s, &why);
+	if (step != TLS_ENDED)
+		return;
+	because(s, PR_ENOENT, "closed by the peer");
+	end(s);
+}
+
+static void
+take_sealed(pr_stream *s, const char *octets, size_t n)
+{
+	tls_feed(s->tls, octets, n);
+	if (s->tls->secure || shake(s))
+		unseal(s);
+	if (!s->closing && waits(s)) /* what the handshake answers, or what waited for it */
+		pr_turn_ask(&s->flush);
+}
+
+static void
 on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
 	pr_stream *s = stream->data;
 	if (s->closing || n == 0)
 		return;
 	if (n > 0) {
-		if (s->events.on_data)
-			s->events.on_data(s->context, buf->base, (size_t)n);
+		if (s->tls)
+			take_sealed(s, buf->base, (size_t)n);
+		else
+			give(s, buf->base, (size_t)n);
 		return;
 	}
 	if (n == UV_EOF)
@@ -256,4 +368,32 @@ pr_stream_close(pr_stream *s)
 		return;
 	s->why = (struct pr_error){0};
 	end(s);
+}
+
+/* ---- TLS ---- */
+
+void
+pr_stream_secure(pr_stream *s, pr_tls *tls, const struct pr_tls_want *want)
+{
+	if (s->closing)
+		return;
+	PR_ASSERT(s->connected && !s->tls);
+	s->tls = tls_begin(tls, want, &s->next);
+	shake(s); /* says hello, or finds that it cannot */
+	if (!s->closing)
+		pr_turn_ask(&s->flush);
+}
+
+bool
+pr_stream_is_secure(const pr_stream *s)
+{
+	return s->tls && s->tls->secure;
+}
+
+const char *
+pr_stream_tls_failure(const pr_stream *s)
+{
+	if (s->why.code != PR_ETLS)
+		return NULL;
+	return s->tls->failure ? s->tls->failure : "validation-failure";
 }

@@ -147,7 +147,7 @@ peer_bind(uint16_t *port)
 	return fd;
 }
 
-static void
+static inline void
 peer_start(struct peer *p, const char *const *scripts)
 {
 	*p = (struct peer){.scripts = scripts};
@@ -156,7 +156,7 @@ peer_start(struct peer *p, const char *const *scripts)
 	ck_assert_int_eq(pthread_create(&p->thread, NULL, peer_run, p), 0);
 }
 
-static void
+static inline void
 peer_join(struct peer *p)
 {
 	pthread_join(p->thread, NULL);
