@@ -9,10 +9,10 @@ static const struct {
 	const char *name;
 	enum sink_verb verb;
 } verbs[] = {
-    {"MAIL", SINK_MAIL},  {"RCPT", SINK_RCPT},  {"DATA", SINK_DATA},  {"BDAT", SINK_BDAT},
-    {"RSET", SINK_RSET},  {"NOOP", SINK_NOOP},  {"QUIT", SINK_QUIT},  {"EHLO", SINK_EHLO},
-    {"HELO", SINK_HELO},  {"VRFY", SINK_VRFY},  {"HELP", SINK_HELP},  {"EXPN", SINK_OTHER},
-    {"AUTH", SINK_OTHER}, {"TURN", SINK_OTHER}, {"ETRN", SINK_OTHER}, {"STARTTLS", SINK_OTHER},
+    {"MAIL", SINK_MAIL}, {"RCPT", SINK_RCPT},  {"DATA", SINK_DATA},  {"BDAT", SINK_BDAT},
+    {"RSET", SINK_RSET}, {"NOOP", SINK_NOOP},  {"QUIT", SINK_QUIT},  {"EHLO", SINK_EHLO},
+    {"HELO", SINK_HELO}, {"VRFY", SINK_VRFY},  {"HELP", SINK_HELP},  {"EXPN", SINK_OTHER},
+    {"AUTH", SINK_AUTH}, {"TURN", SINK_OTHER}, {"ETRN", SINK_OTHER}, {"STARTTLS", SINK_STARTTLS},
 };
 
 const char *
@@ -249,8 +249,10 @@ find_verb(struct pr_str word)
 static void
 check_argument(struct sink_command *c)
 {
-	bool wants = c->verb == SINK_HELO || c->verb == SINK_EHLO || c->verb == SINK_VRFY;
-	bool wants_none = c->verb == SINK_DATA || c->verb == SINK_RSET || c->verb == SINK_QUIT;
+	bool wants = c->verb == SINK_HELO || c->verb == SINK_EHLO || c->verb == SINK_VRFY ||
+	             c->verb == SINK_AUTH;
+	bool wants_none = c->verb == SINK_DATA || c->verb == SINK_RSET || c->verb == SINK_QUIT ||
+	                  c->verb == SINK_STARTTLS;
 	if (wants && c->argument.n == 0)
 		refuse(c, 501, "5.5.4", "An argument is missing");
 	if (wants_none && c->argument.n > 0)

@@ -21,7 +21,9 @@ enum sink_verb {
 	SINK_QUIT,
 	SINK_VRFY,
 	SINK_HELP,
-	SINK_OTHER, /* known, never offered: EXPN, AUTH, STARTTLS, TURN ... */
+	SINK_STARTTLS,
+	SINK_AUTH,
+	SINK_OTHER, /* known, never offered: EXPN, TURN ... */
 	SINK_VERBS
 };
 

@@ -23,6 +23,12 @@ refuse(struct sink_session *s, const struct sink_command *c, int code, const cha
 
 /* ---- the session ---- */
 
+static bool
+starttls_offered(const struct sink_session *s)
+{
+	return s->sink->options.tls && !s->secured.protocol;
+}
+
 static void
 list_features(struct sink_session *s, struct pr_buf *b)
 {
@@ -41,6 +47,10 @@ list_features(struct sink_session *s, struct pr_buf *b)
 		pr_buf_adds(b, "\nCHUNKING");
 	if (!o->no_dsn)
 		pr_buf_adds(b, "\nDSN");
+	if (starttls_offered(s))
+		pr_buf_adds(b, "\nSTARTTLS");
+	if (sink_auth_offered(s))
+		pr_buf_adds(b, "\nAUTH PLAIN LOGIN CRAM-MD5");
 	pr_buf_adds(b, "\nHELP");
 }
 
@@ -84,6 +94,35 @@ on_rset(struct sink_session *s, const struct sink_command *c)
 		sink_session_reset(s);
 }
 
+static void
+on_starttls(struct sink_session *s, const struct sink_command *c)
+{
+	if (!s->sink->options.tls) {
+		refuse(s, c, 502, "5.5.1", "Not offered");
+		return;
+	}
+	if (s->secured.protocol || s->mail) {
+		refuse(s, c, 503, "5.5.1", s->mail ? "A transaction is open" : "TLS is in use");
+		return;
+	}
+	if (answer(s, SINK_ON_STARTTLS, c, 220, "2.0.0", "Ready to start TLS") &&
+	    s->phase != SINK_DEAF)
+		s->phase = SINK_HANDSHAKE;
+}
+
+static void
+on_auth(struct sink_session *s, const struct sink_command *c)
+{
+	if (!s->sink->options.auth)
+		refuse(s, c, 502, "5.5.1", "Not offered");
+	else if (!sink_auth_offered(s))
+		refuse(s, c, 538, "5.7.11", "AUTH needs TLS");
+	else if (!s->esmtp || s->mail || s->auth.done)
+		refuse(s, c, 503, "5.5.1", "Not now");
+	else
+		sink_auth_begin(s, c->argument);
+}
+
 /* ---- the envelope ---- */
 
 /* Why MAIL may not be now, or with these parameters. True: refused. */
@@ -95,6 +134,10 @@ mail_refused(struct sink_session *s, const struct sink_command *c)
 	bool utf8 = !pr_is_ascii(c->address.p, c->address.n);
 	if (!s->hello)
 		refuse(s, c, 503, "5.5.1", "Say EHLO first");
+	else if (o->tls == SINK_TLS_REQUIRED && !s->secured.protocol)
+		refuse(s, c, 530, "5.7.0", "Must issue a STARTTLS command first");
+	else if (o->auth && !s->auth.done)
+		refuse(s, c, 530, "5.7.0", "Authentication required");
 	else if (s->mail)
 		refuse(s, c, 503, "5.5.1", "A transaction is open: RSET ends it");
 	else if (!s->esmtp && parameters && parameters + 1 < c->argument.p + c->argument.n)
@@ -229,6 +272,8 @@ on_known(struct sink_session *s, const struct sink_command *c)
 	case SINK_RSET: on_rset(s, c); break;
 	case SINK_NOOP: answer(s, SINK_ON_NOOP, c, 250, "2.0.0", "Ok"); break;
 	case SINK_QUIT: on_quit(s, c); break;
+	case SINK_STARTTLS: on_starttls(s, c); break;
+	case SINK_AUTH: on_auth(s, c); break;
 	case SINK_VRFY: answer(s, 0, c, 252, "2.5.2", "Try RCPT"); break;
 	case SINK_HELP:
 		answer(s, 0, c, 214, "2.0.0", "A sink: takes mail, keeps or drops it");

@@ -15,8 +15,10 @@ const char sink_log_help[] =
     "  "
     "{\"event\":\"message\",\"ms\",\"conn\",\"from\",\"to\":[...],\"message_id\",\"octets\","
     "\"code\",\n"
-    "   \"answered\",\"file\"}   the end of a message was seen; code: 250 when it was taken;\n"
+    "   \"answered\",\"tls\",\"cipher\",\"resumed\",\"file\"}   the end of a message was seen; "
+    "code: 250 when it was taken;\n"
     "                        answered: false when a rule kept the reply from the client;\n"
+    "                        tls, cipher, resumed: where TLS is in use: \"TLSv1.3\" ...\n"
     "                        file: its name in the Maildir's new/, if one is kept\n"
     "and with --log-commands:\n"
     "  {\"event\":\"command\",\"ms\",\"conn\",\"verb\",\"argument\",\"code\"}   argument: of MAIL "
@@ -112,6 +114,13 @@ sink_log_message(struct sink_log *log, const struct sink_log_message *m)
 	add_number(b, ",\"octets\":", m->octets);
 	add_number(b, ",\"code\":", (uint64_t)m->code);
 	pr_buf_adds(b, m->answered ? ",\"answered\":true" : ",\"answered\":false");
+	if (m->tls.protocol) {
+		pr_buf_adds(b, ",\"tls\":\"");
+		pr_buf_adds(b, m->tls.protocol);
+		pr_buf_adds(b, "\",\"cipher\":\"");
+		pr_buf_adds(b, m->tls.cipher);
+		pr_buf_adds(b, m->tls.resumed ? "\",\"resumed\":true" : "\",\"resumed\":false");
+	}
 	if (m->file) {
 		pr_buf_adds(b, ",\"file\":");
 		pr_buf_add_json(b, pr_str(m->file));

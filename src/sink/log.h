@@ -8,6 +8,7 @@
 
 #include "postrider/base/buf.h"
 #include "postrider/base/error.h"
+#include "sink/sink.h"
 
 struct sink_log;
 
@@ -19,8 +20,9 @@ struct sink_log_message {
 	struct pr_str message_id;
 	uint64_t octets;
 	int code;
-	bool answered;    /* a rule did not keep the reply from the client */
-	const char *file; /* in the Maildir; NULL: none */
+	bool answered;           /* a rule did not keep the reply from the client */
+	struct sink_secured tls; /* protocol NULL: none */
+	const char *file;        /* in the Maildir; NULL: none */
 };
 
 extern const char sink_log_help[];

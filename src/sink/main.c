@@ -8,6 +8,7 @@
 #include "sink/maildir.h"
 #include "sink/options.h"
 #include "sink/server.h"
+#include "sink/tls.h"
 
 #include <stdio.h>
 
@@ -19,6 +20,8 @@ open_outputs(struct sink *sink, struct pr_error *e)
 		failed = sink_log_open(sink->options.log, &sink->log, e);
 	if (!failed && sink->options.maildir)
 		failed = sink_maildir_open(sink->options.maildir, &sink->maildir, e);
+	if (!failed && sink->options.tls)
+		failed = sink_tls_create(&sink->options, &sink->tls, e);
 	return failed;
 }
 
@@ -38,6 +41,8 @@ main(int argc, char **argv)
 		sink_log_close(sink.log);
 	if (sink.maildir)
 		sink_maildir_close(sink.maildir);
+	if (sink.tls)
+		sink_tls_destroy(sink.tls);
 	sink_rules_finish(&sink.rules);
 	return status;
 }

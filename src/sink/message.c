@@ -90,6 +90,7 @@ record(struct sink_session *s, const struct sink_answer *a, bool taken)
 	                             .octets = s->octets,
 	                             .code = a->code,
 	                             .answered = sink_session_reaches(a),
+	                             .tls = s->secured,
 	                             .file = taken && s->sink->maildir ? s->kept.name : NULL};
 	sink_log_message(s->sink->log, &m);
 }

@@ -25,6 +25,13 @@ enum id {
 	O_MAX_CONNECTIONS,
 	O_TIMEOUT,
 	O_BARE_LF,
+	O_TLS,
+	O_TLS_CERT,
+	O_TLS_KEY,
+	O_TLS_NAME,
+	O_TLS_MIN,
+	O_AUTH,
+	O_AUTH_CLEAR,
 	O_NO_PIPELINING,
 	O_NO_CHUNKING,
 	O_NO_8BITMIME,
@@ -59,6 +66,17 @@ static const struct option {
     [O_BARE_LF] = {"bare-lf", "refuse|take",
                    "lines that end without CR: 500 or 550, or only "
                    "counted; never an end of data (refuse)"},
+    [O_TLS] = {"tls", "starttls|required|implicit",
+               "offer STARTTLS; refuse mail without (530); or begin with TLS"},
+    [O_TLS_CERT] = {"tls-cert", "FILE",
+                    "PEM, with its chain; without --tls: --tls starttls "
+                    "(made in memory, signed by itself)"},
+    [O_TLS_KEY] = {"tls-key", "FILE", "PEM, its key (the certificate's file)"},
+    [O_TLS_NAME] = {"tls-name", "NAME", "in the certificate made in memory (--hostname)"},
+    [O_TLS_MIN] = {"tls-min", "1.2|1.3", "lowest version of TLS (1.2)"},
+    [O_AUTH] = {"auth", "USER:PASSWORD",
+                "offer AUTH PLAIN LOGIN CRAM-MD5 within TLS; mail needs it (530)"},
+    [O_AUTH_CLEAR] = {"auth-clear", NULL, "offer AUTH without TLS too"},
     [O_NO_PIPELINING] = {"no-pipelining", NULL, "do not offer PIPELINING; count who does it"},
     [O_NO_CHUNKING] = {"no-chunking", NULL, "do not offer CHUNKING, refuse BDAT"},
     [O_NO_8BITMIME] = {"no-8bitmime", NULL, "do not offer 8BITMIME"},
@@ -113,6 +131,16 @@ set_number(enum id id, const char *value, uint64_t *out, struct pr_error *e)
 	return pr_str_u64(pr_str(value), out) ? 0 : bad_value(id, value, e);
 }
 
+static bool
+set_tls(struct sink_options *o, const char *value)
+{
+	o->tls = !strcmp(value, "starttls")   ? SINK_TLS_STARTTLS
+	         : !strcmp(value, "required") ? SINK_TLS_REQUIRED
+	         : !strcmp(value, "implicit") ? SINK_TLS_IMPLICIT
+	                                      : SINK_TLS_NONE;
+	return o->tls != SINK_TLS_NONE;
+}
+
 static int
 set_value(struct sink *sink, enum id id, const char *value, struct pr_error *e)
 {
@@ -134,6 +162,14 @@ set_value(struct sink *sink, enum id id, const char *value, struct pr_error *e)
 	case O_SIZE:
 		return pr_parse_size(pr_str(value), &o->size_max) ? 0 : bad_value(id, value, e);
 	case O_LATENCY: return parse_time(value, &o->latency_us) ? 0 : bad_value(id, value, e);
+	case O_TLS: return set_tls(o, value) ? 0 : bad_value(id, value, e);
+	case O_TLS_CERT: o->tls_cert = value; return 0;
+	case O_TLS_KEY: o->tls_key = value; return 0;
+	case O_TLS_NAME: o->tls_name = value; return 0;
+	case O_TLS_MIN:
+		o->tls_13 = strcmp(value, "1.3") == 0;
+		return o->tls_13 || !strcmp(value, "1.2") ? 0 : bad_value(id, value, e);
+	case O_AUTH: o->auth = value; return strchr(value, ':') ? 0 : bad_value(id, value, e);
 	case O_TIMEOUT: return parse_time(value, &o->timeout_us) ? 0 : bad_value(id, value, e);
 	default: /* O_BARE_LF */
 		o->count_bare_lf = strcmp(value, "take") == 0;
@@ -147,6 +183,7 @@ set_switch(struct sink_options *o, enum id id)
 	switch (id) {
 	case O_LOG_COMMANDS: o->log_commands = true; break;
 	case O_LOG_SYNC: o->log_sync = true; break;
+	case O_AUTH_CLEAR: o->auth_clear = true; break;
 	case O_NO_PIPELINING: o->no_pipelining = true; break;
 	case O_NO_CHUNKING: o->no_chunking = true; break;
 	case O_NO_8BITMIME: o->no_8bitmime = true; break;
@@ -212,6 +249,16 @@ sink_options_parse(struct sink *sink, int argc, char **argv, struct pr_error *e)
 		if (done)
 			return done;
 	}
+	if (o->tls_key && !o->tls_cert)
+		return pr_fail(e, PR_EINVAL, "--tls-key needs --tls-cert FILE");
+	if (o->tls_cert && !o->tls_key)
+		o->tls_key = o->tls_cert;
+	if (o->tls_cert && !o->tls)
+		o->tls = SINK_TLS_STARTTLS;
+	if (!o->tls && (o->tls_name || o->tls_13))
+		return pr_fail(e, PR_EINVAL, "--tls-name and --tls-min need --tls or --tls-cert");
+	if (o->auth && !o->tls && !o->auth_clear)
+		return pr_fail(e, PR_EINVAL, "--auth needs --tls or --auth-clear");
 	if (o->n_listen == 0)
 		o->listen[o->n_listen++] = "127.0.0.1:2525";
 	if ((o->log_commands || o->log_sync) && !o->log)

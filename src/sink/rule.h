@@ -23,6 +23,9 @@ enum sink_on {
 	SINK_ON_RSET = 1 << 8,
 	SINK_ON_NOOP = 1 << 9,
 	SINK_ON_QUIT = 1 << 10,
+	SINK_ON_STARTTLS = 1 << 11,
+	SINK_ON_HANDSHAKE = 1 << 12, /* the first octets of TLS */
+	SINK_ON_AUTH = 1 << 13,      /* the last reply of an exchange that was right */
 };
 #define SINK_ON_ENVELOPE (SINK_ON_RCPT | SINK_ON_DATA | SINK_ON_BODY | SINK_ON_DOT | SINK_ON_BDAT)
 #define SINK_ON_SENDER (SINK_ON_ENVELOPE | SINK_ON_MAIL)

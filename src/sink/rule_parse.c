@@ -14,9 +14,12 @@ const char sink_rule_help[] =
     "For each event the first rule that fires decides. Rules apply where the sink would have\n"
     "said yes; its own refusals (a bad sequence, bad syntax) stay.\n"
     "when:\n"
-    "  on=EVENT[|EVENT]   connect ehlo mail rcpt data body dot bdat rset noop quit; required.\n"
+    "  on=EVENT[|EVENT]   connect ehlo mail rcpt data body dot bdat rset noop quit\n"
+    "                     starttls handshake auth; required.\n"
     "                     body: the first octets behind 354; dot: the end of a message, by the\n"
-    "                     final dot or BDAT LAST; bdat: a chunk that is not the last\n"
+    "                     final dot or BDAT LAST; bdat: a chunk that is not the last;\n"
+    "                     handshake: the first octets of TLS, what takes the place of the\n"
+    "                     ServerHello: reply, raw, drop, garbage, or stall without a time\n"
     "  match=PATTERN      a recipient (rcpt: this one; later: any) fits the shell pattern\n"
     "  from=PATTERN       the envelope sender fits\n"
     "  share=10%          this share of recipients, always the same ones (by hash and --seed)\n"
@@ -43,10 +46,20 @@ static const struct {
 	const char *name;
 	enum sink_on on;
 } events[] = {
-    {"connect", SINK_ON_CONNECT}, {"ehlo", SINK_ON_EHLO}, {"mail", SINK_ON_MAIL},
-    {"rcpt", SINK_ON_RCPT},       {"data", SINK_ON_DATA}, {"body", SINK_ON_BODY},
-    {"dot", SINK_ON_DOT},         {"bdat", SINK_ON_BDAT}, {"rset", SINK_ON_RSET},
-    {"noop", SINK_ON_NOOP},       {"quit", SINK_ON_QUIT},
+    {"connect", SINK_ON_CONNECT},
+    {"ehlo", SINK_ON_EHLO},
+    {"mail", SINK_ON_MAIL},
+    {"rcpt", SINK_ON_RCPT},
+    {"data", SINK_ON_DATA},
+    {"body", SINK_ON_BODY},
+    {"dot", SINK_ON_DOT},
+    {"bdat", SINK_ON_BDAT},
+    {"rset", SINK_ON_RSET},
+    {"noop", SINK_ON_NOOP},
+    {"quit", SINK_ON_QUIT},
+    {"starttls", SINK_ON_STARTTLS},
+    {"handshake", SINK_ON_HANDSHAKE},
+    {"auth", SINK_ON_AUTH},
 };
 
 /* ---- values ---- */
@@ -381,6 +394,9 @@ check(struct sink_rule *rule, struct pr_error *e)
 		               "on=rcpt, data, body, dot or bdat");
 	if (rule->from && (rule->on & ~SINK_ON_SENDER))
 		return pr_fail(e, PR_EINVAL, "from needs a sender: on=mail or later");
+	if ((rule->on & SINK_ON_HANDSHAKE) && rule->stall_us &&
+	    rule->stall_us != SINK_STALL_FOREVER)
+		return pr_fail(e, PR_EINVAL, "at a handshake stall takes no time");
 	if (rule->code == 421 && !rule->drop)
 		rule->drop = SINK_DROP_AFTER; /* RFC 5321, 3.8: 421 announces the close */
 	return 0;

@@ -7,6 +7,9 @@
  *	      -> accept, read, hand to sessions, write
  *	      -> connections whose replies are due: write, close
  *
+ * Where TLS begins (at once, or when the 220 to STARTTLS has left) a channel goes between
+ * the socket and the session. Greeting and replies stay queued until it is secure.
+ *
  * A connection whose replies pile up (SINK_OUT_MAX) is not read until they have
  * left. One that is to be closed is first shut down for writing and read to its
  * end for LINGER_US, so that the last reply is not lost to a reset. Running out
@@ -21,6 +24,7 @@
 #include "sink/listener.h"
 #include "sink/log.h"
 #include "sink/session.h"
+#include "sink/tls.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -35,6 +39,7 @@
 #include <unistd.h>
 
 #define READ_SIZE (256 * 1024)
+#define CLEAR_SIZE (16 * 1024) /* a record's octets */
 #define EVENTS 256
 #define LINGER_US (2 * 1000000LL)
 #define LOG_DELAY_US 100000LL
@@ -56,8 +61,9 @@ struct listener {
 struct connection {
 	struct source source;
 	struct sink_session session;
-	struct pr_heap_node timer; /* when replies are due or lingering ends */
-	struct pr_list idle;       /* in order of the last sign of life */
+	struct sink_channel *channel; /* NULL: in the clear */
+	struct pr_heap_node timer;    /* when replies are due or lingering ends */
+	struct pr_list idle;          /* in order of the last sign of life */
 	int64_t active_us;
 	uint32_t events; /* asked of epoll */
 	bool ended;      /* the peer sends no more */
@@ -76,6 +82,7 @@ struct server {
 	int64_t log_due_us, idle_due_us, stop_us; /* SINK_NEVER: not set */
 	bool stopped;
 	char *buffer; /* READ_SIZE */
+	char *clear;  /* CLEAR_SIZE */
 };
 
 /* ---- epoll ---- */
@@ -116,6 +123,7 @@ destroy(struct server *s, struct connection *c)
 	pr_heap_remove(&s->timers, &c->timer);
 	pr_list_remove(&c->idle);
 	sink_session_finish(&c->session);
+	sink_channel_end(c->channel);
 	free(c);
 	accept_again(s, true);
 }
@@ -130,6 +138,46 @@ set_timer(struct server *s, struct connection *c, int64_t due_us)
 		pr_heap_add(&s->timers, &c->timer, (uint64_t)due_us);
 }
 
+/* Octets to the line. False: the connection is gone. */
+static bool
+send_some(struct server *s, struct connection *c, struct pr_str octets, size_t *sent, bool *blocked)
+{
+	ssize_t n = send(c->source.fd, octets.p, octets.n, MSG_NOSIGNAL);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		destroy(s, c);
+		return false;
+	}
+	*sent = n > 0 ? (size_t)n : 0;
+	*blocked |= *sent < octets.n;
+	s->sink->totals.octets_out += *sent;
+	return true;
+}
+
+static bool
+send_sealed(struct server *s, struct connection *c, bool *blocked)
+{
+	size_t sent;
+	if (!c->channel || c->channel->sealed.len == 0)
+		return true;
+	if (!send_some(s, c, pr_buf_str(&c->channel->sealed), &sent, blocked))
+		return false;
+	pr_buf_consume(&c->channel->sealed, sent);
+	return true;
+}
+
+static bool
+is_secure(const struct connection *c)
+{
+	return c->channel && c->channel->secure;
+}
+
+/* The greeting waits for TLS. */
+static bool
+holds_back(const struct connection *c)
+{
+	return c->session.implicit && c->session.phase == SINK_HANDSHAKE;
+}
+
 /* All is said: shut down, then read to the end for a while. */
 static void
 linger(struct server *s, struct connection *c, int64_t now_us)
@@ -137,6 +185,12 @@ linger(struct server *s, struct connection *c, int64_t now_us)
 	if (c->ended) {
 		destroy(s, c);
 		return;
+	}
+	if (is_secure(c)) {
+		bool blocked = false;
+		sink_channel_goodbye(c->channel);
+		if (!send_sealed(s, c, &blocked))
+			return;
 	}
 	c->lingering = true;
 	shutdown(c->source.fd, SHUT_WR);
@@ -149,22 +203,20 @@ static bool
 write_replies(struct server *s, struct connection *c, int64_t now_us, bool *blocked)
 {
 	struct sink_out *out = &c->session.out;
-	for (struct pr_str ready; (ready = sink_out_ready(out, now_us)).n > 0;) {
+	if (!send_sealed(s, c, blocked))
+		return false;
+	for (struct pr_str ready;
+	     !*blocked && !holds_back(c) && (ready = sink_out_ready(out, now_us)).n > 0;) {
+		size_t sent = ready.n;
 		if (s->sink->options.log_sync && s->sink->log)
 			sink_log_flush(s->sink->log);
-		ssize_t n = send(c->source.fd, ready.p, ready.n, MSG_NOSIGNAL);
-		if (n < 0 && errno != EAGAIN && errno != EINTR) {
-			destroy(s, c);
+		if (is_secure(c))
+			sink_channel_write(c->channel, ready);
+		else if (!send_some(s, c, ready, &sent, blocked))
 			return false;
-		}
-		if (n < 0 || (size_t)n < ready.n)
-			*blocked = true;
-		if (n > 0) {
-			sink_out_sent(out, (size_t)n);
-			s->sink->totals.octets_out += (uint64_t)n;
-		}
-		if (*blocked)
-			break;
+		sink_out_sent(out, sent);
+		if (!send_sealed(s, c, blocked))
+			return false;
 	}
 	return true;
 }
@@ -175,15 +227,75 @@ update(struct server *s, struct connection *c, int64_t now_us)
 {
 	struct sink_out *out = &c->session.out;
 	bool blocked = false;
-	if (c->lingering || (!sink_out_empty(out) && !write_replies(s, c, now_us, &blocked)))
+	if (c->lingering || !write_replies(s, c, now_us, &blocked))
 		return;
-	if (sink_out_closes(out, now_us) || (c->ended && sink_out_empty(out))) {
+	if (sink_out_closes(out, now_us) || (c->ended && (sink_out_empty(out) || holds_back(c)))) {
 		linger(s, c, now_us);
 		return;
 	}
 	bool read = !c->ended && sink_out_waiting(out) < SINK_OUT_MAX;
 	want(s, c, (read ? EPOLLIN : 0) | (blocked ? EPOLLOUT : 0));
-	set_timer(s, c, blocked ? SINK_NEVER : sink_out_due(out));
+	set_timer(s, c, blocked || holds_back(c) ? SINK_NEVER : sink_out_due(out));
+}
+
+/* The handshake failed: the alert leaves, nothing else. */
+static void
+give_up(struct server *s, struct connection *c, int64_t now_us)
+{
+	s->sink->totals.tls_failed++;
+	sink_out_finish(&c->session.out);
+	sink_out_close(&c->session.out, now_us);
+	c->session.phase = SINK_DEAF;
+}
+
+/* True: it is done. */
+static bool
+shake(struct server *s, struct connection *c, int64_t now_us)
+{
+	enum sink_channel_step step = sink_channel_shake(c->channel);
+	if (step == SINK_CHANNEL_ENDS)
+		give_up(s, c, now_us);
+	if (step != SINK_CHANNEL_GOES_ON)
+		return false;
+	struct sink_secured secured = sink_channel_info(c->channel);
+	sink_session_secured(&c->session, &secured);
+	return true;
+}
+
+static void
+take_sealed(struct server *s, struct connection *c, size_t n, int64_t now_us)
+{
+	enum sink_channel_step step;
+	if (!c->channel && !sink_session_handshake(&c->session, now_us))
+		return;
+	if (!c->channel)
+		c->channel = sink_channel_begin(s->sink->tls);
+	sink_channel_feed(c->channel, s->buffer, n);
+	if (!c->channel->secure && !shake(s, c, now_us))
+		return;
+	while ((step = sink_channel_read(c->channel, s->clear, CLEAR_SIZE, &n)) ==
+	       SINK_CHANNEL_GOES_ON)
+		sink_session_input(&c->session, s->clear, n, now_us);
+	c->ended |= step == SINK_CHANNEL_ENDS;
+}
+
+static void
+take(struct server *s, struct connection *c, size_t n, int64_t now_us)
+{
+	struct sink_session *session = &c->session;
+	bool may_begin = session->phase == SINK_HANDSHAKE &&
+	                 (session->implicit || sink_out_empty(&session->out));
+	if (c->channel || may_begin)
+		take_sealed(s, c, n, now_us);
+	else
+		sink_session_input(session, s->buffer, n, now_us);
+}
+
+static void
+on_end(struct server *s, struct connection *c)
+{
+	c->ended = true;
+	s->sink->totals.tls_failed += c->session.phase == SINK_HANDSHAKE;
 }
 
 static void
@@ -203,9 +315,9 @@ on_readable(struct server *s, struct connection *c)
 	pr_list_remove(&c->idle);
 	pr_list_push(&s->idle, &c->idle);
 	if (n > 0)
-		sink_session_input(&c->session, s->buffer, (size_t)n, now_us);
+		take(s, c, (size_t)n, now_us);
 	else
-		c->ended = true;
+		on_end(s, c);
 	update(s, c, now_us);
 }
 
@@ -463,6 +575,7 @@ finish(struct server *s)
 			close(s->listeners[i].source.fd);
 	free(s->listeners);
 	free(s->buffer);
+	free(s->clear);
 	pr_heap_finish(&s->timers);
 	close(s->signals.fd);
 	close(s->epoll);
@@ -477,6 +590,7 @@ sink_serve(struct sink *sink, struct pr_error *e)
 	s.epoll = epoll_create1(EPOLL_CLOEXEC);
 	s.listeners = pr_calloc(sink->options.n_listen, sizeof *s.listeners);
 	s.buffer = pr_alloc(READ_SIZE);
+	s.clear = pr_alloc(CLEAR_SIZE);
 	int failed = open_signals(&s) < 0 ? pr_fail_errno(e, "signalfd") : open_listeners(&s, e);
 	if (!failed) {
 		while (!s.stopped)

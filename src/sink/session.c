@@ -141,6 +141,8 @@ static void
 refuse_line(struct sink_session *s, const char *enhanced, const char *text)
 {
 	struct sink_answer a = {500, enhanced, text, NULL};
+	if (s->phase == SINK_AUTH_LINE)
+		s->phase = SINK_COMMANDS;
 	sink_session_log(s, "?", PR_STR(""), a.code);
 	sink_session_give(s, &a);
 }
@@ -159,6 +161,8 @@ take_line(struct sink_session *s, struct pr_str line)
 		refuse_line(s, "5.5.2", "Line too long");
 	else if (!cr && !s->sink->options.count_bare_lf)
 		refuse_line(s, "5.5.2", "The line ends in a bare LF");
+	else if (s->phase == SINK_AUTH_LINE)
+		sink_auth_line(s, line);
 	else
 		sink_session_command(s, line);
 	s->overlong = false;
@@ -219,13 +223,44 @@ sink_session_input(struct sink_session *s, const char *p, size_t n, int64_t now_
 {
 	s->now_us = now_us;
 	s->sink->totals.octets_in += n;
-	while (n > 0 && s->phase != SINK_DEAF) {
+	/* What comes behind STARTTLS in the clear is nobody's (RFC 3207, 6). */
+	s->sink->totals.pipelining_errors += s->phase == SINK_HANDSHAKE;
+	while (n > 0 && s->phase < SINK_HANDSHAKE) {
 		size_t used = s->phase == SINK_DATA_OCTETS    ? take_data_octets(s, p, n)
 		              : s->phase == SINK_CHUNK_OCTETS ? take_chunk_octets(s, p, n)
 		                                              : take_command_octets(s, p, n);
 		p += used;
 		n -= used;
 	}
+}
+
+/* ---- TLS ---- */
+
+bool
+sink_session_handshake(struct sink_session *s, int64_t now_us)
+{
+	struct sink_answer a = {220, NULL, "", NULL};
+	s->now_us = now_us;
+	a = sink_session_decide(s, SINK_ON_HANDSHAKE, NULL, 0, a);
+	if (!a.rule)
+		return true;
+	sink_out_finish(&s->out); /* a greeting that waits: it would have been sealed */
+	sink_session_give(s, &a);
+	go_deaf(s);
+	return false;
+}
+
+void
+sink_session_secured(struct sink_session *s, const struct sink_secured *secured)
+{
+	s->secured = *secured;
+	s->sink->totals.tls_sessions++;
+	s->sink->totals.tls_resumed += secured->resumed;
+	sink_session_reset(s);
+	s->hello = s->esmtp = s->auth.done = false;
+	s->overlong = s->alone = false;
+	pr_buf_clear(&s->line);
+	s->phase = SINK_COMMANDS;
 }
 
 /* ---- begin and end ---- */
@@ -237,6 +272,8 @@ sink_session_begin(struct sink_session *s, struct sink *sink, uint64_t id, uint1
 	*s = (struct sink_session){.sink = sink, .id = id, .port = port, .now_us = now_us};
 	struct pr_buf text = {0};
 	sink_mail_init(&s->kept);
+	s->implicit = sink->options.tls == SINK_TLS_IMPLICIT;
+	s->phase = s->implicit ? SINK_HANDSHAKE : SINK_COMMANDS;
 	pr_buf_addf(&text, "%s ESMTP postrider-sink", sink->options.hostname);
 	struct sink_answer a = {220, NULL, text.data, NULL};
 	a = sink_session_decide(s, SINK_ON_CONNECT, NULL, 0, a);

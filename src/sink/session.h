@@ -1,11 +1,13 @@
 /*
  * One connection of a client, without its socket: octets in, replies out
  * (through sink_out), time as an argument. RFC 5321 with PIPELINING (RFC 2920),
- * CHUNKING (RFC 3030), SIZE, 8BITMIME, SMTPUTF8, DSN's parameters and fault
- * rules in between.
+ * CHUNKING (RFC 3030), STARTTLS (RFC 3207), AUTH (RFC 4954), SIZE, 8BITMIME,
+ * SMTPUTF8, DSN's parameters and fault rules in between.
  *
  *	commands --MAIL RCPT DATA, 354--> data --dot--> commands
  *	         --BDAT--> chunk --its octets--> commands ... BDAT LAST ends a message
+ *	         --AUTH, 334--> auth --its line--> commands
+ *	         --STARTTLS, 220--> handshake --sink_session_secured--> commands
  *	any      --a rule drops or stalls, QUIT, 421--> deaf (input is thrown away)
  *
  * Input is taken as it comes, and rules, Maildir and log act at once; only the
@@ -28,7 +30,23 @@ struct sink_session {
 	uint16_t port;  /* of the listener */
 	int64_t now_us; /* when what is being read arrived */
 
-	enum { SINK_COMMANDS, SINK_DATA_OCTETS, SINK_CHUNK_OCTETS, SINK_DEAF } phase;
+	enum {
+		SINK_COMMANDS,
+		SINK_DATA_OCTETS,
+		SINK_CHUNK_OCTETS,
+		SINK_AUTH_LINE,
+		SINK_HANDSHAKE,
+		SINK_DEAF
+	} phase;
+	bool implicit; /* TLS is the first thing, and the greeting waits for the end of the
+	                  handshake */
+	struct sink_secured secured; /* protocol NULL: not */
+	struct sink_auth {
+		enum { SINK_AUTH_PLAIN, SINK_AUTH_LOGIN, SINK_AUTH_PASSWORD, SINK_AUTH_CRAM } step;
+		char challenge[80]; /* CRAM-MD5 */
+		char user[256];     /* LOGIN: was given */
+		bool done;
+	} auth;
 	bool unwelcome; /* greeted with a refusal: only QUIT is left */
 	bool esmtp, hello;
 	bool overlong;      /* within a line that is too long: skipped to its LF */
@@ -54,6 +72,11 @@ struct sink_session {
 void sink_session_begin(struct sink_session *s, struct sink *sink, uint64_t id, uint16_t port,
                         int64_t now_us); /* queues the greeting */
 void sink_session_input(struct sink_session *s, const char *p, size_t n, int64_t now_us);
+/* While the phase is SINK_HANDSHAKE the owner keeps the octets from the session. The first
+ * of TLS have come: false: a rule answers them, in the clear. */
+bool sink_session_handshake(struct sink_session *s, int64_t now_us);
+/* The handshake is done: what was said before is forgotten (RFC 3207, 4.2). */
+void sink_session_secured(struct sink_session *s, const struct sink_secured *secured);
 void sink_session_finish(struct sink_session *s);
 
 /* ---- between the session's own files ---- */
@@ -75,6 +98,12 @@ bool sink_session_give(struct sink_session *s, const struct sink_answer *a);
 bool sink_session_reaches(const struct sink_answer *a);
 
 void sink_session_command(struct sink_session *s, struct pr_str line);
+
+/* auth.c */
+void sink_auth_begin(struct sink_session *s, struct pr_str argument);
+void sink_auth_line(struct sink_session *s, struct pr_str line);
+/* Offered now: there is a password, and nobody on the line reads it. */
+bool sink_auth_offered(const struct sink_session *s);
 void sink_session_log(struct sink_session *s, const char *verb, struct pr_str argument, int code);
 void sink_session_reset(struct sink_session *s); /* forget the transaction */
 

@@ -25,6 +25,12 @@ struct sink_options {
 	uint64_t count;    /* end after so many messages; 0: never */
 	uint64_t size_max; /* octets of a message; 0: any */
 	uint64_t rcpt_max, connections_max;
+	enum { SINK_TLS_NONE, SINK_TLS_STARTTLS, SINK_TLS_REQUIRED, SINK_TLS_IMPLICIT } tls;
+	const char *tls_cert, *tls_key; /* PEM; NULL: made in memory */
+	const char *tls_name;           /* in the one made; NULL: hostname */
+	bool tls_13;                    /* not TLS 1.2 */
+	const char *auth;               /* USER:PASSWORD; NULL: not offered */
+	bool auth_clear;                /* also without TLS */
 	bool no_pipelining, no_chunking, no_8bitmime, no_smtputf8, no_enhanced, no_dsn, no_ehlo;
 };
 
@@ -38,9 +44,18 @@ struct sink_totals {
 	uint64_t faults;              /* rules fired */
 	uint64_t cut_messages;        /* data begun and never ended */
 	uint64_t bare_lf, long_lines; /* messages with a bare LF, with lines of over 998 octets */
+	uint64_t tls_sessions, tls_resumed,
+	    tls_failed; /* handshakes: done, of these resumed; not */
+	uint64_t auths, auths_failed;
 	uint64_t pipelining_errors; /* commands or data sent before they were allowed (RFC 2920) */
 	uint64_t octets_in, octets_out;
 	int64_t first_us, last_us; /* when the first and the last message were accepted */
+};
+
+/* Of a connection with TLS; static text. */
+struct sink_secured {
+	const char *protocol, *cipher; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
+	bool resumed;
 };
 
 struct sink {
@@ -49,6 +64,7 @@ struct sink {
 	struct sink_totals totals;
 	struct sink_log *log;         /* NULL: none */
 	struct sink_maildir *maildir; /* NULL: none */
+	struct sink_tls *tls;         /* NULL: none */
 };
 
 /* One line of JSON, line end included. */

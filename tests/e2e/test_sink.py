@@ -3,6 +3,7 @@ import os
 import signal
 import smtplib
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -277,11 +278,137 @@ class SinkTest(pt.TestCase):
         self.assertEqual(sink.wait()["recipients"], 1)
         self.assertEqual(sink.process.returncode, 0)
 
+    # ---- TLS and AUTH ----
+
+    @staticmethod
+    def context(version=None):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if version:
+            context.minimum_version = context.maximum_version = version
+        return context
+
+    def mail_by_starttls(self, sink, context):
+        with smtplib.SMTP(sink.host, sink.port) as smtp:
+            smtp.ehlo()
+            self.assertTrue(smtp.has_extn("starttls"))
+            self.assertEqual(smtp.starttls(context=context)[0], 220)
+            smtp.ehlo()
+            self.assertFalse(smtp.has_extn("starttls"))
+            smtp.sendmail("a@b.example", ["c@d.example"], "Message-ID: <3@b>\r\n\r\nx\r\n" * 9999)
+            return smtp.sock.version(), smtp.sock.getpeercert(True)
+
+    def test_starttls_is_offered_and_its_mail_recorded_as_such(self):
+        sink = self.sink("--tls", "required", "--tls-name", "mx.example", maildir=True)
+        for version, name in ((ssl.TLSVersion.TLSv1_2, "TLSv1.2"),
+                              (ssl.TLSVersion.TLSv1_3, "TLSv1.3")):
+            used, certificate = self.mail_by_starttls(sink, self.context(version))
+            self.assertEqual(used, name)
+            self.assertIn(b"mx.example", certificate)
+            record = sink.messages()[-1]
+            self.assertEqual((record["tls"], record["resumed"]), (name, False))
+            self.assertIn("AES", record["cipher"])
+        with smtplib.SMTP(sink.host, sink.port) as smtp:
+            with self.assertRaises(smtplib.SMTPSenderRefused) as refused:
+                smtp.sendmail("a@b.example", ["c@d.example"], "x")
+            self.assertEqual(refused.exception.smtp_code, 530)
+        totals = sink.totals()
+        self.assertEqual((totals["tls_sessions"], totals["tls_resumed"], totals["tls_failed"]),
+                         (2, 0, 0))
+        self.assertEqual({len(m) for m in sink.mails()}, {9999 * 24})
+
+    def test_certificate_of_a_file_is_shown_and_trusted(self):
+        pem = os.path.join(self.folder, "both.pem")
+        made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                               "ec_paramgen_curve:P-256", "-nodes", "-keyout", pem, "-out",
+                               pem + ".crt", "-subj", "/CN=x", "-addext",
+                               "subjectAltName=IP:127.0.0.1"], capture_output=True)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        sink = self.sink("--tls-cert", pem + ".crt", "--tls-key", pem, "--tls-min", "1.3")
+        used, _ = self.mail_by_starttls(sink, ssl.create_default_context(cafile=pem + ".crt"))
+        self.assertEqual(used, "TLSv1.3")
+        with self.assertRaises(ssl.SSLError):
+            self.mail_by_starttls(sink, self.context(ssl.TLSVersion.TLSv1_2))
+        pt.wait_until(lambda: sink.totals()["tls_failed"] == 1, "the count")
+
+    def test_implicit_tls_greets_inside_and_sessions_resume(self):
+        sink = self.sink("--tls", "implicit", latency="20ms")
+        for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
+            context, session = self.context(version), None
+            for _ in range(2):
+                raw = socket.create_connection((sink.host, sink.port), pt.TIMEOUT)
+                with context.wrap_socket(raw, session=session) as client:
+                    self.assertTrue(client.recv(100).startswith(b"220 "))
+                    client.sendall(b"QUIT\r\n")
+                    self.assertTrue(client.recv(100).startswith(b"221 "))
+                    self.assertEqual(client.session_reused, session is not None)
+                    session = client.session
+                    self.assertEqual(client.recv(100), b"")  # a polite end
+        self.assertEqual(sink.totals()["tls_resumed"], 2)
+        raw = socket.create_connection((sink.host, sink.port), pt.TIMEOUT)
+        raw.settimeout(0.1)
+        self.assertRaises(socket.timeout, raw.recv, 1)  # it waits for the client
+        raw.close()
+        pt.wait_until(lambda: sink.totals()["open"] == 0, "the close")
+
+    def test_octets_that_are_no_handshake_end_the_connection(self):
+        sink = self.sink("--tls", "starttls")
+        client = self.client(sink)
+        self.assertEqual(client.ask(b"STARTTLS\r\n"), [220])
+        client.send(b"MAIL FROM:<a@b.example>\r\n" * 10)
+        client.socket.settimeout(pt.TIMEOUT)
+        self.assertNotIn(b"250", client.file.read())
+        self.assertEqual(sink.totals()["tls_failed"], 1)
+
+    def test_passwords_are_asked_for_within_tls(self):
+        sink = self.sink("--tls", "starttls", "--auth", "user:pa:ss")
+        for method in "auth_plain", "auth_login", "auth_cram_md5":
+            for password, code in ("pa:ss", 235), ("pass", 535):
+                with smtplib.SMTP(sink.host, sink.port) as smtp:
+                    smtp.ehlo()
+                    self.assertFalse(smtp.has_extn("auth"))
+                    self.assertEqual(smtp.docmd("AUTH PLAIN")[0], 538)
+                    smtp.starttls(context=self.context())
+                    smtp.ehlo()
+                    self.assertEqual(smtp.mail("a@b.example")[0], 530)
+                    smtp.user, smtp.password = "user", password
+                    name = method[5:].replace("_", "-").upper()
+                    try:
+                        got = smtp.auth(name, getattr(smtp, method))[0]
+                    except smtplib.SMTPAuthenticationError as refused:
+                        got = refused.smtp_code
+                    self.assertEqual(got, code)
+                    self.assertEqual(smtp.mail("a@b.example")[0], 250 if code == 235 else 530)
+        self.assertEqual([sink.totals()[n] for n in ("auths", "auths_failed")], [3, 3])
+
+    def test_rules_break_starttls_and_handshakes(self):
+        for rule, error in (("on=starttls,reply=454 4.7.0 no,first=1", None),
+                            ("on=starttls,drop=before", smtplib.SMTPServerDisconnected),
+                            ("on=handshake,drop=before", OSError),
+                            ("on=handshake,garbage=100", ssl.SSLError),
+                            ("on=handshake,stall", socket.timeout)):
+            sink = pt.Sink(self.folder, "--tls", "starttls", rules=[rule], log=False)
+            with sink, smtplib.SMTP(sink.host, sink.port) as smtp:
+                smtp.ehlo()
+                if error is None:
+                    self.assertEqual(smtp.docmd("STARTTLS")[0], 454)
+                    self.assertEqual(smtp.starttls(context=self.context())[0], 220)
+                else:
+                    smtp.sock.settimeout(0.3)
+                    self.assertRaises(error, smtp.starttls, context=self.context())
+                    smtp.close()
+                self.assertEqual(sink.totals()["faults"], 1, rule)
+
     def test_wrong_usage_is_told_and_exits_2(self):
         for arguments, problem in ((["--lisen", "x"], "did you mean --listen"),
                                    (["--rule", "on=rcp,drop=after"], "no value of `on`"),
                                    (["--latency", "soon"], "write TIME"),
-                                   (["--log-sync"], "need --log")):
+                                   (["--log-sync"], "need --log"),
+                                   (["--tls", "maybe"], "write starttls|required|implicit"),
+                                   (["--tls-min", "1.3"], "need --tls"),
+                                   (["--tls-key", "x"], "needs --tls-cert"),
+                                   (["--auth", "a:b"], "needs --tls"),
+                                   (["--auth", "ab"], "write USER:PASSWORD")):
             done = subprocess.run([pt.program("postrider-sink"), *arguments],
                                   capture_output=True, text=True, timeout=pt.TIMEOUT)
             self.assertEqual(done.returncode, 2)

@@ -268,6 +268,109 @@ START_TEST(features_not_offered_are_refused)
 }
 END_TEST
 
+/* ---- STARTTLS and AUTH ---- */
+
+#define MAIL "MAIL FROM:<a@b.example>\r\n"
+#define PLAIN_RIGHT "AUTH PLAIN AHUAcDpw\r\n" /* u, p:p */
+#define PLAIN_WRONG "AUTH PLAIN AHUAcA==\r\n"
+
+static const struct {
+	int tls;
+	bool secured, auth;
+	const char *said, *codes;
+	bool authenticated;
+} secured[] = {
+    {SINK_TLS_STARTTLS, false, false, HELLO "STARTTLS\r\nNOOP\r\n", "220 250 220 ", false},
+    {SINK_TLS_STARTTLS, false, false, HELLO MAIL "STARTTLS\r\n", "220 250 250 503 ", false},
+    {SINK_TLS_STARTTLS, true, false, HELLO "STARTTLS\r\n" MAIL, "220 250 503 250 ", false},
+    {SINK_TLS_STARTTLS, true, false, MAIL, "220 503 ", false}, /* EHLO is forgotten */
+    {SINK_TLS_REQUIRED, false, false, HELLO MAIL, "220 250 530 ", false},
+    {SINK_TLS_REQUIRED, true, false, HELLO MAIL, "220 250 250 ", false},
+    {SINK_TLS_STARTTLS, false, true, HELLO PLAIN_RIGHT MAIL, "220 250 538 530 ", false},
+    {SINK_TLS_STARTTLS, true, true, HELLO PLAIN_RIGHT MAIL, "220 250 235 250 ", true},
+    {SINK_TLS_STARTTLS, true, true, HELLO PLAIN_WRONG MAIL, "220 250 535 530 ", false},
+    {SINK_TLS_STARTTLS, true, true, HELLO "AUTH PLAIN\r\nAHUAcDpw\r\n" PLAIN_RIGHT,
+     "220 250 334 235 503 ", true},
+    {SINK_TLS_STARTTLS, true, true, HELLO "AUTH LOGIN\r\ndQ==\r\ncDpw\r\n", "220 250 334 334 235 ",
+     true},
+    {SINK_TLS_STARTTLS, true, true, HELLO "AUTH LOGIN dQ==\r\ncA==\r\n", "220 250 334 535 ", false},
+    {SINK_TLS_STARTTLS, true, true, HELLO "AUTH LOGIN\r\n*\r\nNOOP\r\n", "220 250 334 501 250 ",
+     false},
+    {SINK_TLS_STARTTLS, true, true, HELLO "AUTH PLAIN !!!!\r\nAUTH PLAIN abc\r\nAUTH PLAIN =\r\n",
+     "220 250 501 501 535 ", false},
+    {SINK_TLS_STARTTLS, true, true, HELLO "AUTH CRAM-MD5\r\nbm8=\r\nAUTH X\r\n",
+     "220 250 334 535 504 ", false},
+    {SINK_TLS_STARTTLS, true, true, "HELO c\r\n" PLAIN_RIGHT, "220 250 503 ", false},
+};
+
+START_TEST(what_needs_tls_or_a_password_is_refused_without)
+{
+	begin(NULL);
+	sink.options.tls = secured[_i].tls;
+	sink.options.auth = secured[_i].auth ? "u:p:p" : NULL;
+	if (secured[_i].secured) {
+		say(HELLO, 1000);
+		sink_out_finish(&session.out);
+		sink_session_secured(&session, &(struct sink_secured){"TLSv1.3", "X", true});
+		say("", 1000);
+		ck_assert_uint_eq(sink.totals.tls_resumed, 1);
+	}
+	const char *expected = secured[_i].codes + (secured[_i].secured ? 4 : 0);
+	const char *got = codes(secured[_i].said);
+	ck_assert_msg(!strcmp(got, expected), "%s: %s", secured[_i].said, got);
+	ck_assert_int_eq(session.auth.done, secured[_i].authenticated);
+	finish();
+}
+END_TEST
+
+START_TEST(a_response_to_a_challenge_is_checked)
+{
+	begin(NULL);
+	sink.options.auth = "tim:tanstaaftanstaaf"; /* RFC 2195, 2 */
+	sink.options.auth_clear = true;
+	ck_assert_str_eq(codes(HELLO "AUTH CRAM-MD5\r\n"), "220 250 334 ");
+	strcpy(session.auth.challenge, "<1896.697170952@postoffice.reston.mci.net>");
+	ck_assert_str_eq(codes("dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw\r\n"), "235 ");
+	finish();
+}
+END_TEST
+
+START_TEST(words_in_the_clear_behind_starttls_are_thrown_away)
+{
+	begin(NULL);
+	sink.options.tls = SINK_TLS_STARTTLS;
+	ck_assert_str_eq(codes(HELLO "STARTTLS\r\n" MAIL), "220 250 220 ");
+	ck_assert_int_eq(session.phase, SINK_HANDSHAKE);
+	say(MAIL "RSE", 20000);
+	sink_session_secured(&session, &(struct sink_secured){"TLSv1.3", "X", false});
+	ck_assert_str_eq(codes(HELLO MAIL), "250 250 ");
+	finish();
+}
+END_TEST
+
+static const struct {
+	const char *rule, *octets;
+	bool closes;
+} handshakes[] = {
+    {"on=handshake,drop=before", "", true},
+    {"on=handshake,stall", "", false},
+    {"on=handshake,reply=454 not now", "454 not now|", false},
+    {"on=handshake,raw=\"junk\\n\",drop=after", "junk|", true},
+};
+
+START_TEST(rules_take_the_place_of_a_handshake)
+{
+	begin(handshakes[_i].rule);
+	sink.options.tls = SINK_TLS_STARTTLS;
+	ck_assert_str_eq(codes(HELLO "STARTTLS\r\n"), "220 250 220 ");
+	ck_assert(!sink_session_handshake(&session, 20000));
+	ck_assert_str_eq(replies(SINK_NEVER - 1), handshakes[_i].octets);
+	ck_assert_int_eq(sink_out_closes(&session.out, SINK_NEVER - 1), handshakes[_i].closes);
+	ck_assert_int_eq(session.phase, SINK_DEAF);
+	finish();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -281,6 +384,10 @@ main(void)
 	    {stalled_reply_comes_late_and_holds_those_behind_it},
 	    {slow_reply_leaves_octet_by_octet},
 	    {features_not_offered_are_refused},
+	    {what_needs_tls_or_a_password_is_refused_without, ROWS(secured)},
+	    {a_response_to_a_challenge_is_checked},
+	    {words_in_the_clear_behind_starttls_are_thrown_away},
+	    {rules_take_the_place_of_a_handshake, ROWS(handshakes)},
 	};
 	return suite_run("sink_session", NULL, NULL, tests, ROWS(tests));
 }
