@@ -25,7 +25,6 @@
 
 #define READ_SIZE 65536u
 #define SEAL_AT_ONCE (256u * 1024)
-#define BUFFER_KEEP 16384u /* a larger buffer is not kept when it is empty */
 
 struct pr_stream {
 	uv_tcp_t tcp;
@@ -46,14 +45,6 @@ struct pr_stream {
 /* One for all streams of a thread: libuv fills it and hands it to on_read at once. */
 static _Thread_local char read_buffer[READ_SIZE];
 static _Thread_local char unsealed[READ_SIZE];
-
-static void
-empty(struct pr_buf *b)
-{
-	pr_buf_clear(b);
-	if (b->cap > BUFFER_KEEP)
-		pr_buf_finish(b);
-}
 
 static void
 on_closed(uv_handle_t *handle)
@@ -119,8 +110,8 @@ on_write_failed(pr_stream *s, int status)
 {
 	because(s, PR_ESYSTEM, uv_strerror(status));
 	s->broken = true;
-	empty(&s->next);
-	empty(&s->leaving);
+	pr_buf_empty(&s->next);
+	pr_buf_empty(&s->leaving);
 	if (!uv_is_active((uv_handle_t *)&s->tcp))
 		end(s);
 }
@@ -152,7 +143,7 @@ on_written(uv_write_t *request, int status)
 		on_write_failed(s, status);
 		return;
 	}
-	empty(&s->leaving);
+	pr_buf_empty(&s->leaving);
 	if (waits(s))
 		pr_turn_ask(&s->flush);
 	else
@@ -198,7 +189,7 @@ on_flush(struct pr_turn_hook *hook)
 		if (n < 0 && n != UV_EAGAIN) {
 			on_write_failed(s, n);
 		} else if (n == (int)s->next.len) {
-			empty(&s->next);
+			pr_buf_empty(&s->next);
 		} else {
 			pr_buf_consume(&s->next, n > 0 ? (size_t)n : 0);
 			leave_by_and_by(s);

@@ -201,6 +201,10 @@ tls_seal(struct tls_layer *t, size_t max, struct pr_error *why)
 	if (SSL_write_ex(t->ssl, t->clear.data + t->clear_at, n, &sealed) != 1)
 		return fail(t, why);
 	t->clear_at += sealed;
+	if (t->clear_at == t->clear.len) {
+		t->clear_at = 0;
+		pr_buf_empty(&t->clear);
+	}
 	return TLS_DONE;
 }
 

@@ -4,6 +4,7 @@
 
 #include "postrider/net/tls.h"
 
+#include <malloc.h>
 #include <openssl/pem.h>
 
 /* ---- identities, made once ---- */
@@ -59,6 +60,7 @@ struct client {
 	size_t done_at;        /* so much is heard: close */
 	enum moment close_at;
 	struct pr_buf heard;
+	size_t heap;          /* octets of it in use when all was sent */
 	size_t octets, wrong; /* heard; of a flood, not in their place */
 	unsigned secures, drains, closes;
 	struct pr_tls_info info;
@@ -133,6 +135,7 @@ on_drain(void *context)
 	struct client *c = context;
 	ck_assert(pr_stream_is_secure(c->s)); /* what the handshake sends is nobody's */
 	c->drains++;
+	c->heap = mallinfo2().uordblks + mallinfo2().hblkhd;
 	close_at(c, ON_DRAIN);
 }
 
@@ -443,9 +446,11 @@ START_TEST(much_goes_out_and_drains_once)
 	for (int v = 0; v < ROWS(versions); v++) {
 		struct tls_peer peer;
 		struct client c = {.flood = TLS_PEER_FLOOD, .done_when = "thanks\r\n"};
+		size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
 		run_against(&c, &peer, "Td", GOOD, versions[v]);
 		ck_assert_int_eq(c.why.code, 0);
 		ck_assert_uint_eq(c.drains, 1);
+		ck_assert_uint_lt(c.heap, before + c.flood / 4); /* and is no more held */
 	}
 }
 END_TEST

@@ -28,6 +28,16 @@ pr_buf_clear(struct pr_buf *b)
 	b->len = 0;
 }
 
+/* The same, but a large buffer is not kept: for what lives long and is mostly empty. */
+#define PR_BUF_KEEP 16384u
+static inline void
+pr_buf_empty(struct pr_buf *b)
+{
+	pr_buf_clear(b);
+	if (b->cap > PR_BUF_KEEP)
+		pr_buf_finish(b);
+}
+
 static inline void
 pr_buf_add(struct pr_buf *b, const void *data, size_t n)
 {
