@@ -371,6 +371,19 @@ START_TEST(rules_take_the_place_of_a_handshake)
 }
 END_TEST
 
+START_TEST(a_greeting_that_waits_for_tls_never_leaves_in_the_clear)
+{
+	sink = (struct sink){.options = {.hostname = "s.example"}};
+	sink.options.tls = SINK_TLS_IMPLICIT;
+	ck_assert_int_eq(sink_rules_add(&sink.rules, "on=handshake,raw=junk", NULL), 0);
+	sink_session_begin(&session, &sink, 1, 465, 1000);
+	ck_assert(session.implicit && session.phase == SINK_HANDSHAKE);
+	ck_assert(!sink_session_handshake(&session, 20000));
+	ck_assert_str_eq(replies(SINK_NEVER - 1), "junk");
+	finish();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -388,6 +401,7 @@ main(void)
 	    {a_response_to_a_challenge_is_checked},
 	    {words_in_the_clear_behind_starttls_are_thrown_away},
 	    {rules_take_the_place_of_a_handshake, ROWS(handshakes)},
+	    {a_greeting_that_waits_for_tls_never_leaves_in_the_clear},
 	};
 	return suite_run("sink_session", NULL, NULL, tests, ROWS(tests));
 }
