@@ -65,6 +65,8 @@ enum pr_smtp_stage {
 	PR_STAGE_CONNECT,
 	PR_STAGE_BANNER,
 	PR_STAGE_EHLO,
+	PR_STAGE_TLS,  /* STARTTLS and the handshake */
+	PR_STAGE_AUTH, /* RFC 4954 */
 	PR_STAGE_MAIL,
 	PR_STAGE_RCPT,
 	PR_STAGE_DATA,
@@ -86,6 +88,7 @@ struct pr_smtp_result {
 	bool permanent;           /* not answered, but no use to try again as it is (no SMTPUTF8) */
 	bool too_large;           /* with permanent: larger than the peer's SIZE */
 	bool wrong_return_path;   /* accepted although MAIL had been refused */
+	bool chunked;             /* its message went, or was going, by BDAT */
 };
 
 struct pr_smtp_events {
@@ -95,6 +98,9 @@ struct pr_smtp_events {
 	 * pr_smtp_wake later). Called for look-ahead as well: a returned envelope is a
 	 * commitment (its message composed, its intent durable). */
 	struct pr_envelope *(*next)(void *context);
+	/* STARTTLS was answered 220, and nothing stood behind that answer: the owner begins the
+	 * handshake and calls pr_smtp_secured, or pr_smtp_lost when it failed. */
+	void (*secure)(void *context);
 	/* The last octets of the message go out after this returns: the wire mark. */
 	void (*wire)(void *context, struct pr_envelope *m);
 	/* What became of it. Every envelope ends by exactly one of these two. Not answered,
@@ -110,10 +116,34 @@ struct pr_smtp_events {
 	void (*ended)(void *context, const struct pr_smtp_result *r);
 };
 
+enum pr_smtp_starttls {
+	PR_SMTP_NO_TLS,    /* never asked for; also where the stream is secured from its first octet */
+	PR_SMTP_MAY_TLS,   /* where it is offered; refused: it goes on in clear */
+	PR_SMTP_MUST_TLS,  /* else the session ends at PR_STAGE_TLS */
+};
+
+/* What a peer offered in its last EHLO. */
+#define PR_SMTP_PIPELINING 1u
+#define PR_SMTP_8BITMIME 2u
+#define PR_SMTP_SMTPUTF8 4u
+#define PR_SMTP_SIZE 8u
+#define PR_SMTP_ESMTP 16u /* EHLO was accepted */
+#define PR_SMTP_CHUNKING 32u
+#define PR_SMTP_STARTTLS 64u
+#define PR_SMTP_DSN 128u
+#define PR_SMTP_LIMITS 256u
+
 struct pr_smtp_options {
 	const char *hostname;  /* EHLO argument */
-	unsigned messages_max; /* per connection; 0: no limit; then QUIT */
+	unsigned messages_max; /* per connection; 0: no limit; then QUIT. LIMITS MAILMAX of the
+	                        * peer (RFC 9422) counts as well */
 	bool lookahead;        /* allow pipelined next envelope */
+	bool chunking;         /* BDAT where it is offered (RFC 3030) */
+	bool dsn;              /* NOTIFY=FAILURE RET=HDRS where it is offered (RFC 3461) */
+	int starttls;          /* enum pr_smtp_starttls */
+	bool secured;          /* the stream is TLS from its first octet */
+	const char *user, *password; /* AUTH (RFC 4954): CRAM-MD5, PLAIN or LOGIN; NULL: none */
+	bool auth_in_clear;          /* also where the stream is not TLS */
 	int64_t idle_ms;       /* without a message for this long: QUIT; 0: 5 s */
 	/* RFC 5321 section 4.5.3.2; 0: the RFC's. Tests shorten them. */
 	int64_t timeout_banner_ms, timeout_command_ms, timeout_data_ms, timeout_block_ms,
@@ -124,6 +154,7 @@ pr_smtp *pr_smtp_create(const struct pr_smtp_options *options, const struct pr_s
                         void *context);             /* options and events are copied, strings too */
 void pr_smtp_destroy(pr_smtp *s);                   /* nothing in flight: after ended */
 void pr_smtp_connected(pr_smtp *s, int64_t now_ms); /* the stream is up; waits for the banner */
+void pr_smtp_secured(pr_smtp *s, int64_t now_ms);   /* the handshake that `secure` asked for is done */
 void pr_smtp_receive(pr_smtp *s, const char *data, size_t n, int64_t now_ms);
 void pr_smtp_drained(pr_smtp *s, int64_t now_ms); /* what was sent has left: more body may go */
 void pr_smtp_lost(pr_smtp *s, const char *why, int64_t now_ms); /* the stream ended */
@@ -133,5 +164,6 @@ void pr_smtp_quit(pr_smtp *s, int64_t now_ms); /* take no more; end what runs; Q
 int64_t pr_smtp_deadline(const pr_smtp *s); /* monotonic ms; INT64_MAX: none */
 void pr_smtp_tick(pr_smtp *s, int64_t now_ms);
 unsigned pr_smtp_accepted(const pr_smtp *s); /* messages accepted on this connection */
+unsigned pr_smtp_offers(const pr_smtp *s);   /* PR_SMTP_...; 0 before EHLO was answered */
 
 #endif

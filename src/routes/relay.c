@@ -144,7 +144,7 @@ on_ended(void *context, const struct pr_smtp_result *r)
 		pr_timer_start(&c->timer, 0);
 }
 
-static const struct pr_smtp_events session_events = {on_send,   on_next,     on_wire,
+static const struct pr_smtp_events session_events = {on_send,   on_next,     NULL,    on_wire,
                                                      on_result, on_returned, on_ended};
 
 /* ---- the stream's side ---- */

@@ -42,9 +42,9 @@ smtp_unfit(const pr_smtp *s, const struct pr_envelope *m, bool *too_large)
 		*too_large = true;
 		return "the message is larger than the peer takes";
 	}
-	if (m->eight_bit && !(s->features & OFFERS_8BITMIME))
+	if (m->eight_bit && !(s->features & PR_SMTP_8BITMIME))
 		return "the peer does not offer 8BITMIME";
-	if (needs_smtputf8(m) && !(s->features & OFFERS_SMTPUTF8))
+	if (needs_smtputf8(m) && !(s->features & PR_SMTP_SMTPUTF8))
 		return "the peer does not offer SMTPUTF8";
 	return NULL;
 }
@@ -66,7 +66,7 @@ smtp_add_mail(pr_smtp *s, const struct pr_envelope *m)
 	pr_buf_adds(&s->out, "MAIL FROM:<");
 	pr_buf_adds(&s->out, m->from);
 	pr_buf_addc(&s->out, '>');
-	if (s->features & OFFERS_SIZE) {
+	if (s->features & PR_SMTP_SIZE) {
 		pr_buf_adds(&s->out, " SIZE=");
 		add_number(&s->out, pr_envelope_octets(m));
 	}

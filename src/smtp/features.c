@@ -9,10 +9,13 @@ static const struct {
 	const char *keyword;
 	unsigned bit;
 } known[] = {
-    {"PIPELINING", OFFERS_PIPELINING}, /* RFC 2920 */
-    {"8BITMIME", OFFERS_8BITMIME},     /* RFC 6152 */
-    {"SMTPUTF8", OFFERS_SMTPUTF8},     /* RFC 6531 */
-    {"SIZE", OFFERS_SIZE},             /* RFC 1870 */
+    {"PIPELINING", PR_SMTP_PIPELINING}, /* RFC 2920 */
+    {"8BITMIME", PR_SMTP_8BITMIME},     /* RFC 6152 */
+    {"SMTPUTF8", PR_SMTP_SMTPUTF8},     /* RFC 6531 */
+    {"SIZE", PR_SMTP_SIZE},             /* RFC 1870 */
+    {"CHUNKING", PR_SMTP_CHUNKING},     /* RFC 3030 */
+    {"STARTTLS", PR_SMTP_STARTTLS},     /* RFC 3207 */
+    {"DSN", PR_SMTP_DSN},               /* RFC 3461 */
 };
 
 static void
@@ -26,7 +29,7 @@ read_line(pr_smtp *s, struct pr_str line)
 			continue;
 		s->features |= known[i].bit;
 		uint64_t limit;
-		if (known[i].bit == OFFERS_SIZE && pr_str_u64(rest, &limit))
+		if (known[i].bit == PR_SMTP_SIZE && pr_str_u64(rest, &limit))
 			s->size_limit = limit; /* 0: no limit known (RFC 1870 section 4) */
 	}
 }

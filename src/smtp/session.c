@@ -39,9 +39,10 @@ pr_smtp_stage_word(enum pr_smtp_stage s)
 {
 	static const char *const words[] = {
 	    [PR_STAGE_CONNECT] = "connect", [PR_STAGE_BANNER] = "banner", [PR_STAGE_EHLO] = "ehlo",
-	    [PR_STAGE_MAIL] = "mail",       [PR_STAGE_RCPT] = "rcpt",     [PR_STAGE_DATA] = "data",
-	    [PR_STAGE_BODY] = "body",       [PR_STAGE_DOT] = "dot",       [PR_STAGE_RSET] = "rset",
-	    [PR_STAGE_QUIT] = "quit",       [PR_STAGE_IDLE] = "idle",
+	    [PR_STAGE_TLS] = "tls",         [PR_STAGE_AUTH] = "auth",     [PR_STAGE_MAIL] = "mail",
+	    [PR_STAGE_RCPT] = "rcpt",       [PR_STAGE_DATA] = "data",     [PR_STAGE_BODY] = "body",
+	    [PR_STAGE_DOT] = "dot",         [PR_STAGE_RSET] = "rset",     [PR_STAGE_QUIT] = "quit",
+	    [PR_STAGE_IDLE] = "idle",
 	};
 	return (unsigned)s < sizeof words / sizeof *words ? words[s] : "";
 }
@@ -82,7 +83,7 @@ smtp_cut(pr_smtp *s)
 bool
 smtp_pipelines(const pr_smtp *s)
 {
-	return s->features & OFFERS_PIPELINING;
+	return s->features & PR_SMTP_PIPELINING;
 }
 
 /* ---- messages come and go ---- */
@@ -414,6 +415,12 @@ unsigned
 pr_smtp_accepted(const pr_smtp *s)
 {
 	return s->accepted;
+}
+
+unsigned
+pr_smtp_offers(const pr_smtp *s)
+{
+	return s->features;
 }
 
 enum pr_smtp_stage

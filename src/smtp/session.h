@@ -34,13 +34,6 @@ struct planned {
 	struct transaction *t; /* NULL for steps of the connection */
 };
 
-/* What the peer offered, as far as it is used: `features`, known after EHLO. */
-#define OFFERS_PIPELINING 1u
-#define OFFERS_8BITMIME 2u
-#define OFFERS_SMTPUTF8 4u
-#define OFFERS_SIZE 8u
-#define OFFERS_ESMTP 16u /* EHLO was accepted */
-
 #define PLAN_MAX 16u /* a power of two; at most 8 are in use: DOT, RSET, two envelopes */
 
 struct pr_smtp {
@@ -57,8 +50,8 @@ struct pr_smtp {
 
 	int64_t now_ms, since_ms; /* since: the last thing that counts as progress */
 	uint64_t size_limit;
-	unsigned features, accepted, begun;
-	unsigned depth; /* of calls in: the outermost one sends and ends */
+	unsigned features, accepted, begun; /* features: PR_SMTP_..., of the last EHLO */
+	unsigned depth;                     /* of calls in: the outermost one sends and ends */
 	bool connected;
 	bool ready;                /* EHLO or HELO was accepted */
 	bool quitting;             /* takes no more */

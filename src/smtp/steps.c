@@ -73,7 +73,7 @@ on_ehlo_reply(pr_smtp *s, struct transaction *t, const struct pr_reply *r)
 {
 	(void)t;
 	if (good(r)) {
-		s->features = OFFERS_ESMTP;
+		s->features = PR_SMTP_ESMTP;
 		smtp_read_features(s, r->text);
 		s->ready = true;
 	} else if (r->code >= 500) {

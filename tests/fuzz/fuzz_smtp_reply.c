@@ -65,7 +65,7 @@ on_ended(void *context, const struct pr_smtp_result *result)
 	PR_ASSERT(result->answered == !result->why);
 }
 
-static const struct pr_smtp_events events = {on_send,   on_next,     on_wire,
+static const struct pr_smtp_events events = {on_send,   on_next,     NULL,    on_wire,
                                              on_result, on_returned, on_ended};
 
 static const char *const shorts[] = {

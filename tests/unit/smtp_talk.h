@@ -118,7 +118,7 @@ talk_ended(void *context, const struct pr_smtp_result *r)
 	t->s = NULL;
 }
 
-static const struct pr_smtp_events talk_events = {talk_send,   talk_next,     talk_wire,
+static const struct pr_smtp_events talk_events = {talk_send,   talk_next,     NULL,      talk_wire,
                                                   talk_result, talk_returned, talk_ended};
 
 static void

@@ -235,8 +235,9 @@ START_TEST(parameters_of_mail_follow_what_is_offered_and_needed)
 	ck_assert_str_eq(t.said.data,
 	                 "EHLO me.example\r\nMAIL FROM:<> SIZE=18 BODY=8BITMIME "
 	                 "SMTPUTF8\r\nRCPT TO:<gr\xC3\xBC\xC3\x9F@b.example>\r\nDATA\r\n");
-	ck_assert_uint_eq(t.s->features, OFFERS_PIPELINING | OFFERS_8BITMIME | OFFERS_SMTPUTF8 |
-	                                     OFFERS_SIZE | OFFERS_ESMTP);
+	ck_assert_uint_eq(pr_smtp_offers(t.s),
+	                  PR_SMTP_PIPELINING | PR_SMTP_8BITMIME | PR_SMTP_SMTPUTF8 | PR_SMTP_SIZE |
+	                      PR_SMTP_ESMTP | PR_SMTP_CHUNKING | PR_SMTP_DSN | PR_SMTP_STARTTLS);
 	ck_assert_uint_eq(t.s->size_limit, 1000);
 	talk_finish(&t);
 }
