@@ -1,6 +1,7 @@
 /*
  * The message's octets as the wire wants them (RFC 5321 section 4.5.2): a dot at the begin
- * of a line is doubled, a line of one dot ends all.
+ * of a line is doubled, a line of one dot ends all. BDAT counts octets instead (RFC 3030)
+ * and takes them as they are.
  *
  * Messages are CRLF throughout by contract. A line is taken to begin after any LF, so that
  * even a bare one that slipped in cannot make a lone dot for a peer that forgives bare LF.
@@ -35,14 +36,36 @@ add_data(struct pr_buf *out, const struct pr_envelope *m, size_t at, size_t n)
 	add_stuffed(out, m->data + at, n);
 }
 
+/* How much of [at, at + n) is of the message's own data; what is not is of the tail. */
+static size_t
+own_part(const struct pr_envelope *m, size_t at, size_t n)
+{
+	return at >= m->size ? 0 : n < m->size - at ? n : m->size - at;
+}
+
+static void
+add_tail(struct pr_buf *out, const struct pr_envelope *m, size_t at, size_t n)
+{
+	if (n)
+		pr_buf_add(out, m->tail + (at - m->size), n);
+}
+
 void
 smtp_add_body(struct pr_buf *out, const struct pr_envelope *m, size_t at, size_t n)
 {
-	size_t own = at >= m->size ? 0 : n < m->size - at ? n : m->size - at;
+	size_t own = own_part(m, at, n);
 	if (own)
 		add_data(out, m, at, own);
-	if (n > own)
-		pr_buf_add(out, m->tail + (at + own - m->size), n - own);
+	add_tail(out, m, at + own, n - own);
+}
+
+void
+smtp_add_octets(struct pr_buf *out, const struct pr_envelope *m, size_t at, size_t n)
+{
+	size_t own = own_part(m, at, n);
+	if (own)
+		pr_buf_add(out, m->data + at, own);
+	add_tail(out, m, at + own, n - own);
 }
 
 void

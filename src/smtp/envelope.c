@@ -60,6 +60,13 @@ add_number(struct pr_buf *b, size_t v)
 	pr_buf_add(b, digits + at, sizeof digits - at);
 }
 
+/* A failure report without the message, and nothing else (RFC 3461). */
+static bool
+wants_dsn(const pr_smtp *s)
+{
+	return s->options.dsn && s->features & PR_SMTP_DSN;
+}
+
 void
 smtp_add_mail(pr_smtp *s, const struct pr_envelope *m)
 {
@@ -74,6 +81,8 @@ smtp_add_mail(pr_smtp *s, const struct pr_envelope *m)
 		pr_buf_adds(&s->out, " BODY=8BITMIME");
 	if (needs_smtputf8(m))
 		pr_buf_adds(&s->out, " SMTPUTF8");
+	if (wants_dsn(s))
+		pr_buf_adds(&s->out, " RET=HDRS");
 	pr_buf_adds(&s->out, "\r\n");
 }
 
@@ -82,5 +91,34 @@ smtp_add_rcpt(pr_smtp *s, const struct pr_envelope *m)
 {
 	pr_buf_adds(&s->out, "RCPT TO:<");
 	pr_buf_adds(&s->out, m->to);
-	pr_buf_adds(&s->out, ">\r\n");
+	pr_buf_addc(&s->out, '>');
+	if (wants_dsn(s))
+		pr_buf_adds(&s->out, " NOTIFY=FAILURE");
+	pr_buf_adds(&s->out, "\r\n");
+}
+
+/* All of it is one chunk, the last (RFC 3030 section 2). */
+void
+smtp_add_bdat(pr_smtp *s, const struct pr_envelope *m)
+{
+	pr_buf_adds(&s->out, "BDAT ");
+	add_number(&s->out, pr_envelope_octets(m));
+	pr_buf_adds(&s->out, " LAST\r\n");
+}
+
+/* RFC 9422 section 4.3. Beyond DOMAINS_MAX the peer's limit is not used up to its end. */
+bool
+smtp_admit_domain(pr_smtp *s, const struct pr_envelope *m)
+{
+	if (!s->domains_limit)
+		return true;
+	const char *at = strrchr(m->to, '@');
+	const char *domain = at ? at + 1 : "";
+	for (unsigned i = 0; i < s->domains_n; i++)
+		if (pr_str_eq_nocase(pr_str(s->domains[i]), pr_str(domain)))
+			return true;
+	if (s->domains_n == s->domains_limit || s->domains_n == DOMAINS_MAX)
+		return false;
+	s->domains[s->domains_n++] = pr_strdup(domain);
+	return true;
 }

@@ -16,35 +16,71 @@ static const struct {
     {"CHUNKING", PR_SMTP_CHUNKING},     /* RFC 3030 */
     {"STARTTLS", PR_SMTP_STARTTLS},     /* RFC 3207 */
     {"DSN", PR_SMTP_DSN},               /* RFC 3461 */
+    {"LIMITS", PR_SMTP_LIMITS},         /* RFC 9422 */
 };
 
-static void
-read_line(pr_smtp *s, struct pr_str line)
+/* Takes what is before the first octet of `ends`, and that octet, off the text. */
+static struct pr_str
+cut(struct pr_str *text, const char *ends)
 {
-	const char *blank = memchr(line.p, ' ', line.n);
-	struct pr_str word = blank ? pr_str_n(line.p, (size_t)(blank - line.p)) : line;
-	struct pr_str rest = pr_str_trim(pr_str_n(line.p + word.n, line.n - word.n));
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-		if (!pr_str_eq_nocase(word, pr_str(known[i].keyword)))
-			continue;
-		s->features |= known[i].bit;
-		uint64_t limit;
-		if (known[i].bit == PR_SMTP_SIZE && pr_str_u64(rest, &limit))
-			s->size_limit = limit; /* 0: no limit known (RFC 1870 section 4) */
+	size_t n = 0;
+	while (n < text->n && !strchr(ends, text->p[n]))
+		n++;
+	struct pr_str head = pr_str_n(text->p, n);
+	n += n < text->n;
+	*text = pr_str_n(text->p + n, text->n - n);
+	return head;
+}
+
+/* RFC 9422. RCPTMAX is of no concern: a transaction here has one recipient. */
+static void
+read_limit(pr_smtp *s, struct pr_str name, struct pr_str value)
+{
+	uint64_t n;
+	if (!pr_str_u64(value, &n) || n == 0)
+		return;
+	if (pr_str_eq_nocase(name, pr_str("MAILMAX")))
+		s->mails_limit = n;
+	else if (pr_str_eq_nocase(name, pr_str("RCPTDOMAINMAX")))
+		s->domains_limit = n;
+}
+
+static void
+read_limits(pr_smtp *s, struct pr_str words)
+{
+	while (words.n) {
+		struct pr_str name = cut(&words, " ");
+		struct pr_str word = cut(&name, "=");
+		read_limit(s, word, name);
 	}
 }
 
+/* Old peers write AUTH=LOGIN. */
+static void
+read_line(pr_smtp *s, struct pr_str rest)
+{
+	struct pr_str word = cut(&rest, " =");
+	rest = pr_str_trim(rest);
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (pr_str_eq_nocase(word, pr_str(known[i].keyword)))
+			s->features |= known[i].bit;
+	uint64_t limit;
+	if (pr_str_eq_nocase(word, pr_str("SIZE")) && pr_str_u64(rest, &limit))
+		s->size_limit = limit; /* 0: no limit known (RFC 1870 section 4) */
+	else if (pr_str_eq_nocase(word, pr_str("AUTH")))
+		s->mechanisms |= smtp_read_mechanisms(rest);
+	else if (pr_str_eq_nocase(word, pr_str("LIMITS")))
+		read_limits(s, rest);
+}
+
+/* What was offered before TLS says nothing about what is offered in it (RFC 3207). */
 void
 smtp_read_features(pr_smtp *s, struct pr_str text)
 {
-	bool first = true;
-	while (text.n) {
-		const char *end = memchr(text.p, '\n', text.n);
-		size_t n = end ? (size_t)(end - text.p) : text.n;
-		if (!first)
-			read_line(s, pr_str_trim(pr_str_n(text.p, n)));
-		first = false;
-		n += end != NULL;
-		text = pr_str_n(text.p + n, text.n - n);
-	}
+	s->features = PR_SMTP_ESMTP;
+	s->mechanisms = 0;
+	s->size_limit = s->mails_limit = s->domains_limit = 0;
+	cut(&text, "\n");
+	while (text.n)
+		read_line(s, pr_str_trim(cut(&text, "\n")));
 }

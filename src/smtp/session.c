@@ -6,13 +6,17 @@
  * a round trip without PIPELINING, whole groups with it. `answered` follows as replies
  * come in, each handed to the step that asked for it:
  *
- *   BANNER  EHLO [HELO]  [RSET] MAIL RCPT DATA  DOT  [RSET] MAIL RCPT DATA  DOT ...  QUIT
- *                                    answered ^    sent ^                  planned ^
+ *   BANNER EHLO [STARTTLS HANDSHAKE EHLO] [AUTH ...]
+ *   [RSET] MAIL RCPT DATA  DOT  [RSET] MAIL RCPT DATA  DOT ...  QUIT
+ *              answered ^    sent ^                  planned ^
+ *   [RSET] MAIL RCPT BDAT  [RSET] MAIL RCPT BDAT ...  QUIT
  *
- * DOT is the message and its final dot; it enters the plan when DATA was answered 354.
- * Once it is sent the session asks its owner for the next message, and that envelope
- * leaves in the same flight (look-ahead): one round trip a message, two messages
- * unanswered at most, one of them in doubt at most.
+ * DOT is the message and its final dot; it enters the plan when DATA was answered 354. BDAT
+ * is a command with the message behind it (RFC 3030): with PIPELINING it needs no answer
+ * before, and all of a message is one flight. Once a message is sent the session asks its
+ * owner for the next one, which follows in the same flight (look-ahead): one round trip a
+ * message, two messages unanswered at most. By DATA one of them can be in doubt, by BDAT
+ * both.
  *
  * What goes wrong. A refused MAIL, RCPT or DATA ends its transaction, not the session;
  * the next group begins with RSET, since a refused RCPT can leave the peer with a sender
@@ -30,6 +34,7 @@
 
 #include "postrider/base/clock.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 
 #define OUT_KEEP 16384u /* a larger buffer is not kept between flights */
@@ -92,8 +97,10 @@ void
 smtp_settle(pr_smtp *s, struct transaction *t, const struct pr_smtp_result *r)
 {
 	struct pr_envelope *m = t->m;
+	struct pr_smtp_result told = *r;
+	told.chunked = t->announced;
 	t->m = NULL;
-	s->events.result(s->context, m, r);
+	s->events.result(s->context, m, &told);
 }
 
 void
@@ -104,13 +111,30 @@ smtp_return(pr_smtp *s, struct transaction *t)
 	s->events.returned(s->context, m);
 }
 
+void
+smtp_settle_held(pr_smtp *s, struct transaction *t)
+{
+	if (t->held == HELD_RETURN)
+		smtp_return(s, t);
+	else
+		smtp_settle(s, t, &t->refusal);
+}
+
 static bool
 used_up(const pr_smtp *s)
 {
-	return s->options.messages_max && s->begun >= s->options.messages_max;
+	return (s->options.messages_max && s->begun >= s->options.messages_max) ||
+	       (s->mails_limit && s->begun >= s->mails_limit);
 }
 
-/* Behind a final dot, or when nothing is under way. */
+/* Where the next message goes: the place of the one before the newest. */
+static struct transaction *
+next_place(pr_smtp *s)
+{
+	return &s->transactions[s->newest == &s->transactions[0]];
+}
+
+/* Behind a whole message, or when nothing is under way. */
 static bool
 may_take(pr_smtp *s)
 {
@@ -118,16 +142,18 @@ may_take(pr_smtp *s)
 		return false;
 	if (nothing_planned(s))
 		return true;
-	return s->options.lookahead && smtp_pipelines(s) &&
-	       planned_at(s, s->planned - 1)->step == STEP_DOT;
+	enum step last = planned_at(s, s->planned - 1)->step;
+	return s->options.lookahead && smtp_pipelines(s) && !next_place(s)->open &&
+	       (last == STEP_DOT || last == STEP_BDAT);
 }
 
 static void
 begin(pr_smtp *s, struct pr_envelope *m)
 {
-	struct transaction *t = &s->transactions[s->newest == &s->transactions[0]];
+	struct transaction *t = next_place(s);
 	PR_ASSERT(t->open == 0 && !t->m);
-	*t = (struct transaction){.m = m};
+	*t = (struct transaction){.m = m, .refusal_text = t->refusal_text};
+	t->chunks = s->options.chunking && s->features & PR_SMTP_CHUNKING && pr_envelope_octets(m);
 	s->newest = t;
 	s->begun++;
 	if (s->reset_due)
@@ -135,7 +161,7 @@ begin(pr_smtp *s, struct pr_envelope *m)
 	s->reset_due = false;
 	smtp_plan(s, STEP_MAIL, t);
 	smtp_plan(s, STEP_RCPT, t);
-	smtp_plan(s, STEP_DATA, t);
+	smtp_plan(s, t->chunks ? STEP_BDAT : STEP_DATA, t);
 }
 
 /* Ask the owner for one message; what cannot go by this session is told at once. */
@@ -149,10 +175,14 @@ take(pr_smtp *s)
 	}
 	struct pr_smtp_result r = {.stage = PR_STAGE_MAIL, .permanent = true};
 	r.why = smtp_unfit(s, m, &r.too_large);
-	if (r.why)
+	if (r.why) {
 		s->events.result(s->context, m, &r);
-	else
+	} else if (smtp_admit_domain(s, m)) {
 		begin(s, m);
+	} else {
+		s->quitting = true;
+		s->events.returned(s->context, m);
+	}
 }
 
 /* ---- the end ---- */
@@ -175,20 +205,31 @@ smtp_end(pr_smtp *s, enum pr_smtp_stage stage, const char *why)
 	s->end = (struct pr_smtp_result){.stage = stage, .why = why};
 }
 
+/* 421 says what became of all that was not answered before it: nothing. */
+static bool
+in_doubt(const pr_smtp *s, const struct transaction *t)
+{
+	return t->whole && !(s->end.answered && s->end.reply.code == 421);
+}
+
 /* The message that the peer was to answer for is told as such: it may be what the peer
  * cannot bear. One that only travelled behind it is not to blame. */
 static void
 release(pr_smtp *s, struct transaction *t)
 {
 	bool spoken_of = !nothing_planned(s) && planned_at(s, s->answered)->t == t;
+	bool doubt = in_doubt(s, t);
 	if (!t->m)
 		return;
-	if (!t->whole && !spoken_of) {
+	if (t->held && !(doubt && t->suspect)) {
+		smtp_settle_held(s, t);
+		return;
+	}
+	if (!doubt && !spoken_of) {
 		smtp_return(s, t);
 		return;
 	}
-	struct pr_smtp_result r = {.stage = t->whole ? PR_STAGE_DOT : s->end.stage,
-	                           .in_doubt = t->whole};
+	struct pr_smtp_result r = {.stage = doubt ? PR_STAGE_DOT : s->end.stage, .in_doubt = doubt};
 	r.why = s->end.answered ? "the peer closes the connection" : s->end.why;
 	smtp_settle(s, t, &r);
 }
@@ -203,7 +244,7 @@ may_send(pr_smtp *s)
 		return false;
 	enum step step = planned_at(s, s->sent)->step;
 	return s->answered == s->sent ||
-	       (smtp_pipelines(s) && step >= STEP_RSET && step <= STEP_DATA);
+	       (smtp_pipelines(s) && step >= STEP_RSET && step <= STEP_BDAT);
 }
 
 static void
@@ -230,6 +271,8 @@ flush(pr_smtp *s)
 {
 	if (s->out.len)
 		s->events.send(s->context, s->out.data, s->out.len);
+	if (s->out.len && !s->ready) /* a password may be in it */
+		OPENSSL_cleanse(s->out.data, s->out.len);
 	pr_buf_clear(&s->out);
 	if (s->out.cap > OUT_KEEP)
 		pr_buf_finish(&s->out);
@@ -283,6 +326,9 @@ pr_smtp_create(const struct pr_smtp_options *options, const struct pr_smtp_event
 	pr_smtp *s = pr_calloc(1, sizeof *s);
 	s->options = *options;
 	s->options.hostname = copy_hostname(options->hostname);
+	s->options.user = options->user ? pr_strdup(options->user) : NULL;
+	s->options.password = pr_strdup(options->password ? options->password : "");
+	s->secured = options->secured;
 	if (s->options.idle_ms == 0)
 		s->options.idle_ms = 5 * PR_SECOND_MS;
 	s->events = *events;
@@ -297,6 +343,14 @@ pr_smtp_destroy(pr_smtp *s)
 	PR_ASSERT(!s->transactions[0].m && !s->transactions[1].m);
 	pr_reply_parser_finish(&s->parser);
 	pr_buf_finish(&s->out);
+	pr_buf_finish(&s->auth_line);
+	for (size_t i = 0; i < 2; i++)
+		pr_buf_finish(&s->transactions[i].refusal_text);
+	while (s->domains_n)
+		free(s->domains[--s->domains_n]);
+	OPENSSL_cleanse((char *)s->options.password, strlen(s->options.password));
+	free((char *)s->options.password);
+	free((char *)s->options.user);
 	free((char *)s->options.hostname);
 	free(s);
 }
@@ -308,6 +362,24 @@ pr_smtp_connected(pr_smtp *s, int64_t now_ms)
 		return;
 	s->connected = true;
 	smtp_plan(s, STEP_BANNER, NULL);
+	leave(s);
+}
+
+bool
+smtp_in_handshake(const pr_smtp *s)
+{
+	return !nothing_planned(s) && s->plan[s->answered % PLAN_MAX].step == STEP_HANDSHAKE;
+}
+
+void
+pr_smtp_secured(pr_smtp *s, int64_t now_ms)
+{
+	if (!smtp_in_handshake(s) || !enter(s, now_ms))
+		return;
+	s->since_ms = now_ms;
+	s->answered++;
+	s->secured = true;
+	smtp_plan(s, STEP_EHLO, NULL);
 	leave(s);
 }
 
@@ -337,6 +409,10 @@ pr_smtp_receive(pr_smtp *s, const char *data, size_t n, int64_t now_ms)
 	if (!enter(s, now_ms))
 		return;
 	while (n && !s->over) {
+		if (smtp_in_handshake(s)) { /* RFC 3207 section 6: somebody between put it there */
+			smtp_end(s, PR_STAGE_TLS, "the peer sent more in clear after STARTTLS");
+			break;
+		}
 		struct pr_reply reply;
 		size_t used = n;
 		int rc = pr_reply_feed(&s->parser, data, n, &used, &reply);
@@ -430,7 +506,8 @@ smtp_stage(const pr_smtp *s)
 		return PR_STAGE_CONNECT;
 	if (nothing_planned(s))
 		return PR_STAGE_IDLE;
-	if (s->answered == s->sent && s->plan[s->answered % PLAN_MAX].step == STEP_DOT)
+	enum step step = s->plan[s->answered % PLAN_MAX].step;
+	if (s->answered == s->sent && (step == STEP_DOT || step == STEP_BDAT))
 		return PR_STAGE_BODY;
-	return smtp_step_stage(s->plan[s->answered % PLAN_MAX].step);
+	return smtp_step_stage(step);
 }

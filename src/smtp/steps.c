@@ -1,8 +1,8 @@
 /*
  * The steps of a session: for each what is said (send_x), how long its answer may take,
- * and what the answer means (on_x_reply). Replies other than those named in RFC 5321
- * section 4.3.2 for a command are read by their first digit; one whose first digit makes
- * no sense there ends the session (`nonsense`).
+ * and what the answer means (on_x_reply); those of the connection are here. Replies other than
+ * those named in RFC 5321 section 4.3.2 for a command are read by their first digit; one whose
+ * first digit makes no sense there ends the session (smtp_nonsense).
  */
 #include "session.h"
 
@@ -11,32 +11,10 @@
 /* After QUIT nothing depends on the peer any more. */
 #define QUIT_WAIT_MS (5 * PR_SECOND_MS)
 
-static bool
-good(const struct pr_reply *r)
-{
-	return r->code < 300;
-}
-
-static bool
-refused(const struct pr_reply *r)
-{
-	return r->code >= 400;
-}
-
-static void
-nonsense(pr_smtp *s, enum pr_smtp_stage stage)
+void
+smtp_nonsense(pr_smtp *s, enum pr_smtp_stage stage)
 {
 	smtp_end(s, stage, "the peer's answer makes no sense here");
-}
-
-/* The transaction ends here with the peer's answer; the session goes on. */
-static void
-refuse(pr_smtp *s, struct transaction *t, enum pr_smtp_stage stage, const struct pr_reply *r)
-{
-	t->refused = true;
-	s->reset_due = true;
-	smtp_cut(s);
-	smtp_settle(s, t, &(struct pr_smtp_result){.stage = stage, .answered = true, .reply = *r});
 }
 
 /* ---- the connection ---- */
@@ -52,7 +30,7 @@ static void
 on_banner_reply(pr_smtp *s, struct transaction *t, const struct pr_reply *r)
 {
 	(void)t;
-	if (good(r))
+	if (smtp_good(r))
 		smtp_plan(s, STEP_EHLO, NULL);
 	else
 		smtp_end_answered(s, PR_STAGE_BANNER, r);
@@ -68,14 +46,28 @@ send_ehlo(pr_smtp *s, struct transaction *t)
 	return true;
 }
 
+/* EHLO or HELO is behind us: first TLS, then AUTH, then messages. */
+static void
+go_on(pr_smtp *s)
+{
+	bool wanted = s->options.starttls != PR_SMTP_NO_TLS && !s->secured && !s->tls_refused;
+	if (wanted && s->features & PR_SMTP_STARTTLS)
+		smtp_plan(s, STEP_STARTTLS, NULL);
+	else if (wanted && s->options.starttls == PR_SMTP_MUST_TLS)
+		smtp_end(s, PR_STAGE_TLS, "the peer does not offer STARTTLS");
+	else if (s->options.user)
+		smtp_begin_auth(s);
+	else
+		s->ready = true;
+}
+
 static void
 on_ehlo_reply(pr_smtp *s, struct transaction *t, const struct pr_reply *r)
 {
 	(void)t;
-	if (good(r)) {
-		s->features = PR_SMTP_ESMTP;
+	if (smtp_good(r)) {
 		smtp_read_features(s, r->text);
-		s->ready = true;
+		go_on(s);
 	} else if (r->code >= 500) {
 		smtp_plan(s, STEP_HELO, NULL);
 	} else {
@@ -97,10 +89,51 @@ static void
 on_helo_reply(pr_smtp *s, struct transaction *t, const struct pr_reply *r)
 {
 	(void)t;
-	if (good(r))
-		s->ready = true;
+	if (smtp_good(r))
+		go_on(s);
 	else
 		smtp_end_answered(s, PR_STAGE_EHLO, r);
+}
+
+static bool
+send_starttls(pr_smtp *s, struct transaction *t)
+{
+	(void)t;
+	pr_buf_adds(&s->out, "STARTTLS\r\n");
+	return true;
+}
+
+static void
+on_starttls_reply(pr_smtp *s, struct transaction *t, const struct pr_reply *r)
+{
+	(void)t;
+	if (smtp_good(r)) {
+		smtp_plan(s, STEP_HANDSHAKE, NULL);
+	} else if (!smtp_refused(r)) {
+		smtp_nonsense(s, PR_STAGE_TLS);
+	} else if (s->options.starttls == PR_SMTP_MUST_TLS) {
+		smtp_end_answered(s, PR_STAGE_TLS, r);
+	} else {
+		s->tls_refused = true;
+		go_on(s);
+	}
+}
+
+/* All that was read is used up when a step is sent: what was behind the 220 has ended the
+ * session before it comes to this. */
+static bool
+send_handshake(pr_smtp *s, struct transaction *t)
+{
+	(void)t;
+	s->events.secure(s->context);
+	return true;
+}
+
+static void
+on_handshake_reply(pr_smtp *s, struct transaction *t, const struct pr_reply *r)
+{
+	(void)t, (void)r;
+	smtp_nonsense(s, PR_STAGE_TLS);
 }
 
 static bool
@@ -116,7 +149,9 @@ static void
 on_rset_reply(pr_smtp *s, struct transaction *t, const struct pr_reply *r)
 {
 	(void)t;
-	if (!good(r))
+	if (smtp_good(r))
+		s->reset_due = false;
+	else
 		smtp_end_answered(s, PR_STAGE_RSET, r);
 }
 
@@ -135,112 +170,6 @@ on_quit_reply(pr_smtp *s, struct transaction *t, const struct pr_reply *r)
 	smtp_end_answered(s, PR_STAGE_QUIT, r);
 }
 
-/* ---- a transaction ---- */
-
-static bool
-send_mail(pr_smtp *s, struct transaction *t)
-{
-	smtp_add_mail(s, t->m);
-	return true;
-}
-
-/* 503 to an envelope that travelled behind a dot which was then refused speaks of the
- * one before (a peer that keeps its sender until RSET), not of this one. */
-static void
-on_mail_reply(pr_smtp *s, struct transaction *t, const struct pr_reply *r)
-{
-	if (good(r))
-		return;
-	if (!refused(r)) {
-		nonsense(s, PR_STAGE_MAIL);
-	} else if (r->code == 503 && s->reset_due) {
-		t->refused = true;
-		smtp_return(s, t);
-	} else {
-		refuse(s, t, PR_STAGE_MAIL, r);
-	}
-}
-
-static bool
-send_rcpt(pr_smtp *s, struct transaction *t)
-{
-	smtp_add_rcpt(s, t->m);
-	return true;
-}
-
-static void
-on_rcpt_reply(pr_smtp *s, struct transaction *t, const struct pr_reply *r)
-{
-	if (good(r))
-		return;
-	if (!refused(r))
-		nonsense(s, PR_STAGE_RCPT);
-	else if (!t->refused)
-		refuse(s, t, PR_STAGE_RCPT, r);
-}
-
-static bool
-send_data(pr_smtp *s, struct transaction *t)
-{
-	(void)t;
-	pr_buf_adds(&s->out, "DATA\r\n");
-	return true;
-}
-
-/* RFC 2920 section 3.1 would have a lone dot follow a 354 without recipients. A peer that
- * refused the envelope and still wants the message is not one to be trusted with that. */
-static void
-on_data_reply(pr_smtp *s, struct transaction *t, const struct pr_reply *r)
-{
-	if (good(r)) {
-		nonsense(s, PR_STAGE_DATA);
-	} else if (refused(r)) {
-		if (!t->refused)
-			refuse(s, t, PR_STAGE_DATA, r);
-	} else if (t->refused) {
-		smtp_end(s, PR_STAGE_DATA, "the peer wants a message whose envelope it refused");
-	} else {
-		s->reset_due = false;
-		smtp_plan(s, STEP_DOT, t);
-	}
-}
-
-/* The message in parts of BODY_CHUNK; most have one. */
-static bool
-send_dot(pr_smtp *s, struct transaction *t)
-{
-	if (s->stalled)
-		return false;
-	size_t left = pr_envelope_octets(t->m) - t->handed;
-	size_t n = left < BODY_CHUNK ? left : BODY_CHUNK;
-	bool last = n == left;
-	if (last) {
-		t->whole = true;
-		s->events.wire(s->context, t->m);
-	}
-	smtp_add_body(&s->out, t->m, t->handed, n);
-	t->handed += n;
-	if (last)
-		smtp_add_end(&s->out, t->m);
-	s->stalled = !last;
-	return last;
-}
-
-static void
-on_dot_reply(pr_smtp *s, struct transaction *t, const struct pr_reply *r)
-{
-	if (!good(r) && !refused(r)) {
-		nonsense(s, PR_STAGE_DOT);
-		return;
-	}
-	s->accepted += good(r);
-	s->reset_due = refused(r);
-	smtp_settle(s, t,
-	            &(struct pr_smtp_result){.stage = PR_STAGE_DOT, .answered = true, .reply = *r});
-	if (r->code == 421)
-		smtp_end_answered(s, PR_STAGE_DOT, r);
-}
-
 /* ---- the table ---- */
 
 static const struct {
@@ -251,11 +180,16 @@ static const struct {
     [STEP_BANNER] = {PR_STAGE_BANNER, send_nothing, on_banner_reply},
     [STEP_EHLO] = {PR_STAGE_EHLO, send_ehlo, on_ehlo_reply},
     [STEP_HELO] = {PR_STAGE_EHLO, send_helo, on_helo_reply},
+    [STEP_STARTTLS] = {PR_STAGE_TLS, send_starttls, on_starttls_reply},
+    [STEP_HANDSHAKE] = {PR_STAGE_TLS, send_handshake, on_handshake_reply},
+    [STEP_AUTH] = {PR_STAGE_AUTH, smtp_send_auth, smtp_on_auth_reply},
+    [STEP_AUTH_MORE] = {PR_STAGE_AUTH, smtp_send_auth_more, smtp_on_auth_reply},
     [STEP_RSET] = {PR_STAGE_RSET, send_rset, on_rset_reply},
-    [STEP_MAIL] = {PR_STAGE_MAIL, send_mail, on_mail_reply},
-    [STEP_RCPT] = {PR_STAGE_RCPT, send_rcpt, on_rcpt_reply},
-    [STEP_DATA] = {PR_STAGE_DATA, send_data, on_data_reply},
-    [STEP_DOT] = {PR_STAGE_DOT, send_dot, on_dot_reply},
+    [STEP_MAIL] = {PR_STAGE_MAIL, smtp_send_mail, smtp_on_mail_reply},
+    [STEP_RCPT] = {PR_STAGE_RCPT, smtp_send_rcpt, smtp_on_rcpt_reply},
+    [STEP_DATA] = {PR_STAGE_DATA, smtp_send_data, smtp_on_data_reply},
+    [STEP_BDAT] = {PR_STAGE_DOT, smtp_send_bdat, smtp_on_message_reply},
+    [STEP_DOT] = {PR_STAGE_DOT, smtp_send_dot, smtp_on_message_reply},
     [STEP_QUIT] = {PR_STAGE_QUIT, send_quit, on_quit_reply},
 };
 
@@ -280,6 +214,7 @@ smtp_step_timeout_ms(const pr_smtp *s, enum step step)
 	case STEP_BANNER: return timeout_or(o->timeout_banner_ms, 5 * PR_MINUTE_MS);
 	case STEP_DATA: return timeout_or(o->timeout_data_ms, 2 * PR_MINUTE_MS);
 	case STEP_QUIT: return QUIT_WAIT_MS;
+	case STEP_BDAT:
 	case STEP_DOT:
 		if (s->answered == s->sent) /* parts of it are still on their way */
 			return timeout_or(o->timeout_block_ms, 3 * PR_MINUTE_MS);
@@ -294,12 +229,12 @@ smtp_step_send(pr_smtp *s, const struct planned *p)
 	return steps[p->step].send(s, p->t);
 }
 
-/* 421 may answer anything: the peer closes (RFC 5321 section 3.8). To the final dot it is
+/* 421 may answer anything: the peer closes (RFC 5321 section 3.8). To a whole message it is
  * an answer; elsewhere it says nothing about the message. */
 void
 smtp_step_reply(pr_smtp *s, const struct planned *p, const struct pr_reply *reply)
 {
-	if (reply->code == 421 && p->step != STEP_DOT)
+	if (reply->code == 421 && p->step != STEP_DOT && p->step != STEP_BDAT)
 		smtp_end_answered(s, steps[p->step].stage, reply);
 	else
 		steps[p->step].on_reply(s, p->t, reply);
@@ -310,11 +245,11 @@ void
 smtp_unasked_reply(pr_smtp *s, const struct pr_reply *reply)
 {
 	enum pr_smtp_stage stage = smtp_stage(s);
-	if (!refused(reply)) {
+	if (!smtp_refused(reply)) {
 		smtp_end(s, stage, "the peer spoke out of turn");
 		return;
 	}
-	if (stage == PR_STAGE_BODY && reply->code != 421)
-		refuse(s, s->newest, PR_STAGE_BODY, reply);
+	if (stage == PR_STAGE_BODY && reply->code != 421 && !s->newest->refused)
+		smtp_refuse(s, s->newest, PR_STAGE_BODY, reply);
 	smtp_end_answered(s, stage, reply);
 }

@@ -2,8 +2,8 @@
  * A session under test: its messages, what it said, and a log of what it told its owner.
  *
  * The log reads, in order: `w1` wire mark of message 1; `r1:rcpt:550` result; `r1:dot:doubt`,
- * `r1:mail:never` (permanent), `r1:rcpt:lost` (tried in vain);
- * `b1` returned; `end:quit:221` or `end:mail:-` (not answered).
+ * `r1:mail:never` (permanent), `r1:rcpt:lost` (tried in vain), `r1:dot:250:wrong` (return
+ * path); `b1` returned; `secure` a handshake is due; `end:quit:221` or `end:mail:-` (not answered).
  */
 #ifndef TESTS_SMTP_TALK_H
 #define TESTS_SMTP_TALK_H
@@ -23,7 +23,7 @@ struct talk {
 	char to[TALK_MESSAGES][24];
 	unsigned n, taken;       /* messages there are, given out */
 	int fate[TALK_MESSAGES]; /* results and returns of each */
-	bool wired[TALK_MESSAGES];
+	bool wired[TALK_MESSAGES], chunked[TALK_MESSAGES];
 	struct pr_buf said, log;
 	unsigned sends, ends;
 	bool reenter; /* wake from within callbacks */
@@ -57,6 +57,15 @@ talk_next(void *context)
 }
 
 static void
+talk_secure(void *context)
+{
+	struct talk *t = context;
+	talk_log(t, "secure");
+	if (t->reenter) /* a handshake that is done at once */
+		pr_smtp_secured(t->s, t->now);
+}
+
+static void
 talk_wire(void *context, struct pr_envelope *m)
 {
 	struct talk *t = context;
@@ -78,12 +87,15 @@ talk_result(void *context, struct pr_envelope *m, const struct pr_smtp_result *r
 	snprintf(code, sizeof code, "%d", r->reply.code);
 	ck_assert(r->answered == (r->reply.code != 0) && r->answered == !r->why);
 	ck_assert(!r->in_doubt || t->wired[i]);
-	ck_assert(r->in_doubt || r->answered || !t->wired[i]);
-	snprintf(text, sizeof text, "r%d:%s:%s", i + 1, pr_smtp_stage_word(r->stage),
+	ck_assert(r->in_doubt || r->answered || !t->wired[i] || r->chunked);
+	ck_assert(!r->wrong_return_path || r->reply.code < 300);
+	t->chunked[i] = r->chunked;
+	snprintf(text, sizeof text, "r%d:%s:%s%s", i + 1, pr_smtp_stage_word(r->stage),
 	         r->answered    ? code
 	         : r->in_doubt  ? "doubt"
 	         : r->permanent ? "never"
-	                        : "lost");
+	                        : "lost",
+	         r->wrong_return_path ? ":wrong" : "");
 	talk_log(t, text);
 	if (t->reenter)
 		pr_smtp_wake(t->s, t->now);
@@ -96,7 +108,7 @@ talk_returned(void *context, struct pr_envelope *m)
 	char text[16];
 	int i = (int)(m - t->messages);
 	ck_assert_uint_eq(t->ends, 0);
-	ck_assert(!t->wired[i]);
+	ck_assert(!t->wired[i] || t->s->options.chunking);
 	t->fate[i]++;
 	snprintf(text, sizeof text, "b%d", i + 1);
 	talk_log(t, text);
@@ -118,8 +130,8 @@ talk_ended(void *context, const struct pr_smtp_result *r)
 	t->s = NULL;
 }
 
-static const struct pr_smtp_events talk_events = {talk_send,   talk_next,     NULL,      talk_wire,
-                                                  talk_result, talk_returned, talk_ended};
+static const struct pr_smtp_events talk_events = {
+    talk_send, talk_next, talk_secure, talk_wire, talk_result, talk_returned, talk_ended};
 
 static void
 talk_begin(struct talk *t, const struct pr_smtp_options *options, unsigned messages)

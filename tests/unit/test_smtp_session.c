@@ -1,22 +1,6 @@
-/*
- * Sessions against scripted peers. A script is lines:
- *   S text     the peer sends text and CRLF (| stands for a line end within)
- *   C text     the client must have said this line next; C. is the final dot
- *   M n        the client must have said message n and its dot next
- *   =          nothing more was said
- *   +          one message more, and wake
- *   quit lost wait    what happens
- */
-#include "smtp_talk.h"
+/* Sessions: conversations as scripts, then commands, bodies and time one by one. */
+#include "smtp_script.h"
 #include "suite.h"
-
-struct script {
-	const char *name;
-	unsigned messages;
-	const char *lines;
-	const char *log;
-	struct pr_smtp_options options;
-};
 
 /* Conversations are read line by line. */
 /* clang-format off */
@@ -134,79 +118,10 @@ static const struct script scripts[] = {
 };
 /* clang-format on */
 
-static const char *
-expand(const char *text, struct pr_buf *out)
-{
-	pr_buf_clear(out);
-	for (; *text; text++)
-		if (*text == '|')
-			pr_buf_adds(out, "\r\n");
-		else
-			pr_buf_addc(out, *text);
-	pr_buf_adds(out, "\r\n");
-	return out->data;
-}
-
-static void
-must_have_said(struct talk *t, const char *what, const struct script *script, const char *line)
-{
-	size_t n = strlen(what);
-	ck_assert_msg(t->said.len >= n && memcmp(t->said.data, what, n) == 0,
-	              "%s: at \"%s\": said \"%s\"; log %s", script->name, line,
-	              t->said.len ? t->said.data : "", t->log.len ? t->log.data : "");
-	pr_buf_consume(&t->said, n);
-}
-
-static void
-play_line(struct talk *t, const struct script *script, const char *line, struct pr_buf *tmp)
-{
-	if (line[0] == 'S') {
-		expand(line + 2, tmp);
-		talk_hear(t, tmp->data, tmp->len);
-	} else if (line[0] == 'C') {
-		must_have_said(t, expand(line + 2, tmp), script, line);
-	} else if (line[0] == 'M') {
-		must_have_said(t, "Subject: x\r\n\r\nhi\r\n.\r\n", script, line);
-	} else if (line[0] == '=') {
-		ck_assert_msg(t->said.len == 0, "%s: also said \"%s\"", script->name, t->said.data);
-	} else if (line[0] == '+') {
-		t->n++;
-		pr_smtp_wake(t->s, t->now);
-	} else if (strcmp(line, "quit") == 0) {
-		pr_smtp_quit(t->s, t->now);
-	} else if (strcmp(line, "lost") == 0) {
-		talk_lose(t);
-	} else if (strcmp(line, "wait") == 0) {
-		talk_wait(t);
-	} else {
-		ck_abort_msg("%s: what is \"%s\"?", script->name, line);
-	}
-}
-
-/* Loses the connection at the end of the script, if it is still there. */
-static void
-play(const struct script *script, bool reenter)
-{
-	struct talk t;
-	struct pr_buf tmp = {0};
-	struct pr_smtp_options options = script->options;
-	options.hostname = "me.example";
-	talk_begin(&t, &options, script->messages);
-	t.reenter = reenter;
-	char *lines = pr_strdup(script->lines), *save = NULL;
-	for (char *line = strtok_r(lines, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		play_line(&t, script, line, &tmp);
-	free(lines);
-	talk_lose(&t);
-	ck_assert_msg(strcmp(t.log.data, script->log) == 0, "%s: %s", script->name, t.log.data);
-	talk_finish(&t);
-	pr_buf_finish(&tmp);
-}
-
 START_TEST(scripted_peers_get_and_cause_what_the_script_says)
 {
-	play(&scripts[_i], false);
-	play(&scripts[_i], true);
+	script_play(&scripts[_i], false);
+	script_play(&scripts[_i], true);
 }
 END_TEST
 
