@@ -120,6 +120,12 @@ smtp_settle_held(pr_smtp *s, struct transaction *t)
 		smtp_settle(s, t, &t->refusal);
 }
 
+struct transaction *
+smtp_follower(pr_smtp *s, const struct transaction *t)
+{
+	return s->newest != t && s->newest->open ? s->newest : NULL;
+}
+
 static bool
 used_up(const pr_smtp *s)
 {
@@ -156,6 +162,7 @@ begin(pr_smtp *s, struct pr_envelope *m)
 	t->chunks = s->options.chunking && s->features & PR_SMTP_CHUNKING && pr_envelope_octets(m);
 	s->newest = t;
 	s->begun++;
+	t->fresh = s->reset_due;
 	if (s->reset_due)
 		smtp_plan(s, STEP_RSET, NULL);
 	s->reset_due = false;

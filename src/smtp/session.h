@@ -37,8 +37,10 @@ struct transaction {
 	bool announced;        /* BDAT was said: its octets must follow, whatever happens */
 	bool whole;            /* its last octets were handed over */
 	bool refused;          /* MAIL or RCPT was: no body may follow a 354 */
+	bool fresh;            /* RSET went before it */
+	bool unclean;          /* it travelled behind one that was refused, without RSET */
 	bool sender_refused;   /* MAIL was */
-	bool suspect;          /* it was, but an older sender may stand in its place */
+	bool suspect;          /* and an older sender may stand in its place */
 	enum held held;        /* what is told when BDAT is answered, unless it is accepted */
 	struct pr_smtp_result refusal;
 	struct pr_buf refusal_text;
@@ -98,6 +100,8 @@ enum pr_smtp_stage smtp_stage(const pr_smtp *s); /* what it waits for */
 void smtp_settle(pr_smtp *s, struct transaction *t, const struct pr_smtp_result *r);
 void smtp_return(pr_smtp *s, struct transaction *t);
 void smtp_settle_held(pr_smtp *s, struct transaction *t); /* what was held back */
+/* The one that travels behind t; NULL: none does. */
+struct transaction *smtp_follower(pr_smtp *s, const struct transaction *t);
 bool smtp_in_handshake(const pr_smtp *s);
 /* Both end the session; the first call counts. */
 void smtp_end_answered(pr_smtp *s, enum pr_smtp_stage stage, const struct pr_reply *reply);

@@ -67,8 +67,8 @@ smtp_on_mail_reply(pr_smtp *s, struct transaction *t, const struct pr_reply *r)
 		return;
 	}
 	t->sender_refused = true;
-	t->suspect = s->reset_due;
-	if (r->code == 503 && s->reset_due)
+	t->suspect = t->unclean;
+	if (r->code == 503 && t->unclean)
 		give_back(s, t);
 	else
 		smtp_refuse(s, t, PR_STAGE_MAIL, r);
@@ -125,6 +125,9 @@ smtp_on_message_reply(pr_smtp *s, struct transaction *t, const struct pr_reply *
 	}
 	s->accepted += smtp_good(r);
 	s->reset_due = smtp_refused(r);
+	struct transaction *behind = smtp_follower(s, t);
+	if (behind && smtp_refused(r))
+		behind->unclean = !behind->fresh;
 	result.wrong_return_path = smtp_good(r) && t->sender_refused;
 	if (t->held && smtp_refused(r))
 		smtp_settle_held(s, t);

@@ -22,17 +22,33 @@ struct script {
 	struct pr_smtp_options options;
 };
 
+/* `|` becomes a line end. */
 static const char *
-expand(const char *text, struct pr_buf *out)
+script_expand(const char *text, struct pr_buf *out)
 {
 	pr_buf_clear(out);
+	pr_buf_adds(out, "");
 	for (; *text; text++)
 		if (*text == '|')
 			pr_buf_adds(out, "\r\n");
 		else
 			pr_buf_addc(out, *text);
+	return out->data;
+}
+
+static const char *
+expand(const char *text, struct pr_buf *out)
+{
+	script_expand(text, out);
 	pr_buf_adds(out, "\r\n");
 	return out->data;
+}
+
+__attribute__((unused)) static void
+script_hear(struct talk *t, const char *text, struct pr_buf *tmp)
+{
+	script_expand(text, tmp);
+	talk_hear(t, tmp->data, tmp->len);
 }
 
 static void
