@@ -20,11 +20,13 @@ enum fault {
 
 struct server {
 	struct talk t;
-	bool pipelining, keeps_sender, eager; /* eager: 354 although there is no recipient */
+	bool pipelining, chunking;
+	bool keeps_sender, eager; /* eager: 354 although there is no recipient */
 	bool gone, silent, in_data;
 	int mail, rcpt;                  /* messages these are of; 0: none */
 	int mails;                       /* MAIL commands seen */
 	int accepted[TALK_MESSAGES + 1]; /* times, by message */
+	bool wrong[TALK_MESSAGES + 1];   /* accepted in the name of another's sender */
 	enum pr_smtp_stage at;           /* where the one fault is */
 	enum fault fault;
 	unsigned random, share; /* or: faults in `share` of 100 answers */
@@ -103,15 +105,24 @@ on_data(struct server *v)
 		v->in_data = true;
 }
 
+/* By DATA never in the name of another sender; by BDAT octets can be ahead of the refusal
+ * that makes it so. Never for another recipient. */
 static void
-on_dot(struct server *v, int body)
+accept_message(struct server *v, int body)
+{
+	v->wrong[body] = v->mail != body;
+	ck_assert(!v->wrong[body] || (v->keeps_sender && v->chunking));
+	ck_assert_int_eq(v->rcpt, body);
+	v->accepted[body]++;
+}
+
+static void
+on_message(struct server *v, int body)
 {
 	v->in_data = false;
 	bool keep = v->keeps_sender;
 	if (answer(v, PR_STAGE_DOT, "250 2.0.0 taken\r\n")) {
-		ck_assert_int_eq(v->mail, body); /* never another's sender or recipient */
-		ck_assert_int_eq(v->rcpt, body);
-		v->accepted[body]++;
+		accept_message(v, body);
 		keep = false;
 	}
 	v->rcpt = 0;
@@ -120,11 +131,28 @@ on_dot(struct server *v, int body)
 }
 
 static void
+on_chunk(struct server *v, int body)
+{
+	if (v->rcpt)
+		on_message(v, body);
+	else if (answer(v, PR_STAGE_DATA, "503 no recipient\r\n") && !v->keeps_sender)
+		v->mail = 0;
+}
+
+static const char *
+greeting(const struct server *v)
+{
+	if (v->chunking)
+		return v->pipelining ? "250-mx\r\n250-CHUNKING\r\n250 PIPELINING\r\n"
+		                     : "250-mx\r\n250 CHUNKING\r\n";
+	return v->pipelining ? "250-mx\r\n250 PIPELINING\r\n" : "250 mx\r\n";
+}
+
+static void
 on_line(struct server *v, const char *line)
 {
 	if (strncmp(line, "EHLO ", 5) == 0)
-		answer(v, PR_STAGE_EHLO,
-		       v->pipelining ? "250-mx\r\n250 PIPELINING\r\n" : "250 mx\r\n");
+		answer(v, PR_STAGE_EHLO, greeting(v));
 	else if (strncmp(line, "HELO ", 5) == 0)
 		answer(v, PR_STAGE_CONNECT, "250 mx\r\n");
 	else if (strncmp(line, "MAIL FROM:<s", 12) == 0)
@@ -143,6 +171,21 @@ on_line(struct server *v, const char *line)
 		v->rcpt = 0;
 }
 
+/* A BDAT command at `line`, n octets with its line end; its octets are all there. */
+static size_t
+take_chunk(struct server *v, const char *line, size_t n)
+{
+	int octets = 0;
+	char last[8] = "";
+	ck_assert_int_eq(sscanf(line, "BDAT %d %5s", &octets, last), 2);
+	ck_assert_str_eq(last, "LAST");
+	ck_assert_int_gt(octets, 0);
+	ck_assert_uint_ge(v->t.said.len, n + (size_t)octets);
+	ck_assert(strncmp(line + n, "Subject: ", 9) == 0);
+	on_chunk(v, line[n + 9] - '0');
+	return n + (size_t)octets;
+}
+
 /* Takes one line, or one body, from what was said. False: there is none. */
 static bool
 take_said(struct server *v)
@@ -155,7 +198,9 @@ take_said(struct server *v)
 	size_t n = (size_t)(at - said->data) + strlen(end);
 	if (v->in_data) {
 		ck_assert(strncmp(said->data, "Subject: ", 9) == 0);
-		on_dot(v, said->data[9] - '0');
+		on_message(v, said->data[9] - '0');
+	} else if (strncmp(said->data, "BDAT ", 5) == 0) {
+		n = take_chunk(v, said->data, n);
 	} else {
 		*at = 0;
 		on_line(v, said->data);
@@ -267,49 +312,87 @@ START_TEST(each_fault_at_each_stage_has_its_one_outcome)
 }
 END_TEST
 
+/* With all octets ahead of the first answer. */
+static const struct {
+	enum pr_smtp_stage at;
+	const char *logs[FAULTS - 1]; /* 4xx 5xx 421 lost silent garbage unheard */
+} chunk_faults[] = {
+    {PR_STAGE_MAIL,
+     {"w1 r1:mail:450 end:quit:221", "w1 r1:mail:550 end:quit:221", "w1 r1:mail:lost end:mail:421",
+      "w1 r1:dot:doubt end:mail:-", "w1 r1:dot:doubt end:mail:-", "w1 r1:dot:doubt end:mail:-",
+      "w1 r1:dot:doubt end:mail:-"}},
+    {PR_STAGE_RCPT,
+     {"w1 r1:rcpt:450 end:quit:221", "w1 r1:rcpt:550 end:quit:221", "w1 r1:rcpt:lost end:rcpt:421",
+      "w1 r1:dot:doubt end:rcpt:-", "w1 r1:dot:doubt end:rcpt:-", "w1 r1:dot:doubt end:rcpt:-",
+      "w1 r1:dot:doubt end:rcpt:-"}},
+    {PR_STAGE_DOT,
+     {"w1 r1:dot:450 end:quit:221", "w1 r1:dot:550 end:quit:221", "w1 r1:dot:421 end:dot:421",
+      "w1 r1:dot:doubt end:dot:-", "w1 r1:dot:doubt end:dot:-", "w1 r1:dot:doubt end:dot:-",
+      "w1 r1:dot:doubt end:dot:-"}},
+};
+
+START_TEST(each_fault_behind_a_chunk_has_its_one_outcome)
+{
+	for (int f = FAULT_4XX; f < FAULTS; f++) {
+		struct server v = {
+		    .pipelining = true, .chunking = true, .at = chunk_faults[_i].at, .fault = f};
+		start(&v, &(struct pr_smtp_options){.lookahead = true, .chunking = true}, 1);
+		converse(&v);
+		ck_assert_msg(strcmp(v.t.log.data, chunk_faults[_i].logs[f - 1]) == 0,
+		              "fault %d: %s", f, v.t.log.data);
+		finish(&v);
+	}
+}
+END_TEST
+
 /* ---- many faults at random ---- */
 
 static void
 hold_against_the_truth(struct server *v, unsigned messages)
 {
 	for (unsigned i = 1; i <= messages; i++) {
-		char yes[24], doubt[24], late[24];
+		char yes[24], doubt[24], wrong[24];
 		snprintf(yes, sizeof yes, "r%u:dot:250", i);
 		snprintf(doubt, sizeof doubt, "r%u:dot:doubt", i);
-		snprintf(late, sizeof late, "r%u:", i);
+		snprintf(wrong, sizeof wrong, "r%u:dot:250:wrong", i);
 		bool told = strstr(v->t.log.data, yes), doubted = strstr(v->t.log.data, doubt);
 		ck_assert_int_le(v->accepted[i], 1);
 		ck_assert_msg(!told || v->accepted[i], "%u told and not so: %s", i, v->t.log.data);
+		ck_assert(!told || v->wrong[i] == !!strstr(v->t.log.data, wrong));
 		ck_assert_msg(told || doubted || !v->accepted[i], "%u accepted, not told: %s", i,
 		              v->t.log.data);
 	}
-	const char *first = strstr(v->t.log.data, "doubt");
-	ck_assert(!first || !strstr(first + 1, "doubt")); /* one a connection at most */
+	/* one a connection at most, by BDAT two */
+	const char *one = strstr(v->t.log.data, "doubt");
+	const char *two = one ? strstr(one + 1, "doubt") : NULL;
+	ck_assert(v->chunking ? !two || !strstr(two + 1, "doubt") : !two);
 }
 
 START_TEST(what_is_told_is_what_happened_whatever_happens)
 {
-	unsigned accepted = 0, told = 0;
-	for (unsigned seed = 0; seed < 4000; seed++) {
+	unsigned accepted = 0, told = 0, wrong = 0;
+	for (unsigned seed = 0; seed < 8000; seed++) {
 		struct server v = {.random = seed * 2654435761u,
 		                   .pipelining = seed & 1,
 		                   .keeps_sender = seed >> 1 & 1,
 		                   .eager = seed >> 2 & 1,
+		                   .chunking = seed >> 5 & 1,
 		                   .share = seed % 7 ? 3 + seed % 11 : 0};
-		struct pr_smtp_options options = {.lookahead = seed >> 3 & 1,
-		                                  .messages_max = seed % 5 ? 0 : 3};
+		struct pr_smtp_options options = {
+		    .lookahead = seed >> 3 & 1, .chunking = true, .messages_max = seed % 5 ? 0 : 3};
 		start(&v, &options, TALK_MESSAGES);
 		v.t.reenter = seed >> 4 & 1;
 		converse(&v);
 		hold_against_the_truth(&v, TALK_MESSAGES);
 		for (unsigned i = 1; i <= TALK_MESSAGES; i++)
-			accepted += v.accepted[i];
+			accepted += v.accepted[i], wrong += v.wrong[i];
 		told += v.t.taken;
 		finish(&v);
 	}
 	/* the harness itself: neither does all succeed nor nothing */
 	ck_assert_uint_gt(accepted, told / 4);
 	ck_assert_uint_lt(accepted, told);
+	ck_assert_uint_gt(wrong, 10);
 }
 END_TEST
 
@@ -318,6 +401,7 @@ main(void)
 {
 	const struct suite_test tests[] = {
 	    {each_fault_at_each_stage_has_its_one_outcome, ROWS(faults)},
+	    {each_fault_behind_a_chunk_has_its_one_outcome, ROWS(chunk_faults)},
 	    {what_is_told_is_what_happened_whatever_happens},
 	};
 	return suite_run("smtp_faults", NULL, NULL, tests, ROWS(tests));
