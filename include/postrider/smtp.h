@@ -5,7 +5,8 @@
  * A *session* is one connection's conversation. It is fed what the peer sent,
  * asks its owner for messages when it can take one, and tells what the peer
  * answered. PIPELINING: the envelope of the next message travels in the flight of
- * the final dot of the one before ("look-ahead"): one round trip a message.
+ * the final dot of the one before ("look-ahead"): one round trip a message. CHUNKING with
+ * PIPELINING: so do its octets, and two messages can be unanswered.
  */
 #ifndef POSTRIDER_SMTP_H
 #define POSTRIDER_SMTP_H
@@ -108,7 +109,9 @@ struct pr_smtp_events {
 	 * by another connection. Should that happen to it again and again, it may itself be
 	 * what the peer cannot bear. */
 	void (*result)(void *context, struct pr_envelope *m, const struct pr_smtp_result *r);
-	/* Not tried, and not to blame for anything: it may go by another connection. */
+	/* Not tried, and not to blame for anything: it may go by another connection. By BDAT
+	 * this, and a result of a try in vain, can come after the wire mark: the octets left,
+	 * but the peer has said by then that nothing comes of them. */
 	void (*returned)(void *context, struct pr_envelope *m);
 	/* The session is over: the owner closes the stream. `r` says what ended it: stage,
 	 * reply (421, 554 banner) or why; after a polite QUIT r->stage is PR_STAGE_QUIT.

@@ -1,14 +1,14 @@
 /*
- * The client session (RFC 5321, RFC 2920).
+ * The client session (RFC 5321, RFC 2920, RFC 3030, RFC 3207).
  *
  * A conversation is a plan: a queue of steps, each an utterance and the reply it waits
  * for. Two cursors run over it. `sent` goes ahead as far as the protocol allows: one step
  * a round trip without PIPELINING, whole groups with it. `answered` follows as replies
  * come in, each handed to the step that asked for it:
  *
- *   BANNER EHLO [STARTTLS HANDSHAKE EHLO] [AUTH ...]
+ *   BANNER  EHLO [HELO]  [STARTTLS  HANDSHAKE  EHLO]  [AUTH ...]
  *   [RSET] MAIL RCPT DATA  DOT  [RSET] MAIL RCPT DATA  DOT ...  QUIT
- *              answered ^    sent ^                  planned ^
+ *                 answered ^    sent ^                  planned ^
  *   [RSET] MAIL RCPT BDAT  [RSET] MAIL RCPT BDAT ...  QUIT
  *
  * DOT is the message and its final dot; it enters the plan when DATA was answered 354. BDAT
@@ -22,10 +22,12 @@
  * the next group begins with RSET, since a refused RCPT can leave the peer with a sender
  * that the next message would inherit. Nothing that was committed can be taken back: a
  * peer that answers 354 although it refused the envelope is left at once, because any
- * octet, a lone dot too, could deliver something wrong. The same holds for all that is
- * not SMTP, for silence, for loss, for 421. Then a message that is not answered is in
- * doubt if its last octets had been handed over; if not, it was tried in vain (the one the
- * peer was to answer for) or goes back to the owner (one that travelled behind).
+ * octet, a lone dot too, could deliver something wrong. By BDAT the octets are out already,
+ * and their answer says what came of them (transaction.c). All that is not SMTP ends the
+ * session, and so do silence, loss and 421. Then a message that is not answered is in
+ * doubt if its last octets had been handed over, unless 421 said that nothing more is
+ * taken; if not, it was tried in vain (the one the peer was to answer for) or goes back to
+ * the owner (one that travelled behind).
  *
  * Calls may come from within callbacks: they leave their wish behind, and the outermost
  * call moves the plan, sends the flight and ends the session, in this order and once.
@@ -50,146 +52,6 @@ pr_smtp_stage_word(enum pr_smtp_stage s)
 	    [PR_STAGE_IDLE] = "idle",
 	};
 	return (unsigned)s < sizeof words / sizeof *words ? words[s] : "";
-}
-
-/* ---- the plan ---- */
-
-static struct planned *
-planned_at(pr_smtp *s, unsigned cursor)
-{
-	return &s->plan[cursor % PLAN_MAX];
-}
-
-static bool
-nothing_planned(const pr_smtp *s)
-{
-	return s->answered == s->planned;
-}
-
-void
-smtp_plan(pr_smtp *s, enum step step, struct transaction *t)
-{
-	PR_ASSERT(s->planned - s->answered < PLAN_MAX);
-	*planned_at(s, s->planned++) = (struct planned){step, t};
-	if (t)
-		t->open++;
-}
-
-void
-smtp_cut(pr_smtp *s)
-{
-	while (s->planned != s->sent) {
-		struct transaction *t = planned_at(s, --s->planned)->t;
-		if (t)
-			t->open--;
-	}
-}
-
-bool
-smtp_pipelines(const pr_smtp *s)
-{
-	return s->features & PR_SMTP_PIPELINING;
-}
-
-/* ---- messages come and go ---- */
-
-void
-smtp_settle(pr_smtp *s, struct transaction *t, const struct pr_smtp_result *r)
-{
-	struct pr_envelope *m = t->m;
-	struct pr_smtp_result told = *r;
-	told.chunked = t->announced;
-	t->m = NULL;
-	s->events.result(s->context, m, &told);
-}
-
-void
-smtp_return(pr_smtp *s, struct transaction *t)
-{
-	struct pr_envelope *m = t->m;
-	t->m = NULL;
-	s->events.returned(s->context, m);
-}
-
-void
-smtp_settle_held(pr_smtp *s, struct transaction *t)
-{
-	if (t->held == HELD_RETURN)
-		smtp_return(s, t);
-	else
-		smtp_settle(s, t, &t->refusal);
-}
-
-struct transaction *
-smtp_follower(pr_smtp *s, const struct transaction *t)
-{
-	return s->newest != t && s->newest->open ? s->newest : NULL;
-}
-
-static bool
-used_up(const pr_smtp *s)
-{
-	return (s->options.messages_max && s->begun >= s->options.messages_max) ||
-	       (s->mails_limit && s->begun >= s->mails_limit);
-}
-
-/* Where the next message goes: the place of the one before the newest. */
-static struct transaction *
-next_place(pr_smtp *s)
-{
-	return &s->transactions[s->newest == &s->transactions[0]];
-}
-
-/* Behind a whole message, or when nothing is under way. */
-static bool
-may_take(pr_smtp *s)
-{
-	if (!s->ready || s->quitting || s->dry || used_up(s) || s->sent != s->planned)
-		return false;
-	if (nothing_planned(s))
-		return true;
-	enum step last = planned_at(s, s->planned - 1)->step;
-	return s->options.lookahead && smtp_pipelines(s) && !next_place(s)->open &&
-	       (last == STEP_DOT || last == STEP_BDAT);
-}
-
-static void
-begin(pr_smtp *s, struct pr_envelope *m)
-{
-	struct transaction *t = next_place(s);
-	PR_ASSERT(t->open == 0 && !t->m);
-	*t = (struct transaction){.m = m, .refusal_text = t->refusal_text};
-	t->chunks = s->options.chunking && s->features & PR_SMTP_CHUNKING && pr_envelope_octets(m);
-	s->newest = t;
-	s->begun++;
-	t->fresh = s->reset_due;
-	if (s->reset_due)
-		smtp_plan(s, STEP_RSET, NULL);
-	s->reset_due = false;
-	smtp_plan(s, STEP_MAIL, t);
-	smtp_plan(s, STEP_RCPT, t);
-	smtp_plan(s, t->chunks ? STEP_BDAT : STEP_DATA, t);
-}
-
-/* Ask the owner for one message; what cannot go by this session is told at once. */
-static void
-take(pr_smtp *s)
-{
-	struct pr_envelope *m = s->events.next(s->context);
-	if (!m) {
-		s->dry = true;
-		return;
-	}
-	struct pr_smtp_result r = {.stage = PR_STAGE_MAIL, .permanent = true};
-	r.why = smtp_unfit(s, m, &r.too_large);
-	if (r.why) {
-		s->events.result(s->context, m, &r);
-	} else if (smtp_admit_domain(s, m)) {
-		begin(s, m);
-	} else {
-		s->quitting = true;
-		s->events.returned(s->context, m);
-	}
 }
 
 /* ---- the end ---- */
@@ -224,7 +86,7 @@ in_doubt(const pr_smtp *s, const struct transaction *t)
 static void
 release(pr_smtp *s, struct transaction *t)
 {
-	bool spoken_of = !nothing_planned(s) && planned_at(s, s->answered)->t == t;
+	bool spoken_of = !smtp_nothing_planned(s) && smtp_planned_at(s, s->answered)->t == t;
 	bool doubt = in_doubt(s, t);
 	if (!t->m)
 		return;
@@ -249,7 +111,7 @@ may_send(pr_smtp *s)
 {
 	if (s->sent == s->planned)
 		return false;
-	enum step step = planned_at(s, s->sent)->step;
+	enum step step = smtp_planned_at(s, s->sent)->step;
 	return s->answered == s->sent ||
 	       (smtp_pipelines(s) && step >= STEP_RSET && step <= STEP_BDAT);
 }
@@ -259,13 +121,14 @@ move(pr_smtp *s)
 {
 	while (!s->over) {
 		if (may_send(s)) {
-			if (!smtp_step_send(s, planned_at(s, s->sent)))
+			if (!smtp_step_send(s, smtp_planned_at(s, s->sent)))
 				return;
 			if (s->answered == s->sent++)
 				s->since_ms = s->now_ms;
-		} else if (may_take(s)) {
-			take(s);
-		} else if (s->ready && nothing_planned(s) && (s->quitting || used_up(s))) {
+		} else if (smtp_may_take(s)) {
+			smtp_take(s);
+		} else if (s->ready && smtp_nothing_planned(s) &&
+		           (s->quitting || smtp_used_up(s))) {
 			smtp_plan(s, STEP_QUIT, NULL);
 		} else {
 			return;
@@ -375,7 +238,7 @@ pr_smtp_connected(pr_smtp *s, int64_t now_ms)
 bool
 smtp_in_handshake(const pr_smtp *s)
 {
-	return !nothing_planned(s) && s->plan[s->answered % PLAN_MAX].step == STEP_HANDSHAKE;
+	return !smtp_nothing_planned(s) && s->plan[s->answered % PLAN_MAX].step == STEP_HANDSHAKE;
 }
 
 void
@@ -398,7 +261,7 @@ on_reply(pr_smtp *s, const struct pr_reply *reply)
 		smtp_unasked_reply(s, reply);
 		return;
 	}
-	struct planned p = *planned_at(s, s->answered);
+	struct planned p = *smtp_planned_at(s, s->answered);
 	s->since_ms = s->now_ms;
 	smtp_step_reply(s, &p, reply);
 	if (s->over) /* and the plan still says where it ended */
@@ -406,7 +269,7 @@ on_reply(pr_smtp *s, const struct pr_reply *reply)
 	s->answered++;
 	if (p.t)
 		p.t->open--;
-	if (nothing_planned(s))
+	if (smtp_nothing_planned(s))
 		s->dry = false;
 }
 
@@ -477,7 +340,7 @@ pr_smtp_deadline(const pr_smtp *s)
 {
 	if (s->over || !s->connected)
 		return INT64_MAX;
-	if (nothing_planned(s))
+	if (smtp_nothing_planned(s))
 		return s->since_ms + s->options.idle_ms;
 	return s->since_ms + smtp_step_timeout_ms(s, s->plan[s->answered % PLAN_MAX].step);
 }
@@ -487,7 +350,7 @@ pr_smtp_tick(pr_smtp *s, int64_t now_ms)
 {
 	if (now_ms < pr_smtp_deadline(s) || !enter(s, now_ms))
 		return;
-	if (nothing_planned(s))
+	if (smtp_nothing_planned(s))
 		s->quitting = true;
 	else
 		smtp_end(s, smtp_stage(s), "timed out");
@@ -511,7 +374,7 @@ smtp_stage(const pr_smtp *s)
 {
 	if (!s->connected)
 		return PR_STAGE_CONNECT;
-	if (nothing_planned(s))
+	if (smtp_nothing_planned(s))
 		return PR_STAGE_IDLE;
 	enum step step = s->plan[s->answered % PLAN_MAX].step;
 	if (s->answered == s->sent && (step == STEP_DOT || step == STEP_BDAT))

@@ -92,16 +92,33 @@ struct pr_smtp {
 	struct pr_smtp_result end; /* why, when over */
 };
 
-/* ---- session.c ---- */
+static inline struct planned *
+smtp_planned_at(pr_smtp *s, unsigned cursor)
+{
+	return &s->plan[cursor % PLAN_MAX];
+}
+
+static inline bool
+smtp_nothing_planned(const pr_smtp *s)
+{
+	return s->answered == s->planned;
+}
+
+/* ---- plan.c ---- */
+bool smtp_used_up(const pr_smtp *s); /* no more messages by this connection */
+bool smtp_may_take(pr_smtp *s);      /* there is room for a message now */
+void smtp_take(pr_smtp *s);          /* ask the owner for one */
 void smtp_plan(pr_smtp *s, enum step step, struct transaction *t);
 void smtp_cut(pr_smtp *s); /* forget what was planned and not sent */
 bool smtp_pipelines(const pr_smtp *s);
-enum pr_smtp_stage smtp_stage(const pr_smtp *s); /* what it waits for */
 void smtp_settle(pr_smtp *s, struct transaction *t, const struct pr_smtp_result *r);
 void smtp_return(pr_smtp *s, struct transaction *t);
 void smtp_settle_held(pr_smtp *s, struct transaction *t); /* what was held back */
 /* The one that travels behind t; NULL: none does. */
 struct transaction *smtp_follower(pr_smtp *s, const struct transaction *t);
+
+/* ---- session.c ---- */
+enum pr_smtp_stage smtp_stage(const pr_smtp *s); /* what it waits for */
 bool smtp_in_handshake(const pr_smtp *s);
 /* Both end the session; the first call counts. */
 void smtp_end_answered(pr_smtp *s, enum pr_smtp_stage stage, const struct pr_reply *reply);
