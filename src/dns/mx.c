@@ -93,7 +93,7 @@ arrange(struct pr_mx_exchanger *all, size_t n)
 {
 	size_t kept = 0;
 	qsort(all, n, sizeof *all, compare_exchangers);
-	for (size_t i = 0; i < n && kept < PR_MX_MAX; i++) {
+	for (size_t i = 0; i < n && kept < PR_MX_EXCHANGERS_MAX; i++) {
 		size_t same = 0;
 		while (same < kept && strcmp(all[same].name, all[i].name) != 0)
 			same++;
@@ -107,7 +107,7 @@ static struct pr_mx *
 compose_hosts(const struct pr_dns_answer *answer)
 {
 	struct pr_mx_exchanger all[PR_DNS_RECORDS_MAX];
-	const char *names[PR_MX_MAX];
+	const char *names[PR_MX_EXCHANGERS_MAX];
 	char why[WHY_SIZE] = "", site[PR_MX_SITE_SIZE];
 	size_t n = arrange(all, pick(answer, all, why));
 	if (n == 0)

@@ -119,11 +119,11 @@ write_site(const struct pr_buf *text, uint64_t hash, bool told, char out[PR_MX_S
 void
 pr_mx_site(const char *const *names, size_t n, char out[PR_MX_SITE_SIZE])
 {
-	const char *sorted[PR_MX_MAX];
-	struct pr_str labels[PR_MX_MAX];
+	const char *sorted[PR_MX_EXCHANGERS_MAX];
+	struct pr_str labels[PR_MX_EXCHANGERS_MAX];
 	struct pr_buf text = {0};
 	size_t places = 0, varying = 0;
-	n = n < PR_MX_MAX ? n : PR_MX_MAX;
+	n = n < PR_MX_EXCHANGERS_MAX ? n : PR_MX_EXCHANGERS_MAX;
 	*out = 0;
 	if (n == 0)
 		return;

@@ -27,7 +27,7 @@ route_of(const struct pr_dns_answer *a)
 	struct pr_mx *mx = dns_mx_compose(a);
 	if (!mx)
 		return;
-	PR_ASSERT((mx->kind == PR_MX_OK) == (mx->n > 0) && mx->n <= PR_MX_MAX);
+	PR_ASSERT((mx->kind == PR_MX_OK) == (mx->n > 0) && mx->n <= PR_MX_EXCHANGERS_MAX);
 	PR_ASSERT((mx->kind == PR_MX_OK) == (*mx->site != 0));
 	PR_ASSERT(strlen(mx->site) < PR_MX_SITE_SIZE);
 	for (size_t i = 0; i < mx->n; i++)

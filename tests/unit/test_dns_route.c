@@ -37,7 +37,7 @@ START_TEST(best_exchangers_are_kept_when_there_are_too_many)
 		pr_buf_addf(&text, "MX %d mail-exchanger-%d.of-a-long-name.test; ", i, i);
 	pr_buf_adds(&text, "AD");
 	struct pr_mx *mx = route(text.data);
-	ck_assert_uint_eq(mx->n, PR_MX_MAX);
+	ck_assert_uint_eq(mx->n, PR_MX_EXCHANGERS_MAX);
 	ck_assert_uint_eq(mx->exchangers[31].preference, 32);
 	ck_assert(mx->secure);
 	ck_assert_uint_eq(strlen(mx->site), PR_MX_SITE_SIZE - 1);
