@@ -36,6 +36,8 @@ struct pr_delivery_options {
 	pr_journal *journal;
 	struct pr_statedb *statedb; /* the folder lane's own connection */
 	const char *journal_dir;
+	struct pr_dns *dns; /* for routes via mx; outlives delivery, as tls does */
+	struct pr_tls *tls; /* NULL: no TLS */
 	void *context;
 	void (*on_fatal)(void *context, const struct pr_error *e);
 	void (*on_drained)(void *context); /* after pr_delivery_drain: nothing is in flight */

@@ -44,8 +44,9 @@ struct pr_content_source {
 	const char *postal_address; /* of the brand, when the manifest has none; may be NULL */
 	const char *language;       /* the same */
 	size_t size_max;            /* of one message; 0: 25 MiB */
+	struct pr_dkim *dkim;       /* keys that may sign, referenced; NULL: none */
 };
-/* The manifest, and what it leaves to the configuration (NULL: none) and to its brand. Views of
+/* The manifest, and what it leaves to the configuration (NULL: none), its keys among that, and to its brand. Views of
  * both; dir, columns, id and serial are the caller's to set. */
 struct pr_content_source pr_content_source_of(const struct pr_manifest *m,
                                               const struct pr_config *config);

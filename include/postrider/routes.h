@@ -18,15 +18,24 @@
 #define POSTRIDER_ROUTES_H
 
 #include "postrider/campaign/config.h"
+#include "postrider/dns.h"
 #include "postrider/loop.h"
+#include "postrider/net.h"
+#include "postrider/net/tls.h"
 #include "postrider/smtp.h"
 
 struct pr_route_target;
 typedef struct pr_connection pr_connection;
 
 struct pr_target_options {
-	const char *hostname;       /* EHLO argument */
-	unsigned messages_max;      /* per connection; 0: no limit */
+	const char *hostname;     /* EHLO argument */
+	unsigned messages_max;    /* per connection; 0: no limit */
+	struct pr_address source; /* to connect from; n 0: any. Of the other family than the
+	                           * peer's: that address of the peer is not tried */
+	pr_tls *tls;              /* the process's; NULL: no TLS */
+	pr_dns *dns;              /* the process's; via mx needs it */
+	int tls_least;            /* enum pr_route_tls, when more than the route says: shaping */
+	bool no_chunking, no_lookahead;
 	int64_t idle_ms;            /* a connection without a message ends; 0: 5 s */
 	int64_t connect_timeout_ms; /* per address; 0: 30 s */
 	/* Of the protocol; 0: those of RFC 5321. Tests shorten them. */
@@ -44,6 +53,26 @@ void pr_target_close(struct pr_route_target *t);
 /* Whether the route leads elsewhere, or otherwise, than t does: a reload needs a new target. */
 bool pr_target_differs(const struct pr_route_target *t, const struct pr_route *route,
                        const struct pr_target_options *options);
+
+/*
+ * via mx: where it leads is the owner's to say, and to say again when it changes: the mail
+ * exchangers of a site (RFC 5321 section 5.1), best first; equal preferences are taken in an order
+ * of each connection's own. Copied. Their addresses, and TLSA records where the resolver is
+ * trusted, are looked up by the connection, one exchanger after the other. An address that did
+ * not answer is passed over for a while, as long as others are left.
+ */
+#define PR_EXCHANGERS_MAX 32
+struct pr_exchanger {
+	const char *name; /* A-label host name, or an address literal's "192.0.2.1" */
+	unsigned preference;
+	bool secure;   /* by DNSSEC: the MX records that named it (RFC 7672 section 2.2.1) */
+	bool verified; /* a certificate for its name is a must: MTA-STS (RFC 8461) in enforce */
+};
+void pr_target_lead(struct pr_route_target *t, const struct pr_exchanger *exchangers, size_t n);
+/* What the last peer offered (PR_SMTP_...); 0: not known. */
+unsigned pr_target_offers(const struct pr_route_target *t);
+/* CHUNKING or look-ahead turned out to be more than the peer bears: for later connections. */
+void pr_target_forgo(struct pr_route_target *t, bool chunking, bool lookahead);
 
 struct pr_connection_events {
 	/* As in struct pr_smtp_events: a message, or NULL and later pr_connection_wake. The first
@@ -70,8 +99,18 @@ void pr_connection_quit(pr_connection *c); /* take no more; end what runs; leave
 void pr_connection_abort(pr_connection *c, const char *why);
 
 unsigned pr_connection_accepted(const pr_connection *c); /* messages so far */
+/* How TLS stands: "TLSv1.3" or "" in clear. */
+const char *pr_connection_tls(const pr_connection *c);
 /* Who answers, for results.csv: "mail.example[192.0.2.1]", "192.0.2.1", a path. Valid as long
  * as the connection; "" before it is known. */
 const char *pr_connection_peer(const pr_connection *c);
+
+/* Handshakes of all connections so far, by the result types of RFC 8460 section 4.3. */
+#define PR_ROUTES_TLS_TYPES 5
+struct pr_routes_tls_counts {
+	uint64_t successes, failures[PR_ROUTES_TLS_TYPES];
+};
+const struct pr_routes_tls_counts *pr_routes_tls_counts(void);
+const char *pr_routes_tls_type(unsigned i); /* "certificate-expired" */
 
 #endif

@@ -5,8 +5,7 @@
  * A *session* is one connection's conversation. It is fed what the peer sent,
  * asks its owner for messages when it can take one, and tells what the peer
  * answered. PIPELINING: the envelope of the next message travels in the flight of
- * the final dot of the one before ("look-ahead"): one round trip a message. CHUNKING with
- * PIPELINING: so do its octets, and two messages can be unanswered.
+ * the final dot of the one before ("look-ahead"): one round trip a message.
  */
 #ifndef POSTRIDER_SMTP_H
 #define POSTRIDER_SMTP_H
@@ -109,9 +108,7 @@ struct pr_smtp_events {
 	 * by another connection. Should that happen to it again and again, it may itself be
 	 * what the peer cannot bear. */
 	void (*result)(void *context, struct pr_envelope *m, const struct pr_smtp_result *r);
-	/* Not tried, and not to blame for anything: it may go by another connection. By BDAT
-	 * this, and a result of a try in vain, can come after the wire mark: the octets left,
-	 * but the peer has said by then that nothing comes of them. */
+	/* Not tried, and not to blame for anything: it may go by another connection. */
 	void (*returned)(void *context, struct pr_envelope *m);
 	/* The session is over: the owner closes the stream. `r` says what ended it: stage,
 	 * reply (421, 554 banner) or why; after a polite QUIT r->stage is PR_STAGE_QUIT.
@@ -120,9 +117,9 @@ struct pr_smtp_events {
 };
 
 enum pr_smtp_starttls {
-	PR_SMTP_NO_TLS,    /* never asked for; also where the stream is secured from its first octet */
-	PR_SMTP_MAY_TLS,   /* where it is offered; refused: it goes on in clear */
-	PR_SMTP_MUST_TLS,  /* else the session ends at PR_STAGE_TLS */
+	PR_SMTP_NO_TLS, /* never asked for; also where the stream is secured from its first octet */
+	PR_SMTP_MAY_TLS,  /* where it is offered; refused: it goes on in clear */
+	PR_SMTP_MUST_TLS, /* else the session ends at PR_STAGE_TLS */
 };
 
 /* What a peer offered in its last EHLO. */
@@ -147,7 +144,7 @@ struct pr_smtp_options {
 	bool secured;          /* the stream is TLS from its first octet */
 	const char *user, *password; /* AUTH (RFC 4954): CRAM-MD5, PLAIN or LOGIN; NULL: none */
 	bool auth_in_clear;          /* also where the stream is not TLS */
-	int64_t idle_ms;       /* without a message for this long: QUIT; 0: 5 s */
+	int64_t idle_ms;             /* without a message for this long: QUIT; 0: 5 s */
 	/* RFC 5321 section 4.5.3.2; 0: the RFC's. Tests shorten them. */
 	int64_t timeout_banner_ms, timeout_command_ms, timeout_data_ms, timeout_block_ms,
 	    timeout_dot_ms;
@@ -157,7 +154,8 @@ pr_smtp *pr_smtp_create(const struct pr_smtp_options *options, const struct pr_s
                         void *context);             /* options and events are copied, strings too */
 void pr_smtp_destroy(pr_smtp *s);                   /* nothing in flight: after ended */
 void pr_smtp_connected(pr_smtp *s, int64_t now_ms); /* the stream is up; waits for the banner */
-void pr_smtp_secured(pr_smtp *s, int64_t now_ms);   /* the handshake that `secure` asked for is done */
+void pr_smtp_secured(pr_smtp *s,
+                     int64_t now_ms); /* the handshake that `secure` asked for is done */
 void pr_smtp_receive(pr_smtp *s, const char *data, size_t n, int64_t now_ms);
 void pr_smtp_drained(pr_smtp *s, int64_t now_ms); /* what was sent has left: more body may go */
 void pr_smtp_lost(pr_smtp *s, const char *why, int64_t now_ms); /* the stream ended */

@@ -105,6 +105,8 @@ pr_config_unref(struct pr_config *c)
 {
 	if (!c || __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
+	if (c->signing)
+		c->end_signing(c->signing);
 	pr_arena_finish(&c->arena);
 	free(c);
 }
@@ -181,6 +183,7 @@ pr_config_keep(struct pr_config *c, const struct pr_config *old)
 	keep(c, &c->socket.operators, &old->socket.operators);
 	c->socket.mode = old->socket.mode;
 	c->metrics.listen = old->metrics.listen;
+	keep(c, &c->tls.ca_file, &old->tls.ca_file);
 	c->workers = old->workers;
 }
 

@@ -193,7 +193,7 @@ static const struct pr_yaml_row dns_rows[] = {
 	{0},
 };
 static const struct pr_yaml_row tls_rows[] = {
-	{.key = "ca_file", .type = PR_YAML_TEXT, .flags = NAME, .offset = AT(tls.ca_file)},
+	{.key = "ca_file", .type = PR_YAML_TEXT, .flags = NAME | PR_YAML_RESTART, .offset = AT(tls.ca_file)},
 	{.key = "mta_sts", .type = PR_YAML_BOOL, .fallback = "true", .offset = AT(tls.mta_sts)},
 	{0},
 };

@@ -5,6 +5,8 @@
  */
 #include "cli.h"
 
+#include "postrider/message/dkim.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -33,6 +35,15 @@ cli_config_named(const struct cli *c)
 	return c->arguments.config || from_environment("POSTRIDER_CONFIG");
 }
 
+/* Keys are the daemon's. Whoever may read them sees signatures in a preview. */
+static void
+read_keys(struct pr_config *config)
+{
+	struct pr_problems problems = {0};
+	pr_dkim_load(config, &problems);
+	pr_problems_finish(&problems);
+}
+
 const struct pr_config *
 cli_config(struct cli *c, bool needed)
 {
@@ -44,6 +55,8 @@ cli_config(struct cli *c, bool needed)
 		return c->config;
 	int r = pr_config_load(path, &problems, &c->config);
 	c->config_read = r == 0;
+	if (r == 0)
+		read_keys(c->config);
 	if (r < 0 && tell) {
 		pr_problems_text(&problems, &text);
 		fputs(text.data ? text.data : "", stderr);

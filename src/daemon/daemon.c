@@ -222,6 +222,8 @@ open_delivery(struct daemon *d, const char *journal_dir, struct pr_error *e)
 	                                .journal = d->journal,
 	                                .statedb = d->folder_db,
 	                                .journal_dir = journal_dir,
+	                                .dns = d->dns,
+	                                .tls = d->tls,
 	                                .context = d,
 	                                .on_fatal = on_fatal,
 	                                .on_drained = on_drained,
@@ -266,6 +268,8 @@ open_all(struct daemon *d, struct pr_error *e)
 	if (r == 0)
 		r = pr_loop_create(&d->loop, e);
 	if (r == 0)
+		r = network_open(d, e);
+	if (r == 0)
 		r = open_journal(d, journal_dir, sizeof journal_dir, e);
 	if (r == 0)
 		r = pr_lane_create(d->loop, &reports, &d->reports, e);
@@ -291,11 +295,13 @@ close_all(struct daemon *d)
 		pr_delivery_close(d->delivery);
 	if (d->journal)
 		pr_journal_close(d->journal);
+	network_close(d);
 	if (d->loop) {
 		for (int i = 0; i < 3; i++) /* handles that were closed go in later turns */
 			pr_loop_turn(d->loop);
 		pr_loop_destroy(d->loop);
 	}
+	pr_tls_destroy(d->tls); /* after the last stream */
 	pr_statedb_close(d->intake_db);
 	pr_statedb_close(d->folder_db);
 	if (d->spool)

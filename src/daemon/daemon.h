@@ -5,6 +5,8 @@
 #include "postrider/campaign/config.h"
 #include "postrider/control.h"
 #include "postrider/delivery.h"
+#include "postrider/dns.h"
+#include "postrider/net/tls.h"
 #include "postrider/statedb.h"
 
 #include <uv.h>
@@ -16,6 +18,8 @@ struct daemon {
 	pr_spool *spool;
 	struct pr_statedb *folder_db, *intake_db; /* one connection a thread */
 	pr_journal *journal;
+	pr_dns *dns;
+	pr_tls *tls;
 	pr_delivery *delivery;
 	pr_intake *intake;
 	pr_control *control;
@@ -38,6 +42,11 @@ int daemon_run(const char *config_path, struct pr_config *config);
  * nothing, and a daemon that runs is not in its way. Asked by root it becomes, for good, the user
  * whom the spool belongs to: root may what the daemon may not. */
 int daemon_check(const struct pr_config *config, struct pr_error *e);
+
+/* ---- network.c ---- */
+int network_open(struct daemon *d, struct pr_error *e);
+void network_reload(struct daemon *d); /* by the configuration in force */
+void network_close(struct daemon *d);  /* what is asked nobody waits for any more; TLS stays */
 
 /* ---- finish.c: the end of a campaign ---- */
 /* Write results.csv, report.json, report.html; move the folder to done/; tell delivery. */

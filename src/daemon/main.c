@@ -3,7 +3,8 @@
  * journal, recovers, and lets the loop run until a signal or a failure ends it.
  *
  * Order of opening, and backwards of closing:
- *   configuration, locks, state.db, loop, journal, delivery (recovers), intake, control
+ *   configuration, locks, state.db, loop, resolver and TLS, journal, delivery (recovers), intake,
+ * control
  *
  * SIGTERM and SIGINT drain: no new messages, what is in flight ends, at most 30 s.
  * SIGHUP reads the configuration again, all or nothing.
@@ -11,6 +12,7 @@
 #include "daemon.h"
 
 #include "postrider/base/log.h"
+#include "postrider/message/dkim.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -90,6 +92,8 @@ main(int argc, char **argv)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
 	int r = pr_config_load(a.config, &problems, &config);
+	if (r == 0 && (r = pr_dkim_load(config, &problems)) < 0)
+		pr_config_unref(config);
 	print_problems(&problems);
 	pr_problems_finish(&problems);
 	if (r < 0) {

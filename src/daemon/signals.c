@@ -1,6 +1,8 @@
 /* Signals, and reading the configuration again. */
 #include "daemon.h"
 
+#include "postrider/message/dkim.h"
+
 #include "postrider/base/log.h"
 
 #include <signal.h>
@@ -69,6 +71,8 @@ daemon_reload(void *context, struct pr_buf *answer)
 	struct pr_config *config;
 	sd_notify(0, "RELOADING=1");
 	int r = pr_config_load(d->config_path, &problems, &config);
+	if (r == 0 && (r = pr_dkim_load(config, &problems)) < 0)
+		pr_config_unref(config);
 	if (r < 0) {
 		pr_buf_adds(answer, "{\"errors\":");
 		pr_problems_json(&problems, answer);
@@ -80,6 +84,7 @@ daemon_reload(void *context, struct pr_buf *answer)
 		struct pr_config *old = d->config;
 		d->config = config;
 		pr_log_setup((enum pr_log_level)config->log.level, config->log.format == 1);
+		network_reload(d);
 		pr_delivery_reload(d->delivery, config);
 		pr_intake_reconfigure(d->intake, config);
 		pr_control_reload(d->control, config);

@@ -31,39 +31,21 @@ campaign_create(struct pr_delivery *d, const char *id, uint32_t serial, const ch
 	c->next_due_ms = INT64_MAX;
 	c->cursor = 1;
 	c->gate_again_ms = 0;
-	pr_list_init(&c->ring);
+	pr_list_init(&c->flows);
+	pr_list_init(&c->lookups);
 	pr_list_push(&d->campaigns, &c->link);
 	pr_map_put(&d->by_serial, serial, c);
 	return c;
-}
-
-static void
-ring_leave(struct pr_campaign *c)
-{
-	if (pr_list_empty(&c->ring))
-		return;
-	pr_list_remove(&c->ring);
-	c->lane->ring_n--;
-	c->deficit = 0;
-	gcra_rest(&c->gcra);
-}
-
-static void
-ring_enter(struct pr_campaign *c)
-{
-	if (!pr_list_empty(&c->ring) || !c->lane)
-		return;
-	pr_list_push(&c->lane->ring, &c->ring);
-	c->lane->ring_n++;
-	pump_ask(c->delivery);
 }
 
 void
 campaign_destroy(struct pr_campaign *c)
 {
 	PR_ASSERT(c->sends == 0);
-	ring_leave(c);
+	flows_leave(c);
 	refill_drop(c);
+	dispatch_forget(c);
+	free(c->domains);
 	pr_map_remove(&c->delivery->by_serial, c->serial);
 	pr_list_remove(&c->link);
 	if (c->content)
@@ -83,7 +65,7 @@ campaign_may_send(const struct pr_campaign *c)
 {
 	const struct pr_delivery *d = c->delivery;
 	return c->state == PR_CAMPAIGN_SENDING && c->gate == PR_GATE_OPEN && c->mass == PR_STATES &&
-	       c->lane && !c->lane->gone && !d->paused_all && !d->draining && !d->low_space;
+	       c->outlet && !c->outlet->gone && !d->paused_all && !d->draining && !d->low_space;
 }
 
 /* ---- what the manifest says ---- */
@@ -107,9 +89,9 @@ campaign_configure(struct pr_campaign *c)
 	struct pr_timetable t;
 	struct pr_error e;
 	c->doubt_hold = holds_doubt(c);
-	if (!c->lane)
-		c->lane = lane_of_route(d, c->manifest);
-	if (!c->lane) {
+	if (!c->outlet)
+		c->outlet = outlet_of_route(d, c->manifest);
+	if (!c->outlet) {
 		pr_fail(&e, PR_ENOENT, "postrider.yaml has no route %s: add it and reload",
 		        c->manifest->route.p);
 		campaign_note_error(c, e.text);
@@ -183,10 +165,9 @@ campaign_move(struct pr_campaign *c, enum pr_campaign_state to, enum pr_reason r
 	pr_log(PR_LOG_INFO, &about, "campaign is %s%s%s", pr_campaign_state_word(to),
 	       reason ? ": " : "", pr_reason_word(reason));
 	if (to != PR_CAMPAIGN_SENDING) {
-		ring_leave(c);
+		flows_leave(c);
 		refill_drop(c);
-		if (c->lane)
-			lane_withdraw(c->lane, c);
+		flows_withdraw(c);
 	}
 }
 
@@ -220,9 +201,9 @@ campaign_mass(struct pr_campaign *c, enum pr_state to, const char *verb, const c
 	c->counts.needs_decision = c->counts.of[PR_IN_DOUBT];
 	c->next_due_ms = INT64_MAX;
 	refill_drop(c);
+	dispatch_forget(c);
 	c->fresh_end = true;
-	if (c->lane)
-		lane_withdraw(c->lane, c);
+	flows_withdraw(c);
 }
 
 static void
@@ -233,7 +214,7 @@ open_gate(struct pr_campaign *c, int64_t wall_ms)
 		              c->started_ms ? "continue" : "begin", "postriderd", "");
 	if (!c->started_ms)
 		c->started_ms = wall_ms;
-	ring_enter(c);
+	flows_enter(c);
 }
 
 void
@@ -254,14 +235,14 @@ campaign_gate(struct pr_campaign *c)
 	case PR_GATE_OVER:
 		if (c->mass == PR_STATES)
 			campaign_mass(c, PR_SKIPPED, "deadline", "postriderd");
-		ring_leave(c);
+		flows_leave(c);
 		campaign_check_end(c);
 		break;
 	case PR_GATE_EARLY:
 	case PR_GATE_SHUT:
-		ring_leave(c);
-		if (before == PR_GATE_OPEN && c->lane)
-			lane_withdraw(c->lane, c);
+		flows_leave(c);
+		if (before == PR_GATE_OPEN)
+			flows_withdraw(c);
 		break;
 	}
 }
@@ -371,11 +352,11 @@ campaign_check_end(struct pr_campaign *c)
 	}
 	if (!may_end(c) || !all_settled(c))
 		return;
-	ring_leave(c);
+	flows_leave(c);
 	campaign_slices(c);
 	bool quiet = !c->index_running && !c->mass_running && !c->fresh_running &&
-	             !c->due_running && !c->resolving && !c->replacing && c->indexed &&
-	             (c->mass == PR_STATES || c->mass_done);
+	             !c->due_running && !c->reads && !c->lookups_n && !c->resolving &&
+	             !c->replacing && c->indexed && (c->mass == PR_STATES || c->mass_done);
 	if (!quiet || d->folded < c->last_lsn || !c->ledger)
 		return;
 	c->finishing = true;

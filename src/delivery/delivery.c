@@ -87,6 +87,14 @@ on_pace(struct pr_timer *t)
 }
 
 static void
+on_read_again(struct pr_timer *t)
+{
+	struct pr_delivery *d = PR_CONTAINER(t, struct pr_delivery, read_again);
+	PR_LIST_EACH(link, &d->campaigns)
+		refill_ask(PR_CONTAINER(link, struct pr_campaign, link));
+}
+
+static void
 on_fold_timer(struct pr_timer *t)
 {
 	struct pr_delivery *d = PR_CONTAINER(t, struct pr_delivery, fold_timer);
@@ -108,7 +116,11 @@ on_second(struct pr_timer *t)
 		campaign_slices(c);
 		campaign_check_end(c);
 		campaign_report_again(c);
+		refill_ask(c);
+		PR_LIST_EACH(of, &c->flows)
+			flow_update(PR_CONTAINER(of, struct flow, link));
 	}
+	sites_tidy(d);
 	if (pr_loop_now_ms(d->loop) - d->clock_saved_ms >= 10 * PR_SECOND_MS) {
 		d->clock_saved_ms = pr_loop_now_ms(d->loop);
 		d->save_asked = true;
@@ -119,42 +131,42 @@ on_second(struct pr_timer *t)
 	pr_timer_start(t, PR_SECOND_MS);
 }
 
-/* ---- lanes ---- */
+/* ---- ways out ---- */
 
-static struct lane *
-find_lane(struct pr_delivery *d, struct pr_str name)
+static struct outlet *
+find_outlet(struct pr_delivery *d, struct pr_str name)
 {
-	PR_LIST_EACH(link, &d->lanes) {
-		struct lane *l = PR_CONTAINER(link, struct lane, link);
-		if (pr_str_is(name, l->name))
-			return l;
+	PR_LIST_EACH(link, &d->outlets) {
+		struct outlet *o = PR_CONTAINER(link, struct outlet, link);
+		if (pr_str_is(name, o->name))
+			return o;
 	}
 	return NULL;
 }
 
-struct lane *
-lane_of_route(struct pr_delivery *d, const struct pr_manifest *m)
+struct outlet *
+outlet_of_route(struct pr_delivery *d, const struct pr_manifest *m)
 {
-	return find_lane(d, pr_str_n(m->route.p, m->route.n));
+	return find_outlet(d, pr_text_str(&m->route));
 }
 
 static void
-make_lanes(struct pr_delivery *d)
+make_outlets(struct pr_delivery *d)
 {
 	const struct pr_route *routes = pr_config_routes(d->config);
-	PR_LIST_EACH(link, &d->lanes)
-		PR_CONTAINER(link, struct lane, link)->gone = true;
+	PR_LIST_EACH(link, &d->outlets)
+		PR_CONTAINER(link, struct outlet, link)->gone = true;
 	for (size_t i = 0; i < d->config->routes.n; i++) {
-		struct lane *l = find_lane(d, pr_str_n(routes[i].name.p, routes[i].name.n));
-		if (l)
-			lane_configure(l, &routes[i]);
+		struct outlet *o = find_outlet(d, pr_text_str(&routes[i].name));
+		if (o)
+			outlet_configure(o, &routes[i]);
 		else
-			pr_list_push(&d->lanes, &lane_create(d, &routes[i])->link);
+			outlet_create(d, &routes[i]);
 	}
-	PR_LIST_EACH(link, &d->lanes) {
-		struct lane *l = PR_CONTAINER(link, struct lane, link);
-		if (l->gone)
-			lane_take_away(l);
+	PR_LIST_EACH(link, &d->outlets) {
+		struct outlet *o = PR_CONTAINER(link, struct outlet, link);
+		if (o->gone)
+			outlet_take_away(o);
 	}
 }
 
@@ -227,17 +239,22 @@ pr_delivery_open(const struct pr_delivery_options *options, pr_delivery **out, s
 	d->journal = options->journal;
 	d->average_size = 8192;
 	pr_list_init(&d->campaigns);
+	pr_list_init(&d->outlets);
 	pr_list_init(&d->lanes);
+	pr_list_init(&d->wanting);
+	pr_list_init(&d->idle_sites);
+	pr_list_init(&d->idle_conns);
 	pr_list_init(&d->reopen_later);
 	pr_list_init(&d->open);
 	pr_list_init(&d->undurable);
 	pthread_mutex_init(&d->vet_lock, NULL);
 	pr_turn_hook_init(&d->pump, d->loop, PR_TURN_WORK, on_pump);
 	pr_timer_init(&d->pace, d->loop, on_pace);
+	pr_timer_init(&d->read_again, d->loop, on_read_again);
 	pr_timer_init(&d->second, d->loop, on_second);
 	pr_timer_init(&d->fold_timer, d->loop, on_fold_timer);
 	drain_init(d);
-	make_lanes(d);
+	make_outlets(d);
 	int r = make_threads(d, e);
 	if (r == 0)
 		r = recover_run(d, e);
@@ -264,6 +281,7 @@ void
 pr_delivery_close(pr_delivery *d)
 {
 	pr_timer_stop(&d->pace);
+	pr_timer_stop(&d->read_again);
 	pr_timer_stop(&d->second);
 	pr_timer_stop(&d->fold_timer);
 	pr_timer_stop(&d->drain_timer);
@@ -281,8 +299,8 @@ pr_delivery_close(pr_delivery *d)
 		send_free(PR_CONTAINER(d->open.next, struct send, order));
 	PR_LIST_EACH(link, &d->campaigns)
 		campaign_destroy(PR_CONTAINER(link, struct pr_campaign, link));
-	PR_LIST_EACH(link, &d->lanes)
-		lane_destroy(PR_CONTAINER(link, struct lane, link));
+	PR_LIST_EACH(link, &d->outlets)
+		outlet_destroy(PR_CONTAINER(link, struct outlet, link));
 	if (d->folder)
 		fold_close(d);
 	free_sends(d);
@@ -331,7 +349,7 @@ pr_delivery_reload(pr_delivery *d, const struct pr_config *config)
 	pthread_mutex_lock(&d->vet_lock);
 	d->config = config;
 	pthread_mutex_unlock(&d->vet_lock);
-	make_lanes(d);
+	make_outlets(d);
 	shrink_lanes(d);
 	PR_LIST_EACH(link, &d->campaigns) {
 		struct pr_campaign *c = PR_CONTAINER(link, struct pr_campaign, link);
@@ -398,7 +416,7 @@ pr_campaign_view(const pr_campaign *c, struct pr_campaign_view *out)
 	                                 .name = c->name,
 	                                 .dir = c->dir,
 	                                 .by = c->by,
-	                                 .route = c->lane ? c->lane->name : "",
+	                                 .route = c->outlet ? c->outlet->name : "",
 	                                 .serial = c->serial,
 	                                 .owner = c->owner,
 	                                 .state = c->state,

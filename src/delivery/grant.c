@@ -26,7 +26,7 @@ struct compose_job {
 	struct send *sends[COMPOSE_BATCH];
 };
 
-struct send *
+static struct send *
 send_create(struct pr_delivery *d)
 {
 	struct send *s = d->free_sends;
@@ -41,15 +41,27 @@ send_create(struct pr_delivery *d)
 	return s;
 }
 
+/* The row is not needed any more: it is composed, or settled. */
+static void
+release_row(struct send *s)
+{
+	if (s->batch)
+		pr_batch_unref(s->batch);
+	free(s->held);
+	s->batch = NULL;
+	s->held = NULL;
+	s->row = NULL;
+}
+
 void
 send_free(struct send *s)
 {
 	struct pr_delivery *d = s->campaign->delivery;
+	struct flow *flow = s->flow;
 	pr_list_remove(&s->link);
 	pr_list_remove(&s->order);
 	pr_list_remove(&s->undurable);
-	if (s->batch)
-		pr_batch_unref(s->batch);
+	release_row(s);
 	if (s->message) {
 		d->ready_octets -= s->message->size;
 		d->ready_messages--;
@@ -60,9 +72,15 @@ send_free(struct send *s)
 	free(s->why);
 	s->campaign->sends--;
 	d->sends--;
+	if (s->lane)
+		s->lane->sends--;
 	s->campaign = NULL;
 	s->link.next = (struct pr_list *)(void *)d->free_sends;
 	d->free_sends = s;
+	if (flow) {
+		flow->sends--;
+		flow_update(flow);
+	}
 	pump_ask(d);
 }
 
@@ -102,7 +120,7 @@ advance(struct send *s)
 	if (!s->composed || !s->durable)
 		return;
 	if (campaign_may_send(s->campaign) && !send_is_stale(s))
-		lane_ready(s->campaign->lane, s);
+		lane_ready(s->lane, s);
 	else
 		outcome_withdraw(s);
 }
@@ -111,9 +129,7 @@ static void
 composed(struct send *s)
 {
 	struct pr_delivery *d = s->campaign->delivery;
-	pr_batch_unref(s->batch);
-	s->batch = NULL;
-	s->row = NULL;
+	release_row(s);
 	s->composed = true;
 	d->composing--;
 	if (s->why && !send_is_stale(s)) {
@@ -190,33 +206,62 @@ grant_durable(struct pr_delivery *d, uint64_t lsn)
 
 /* ---- granting ---- */
 
-static void
-grant(struct pr_campaign *c)
+/* The first row of the flow, and what its memory is. */
+static const struct pr_row *
+take_row(struct flow *f, struct pr_batch **batch, struct held **held)
+{
+	struct pr_campaign *c = f->campaign;
+	if (f->site->outlet->mx) {
+		*held = PR_CONTAINER(pr_list_shift(&f->rows), struct held, link);
+		f->rows_n--;
+		c->held_n--;
+		return &(*held)->row;
+	}
+	const struct pr_row *row = refill_peek(c, batch);
+	(*batch)->refs++;
+	refill_take(c, *batch);
+	return row;
+}
+
+struct send *
+send_of_row(struct pr_campaign *c, const struct pr_row *row)
 {
 	struct pr_delivery *d = c->delivery;
-	struct pr_batch *batch;
-	const struct pr_row *row = refill_peek(c, &batch);
 	struct send *s = send_create(d);
 	s->campaign = c;
-	s->batch = batch;
-	batch->refs++;
-	s->row = row;
 	s->number = row->row;
 	s->attempts = row->attempts;
 	s->doubts = row->doubts;
 	s->first_ms = row->first_ms;
 	s->version_before = row->version;
 	s->version = c->version;
+	s->row = row;
+	counts_move(c, (enum pr_state)row->state, PR_SENDING);
+	c->sends++;
+	d->sends++;
+	return s;
+}
+
+static void
+grant(struct flow *f, struct lane *l)
+{
+	struct pr_campaign *c = f->campaign;
+	struct pr_delivery *d = c->delivery;
+	struct pr_batch *batch = NULL;
+	struct held *held = NULL;
+	struct send *s = send_of_row(c, take_row(f, &batch, &held));
+	s->batch = batch;
+	s->held = held;
+	s->flow = f;
+	s->lane = l;
 	s->content = c->content;
 	pr_content_ref(s->content);
-	counts_move(c, (enum pr_state)row->state, PR_SENDING);
 	s->lsn = send_record(s, PR_RECORD_INTENT);
 	pr_list_push(&d->open, &s->order);
 	pr_list_push(&d->undurable, &s->undurable);
-	c->sends++;
-	d->sends++;
-	c->lane->waiting++;
-	refill_take(c, batch);
+	f->sends++;
+	l->sends++;
+	l->waiting++;
 	compose_later(d, s);
 }
 
@@ -233,33 +278,42 @@ paced(struct pr_campaign *c, int64_t now_us, int64_t *wait_us)
 }
 
 static void
-pass_turn(struct lane *l, struct pr_campaign *c)
+pass_turn(struct site *s, struct flow *f)
 {
-	pr_list_remove(&c->ring);
-	pr_list_push(&l->ring, &c->ring);
-	struct pr_campaign *next = PR_CONTAINER(l->ring.next, struct pr_campaign, ring);
-	unsigned bound = next->weight * CREDIT_ROUNDS;
-	next->deficit = next->deficit + next->weight < bound ? next->deficit + next->weight : bound;
+	pr_list_remove(&f->ring);
+	pr_list_push(&s->ring, &f->ring);
+	struct flow *next = PR_CONTAINER(s->ring.next, struct flow, ring);
+	unsigned weight = next->campaign->weight;
+	unsigned bound = COST + weight * CREDIT_ROUNDS;
+	next->deficit = next->deficit + weight < bound ? next->deficit + weight : bound;
 }
 
-static struct pr_campaign *
-choose(struct lane *l, int64_t now_us, int64_t *wait_us)
+/* It has nothing to send, unless more is being read. */
+static void
+rest(struct flow *f)
 {
-	for (unsigned visits = 0; visits <= 2 * l->ring_n && l->ring_n; visits++) {
-		struct pr_campaign *c = PR_CONTAINER(l->ring.next, struct pr_campaign, ring);
-		if (!campaign_has_rows(c)) {
-			refill_ask(c);
-			if (!c->fresh_running && !c->due_running) {
-				c->deficit = 0;
-				gcra_rest(&c->gcra);
-			}
-		} else if (!paced(c, now_us, wait_us)) {
-			c->deficit = 0;
-		} else if (c->deficit >= COST) {
-			c->deficit -= COST;
-			return c;
+	struct pr_campaign *c = f->campaign;
+	refill_ask(c);
+	if (c->fresh_running || c->due_running)
+		return;
+	f->deficit = 0;
+	gcra_rest(&c->gcra);
+}
+
+static struct flow *
+choose(struct site *s, int64_t now_us, int64_t *wait_us)
+{
+	for (unsigned visits = 0; visits <= 2 * s->ring_n && s->ring_n; visits++) {
+		struct flow *f = PR_CONTAINER(s->ring.next, struct flow, ring);
+		if (!flow_has_rows(f)) {
+			rest(f);
+		} else if (!paced(f->campaign, now_us, wait_us)) {
+			f->deficit = 0;
+		} else if (f->deficit >= COST) {
+			f->deficit -= COST;
+			return f;
 		}
-		pass_turn(l, c);
+		pass_turn(s, f);
 	}
 	return NULL;
 }
@@ -277,21 +331,39 @@ may_grant(const struct pr_delivery *d)
 	return !d->paused_all && !d->draining && !d->journal_full && !d->low_space;
 }
 
+/* Whether it is to be looked at again when the daemon has room, or time has come: nothing of its
+ * own will say so. */
+static bool
+grant_site(struct site *s, int64_t now_us, int64_t *wait_us)
+{
+	struct pr_delivery *d = s->outlet->delivery;
+	struct lane *l = NULL;
+	while (may_grant(d) && pool_has_room(d) && (l = site_lane(s))) {
+		struct flow *f = choose(s, now_us, wait_us);
+		if (!f)
+			break;
+		gcra_take(&f->campaign->gcra, now_us);
+		grant(f, l);
+		flow_update(f);
+	}
+	bool again = s->ring_n > 0 && (l || !pool_has_room(d) || !may_grant(d));
+	PR_LIST_EACH(link, &s->lanes)
+		again |= lane_connect(PR_CONTAINER(link, struct lane, of_site));
+	return again;
+}
+
 void
 grant_pump(struct pr_delivery *d)
 {
+	struct pr_list now;
 	int64_t now_us = pr_mono_us(), wait_us = INT64_MAX;
-	PR_LIST_EACH(link, &d->lanes) {
-		struct lane *l = PR_CONTAINER(link, struct lane, link);
-		unsigned room = may_grant(d) ? lane_room(l) : 0;
-		for (; room > 0 && pool_has_room(d); room--) {
-			struct pr_campaign *c = choose(l, now_us, &wait_us);
-			if (!c)
-				break;
-			gcra_take(&c->gcra, now_us);
-			grant(c);
-		}
-		lane_connect(l);
+	pr_list_init(&now);
+	pr_list_splice(&now, &d->wanting);
+	while (!pr_list_empty(&now)) {
+		struct site *s = PR_CONTAINER(now.next, struct site, wanting);
+		pr_list_remove(&s->wanting);
+		if (grant_site(s, now_us, &wait_us) && pr_list_empty(&s->wanting))
+			pr_list_push(&d->wanting, &s->wanting);
 	}
 	compose_submit(d);
 	if (wait_us != INT64_MAX)

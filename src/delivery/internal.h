@@ -2,6 +2,9 @@
  * What the files of delivery share. The story of a row:
  *
  *   refill.c   folder lane reads rows into batches               (rows in memory)
+ *   dispatch.c which site a row belongs to, by its domain        (rows in flows)
+ *   behind.c   rows that their site could not take when they came by
+ *   site.c     sites of an outlet, flows of campaigns into them
  *   grant.c    fair choice among campaigns; intent; composer     (sending)
  *   lane.c     ready messages, connections, wire marks           (sending)
  *   outcome.c  results, verdicts, retries; counts                (a state of the table)
@@ -42,6 +45,8 @@
 #define EVENTS_KEEP (256ull << 20)
 
 struct lane;
+struct site;
+struct flow;
 
 /* A row between its grant and its outcome. */
 struct send {
@@ -49,8 +54,11 @@ struct send {
 	struct pr_list order;     /* delivery->open, by lsn of the intent */
 	struct pr_list undurable; /* delivery->undurable, until its intent is durable */
 	struct pr_campaign *campaign;
-	struct pr_batch *batch;   /* until composed */
-	const struct pr_row *row; /* in batch; NULL afterwards */
+	struct flow *flow;
+	struct lane *lane;
+	struct pr_batch *batch; /* until composed: one of these two has the row */
+	struct held *held;
+	const struct pr_row *row; /* NULL afterwards */
 	pr_content *content;      /* it is composed with; its message shares of it */
 	uint32_t number;
 	uint16_t attempts, doubts; /* before this try */
@@ -78,7 +86,6 @@ double meter_recent(struct meter *m, int64_t now_ms);
 
 struct pr_campaign {
 	struct pr_list link; /* delivery->campaigns */
-	struct pr_list ring; /* lane->ring while it may send */
 	struct pr_delivery *delivery;
 	char id[PR_CAMPAIGN_ID_MAX];
 	char *name, *dir, *last_error, *by;
@@ -91,9 +98,9 @@ struct pr_campaign {
 	pr_content *content;
 	struct pr_timetable timetable;
 	bool has_timetable;
-	bool doubt_hold;   /* in_doubt: hold */
-	pr_ledger *ledger; /* only the folder lane calls into it */
-	struct lane *lane;
+	bool doubt_hold;       /* in_doubt: hold */
+	pr_ledger *ledger;     /* only the folder lane calls into it */
+	struct outlet *outlet; /* NULL: its route is not in the configuration */
 	_Atomic uint64_t import_rows;
 
 	struct pr_counts counts;
@@ -123,14 +130,94 @@ struct pr_campaign {
 	enum pr_state mass;   /* the mass mark in force; PR_STATES: none */
 	uint64_t mass_lsn;
 
+	/* Rows on their way to sites: dispatch.c, behind.c. Routes via mx only. */
+	struct domain *domains; /* by the ledger's number; [0] is not used */
+	uint32_t domains_n;
+	struct pr_list lookups; /* domains that are being looked up */
+	unsigned lookups_n;
+	unsigned held_n;  /* rows in flows and look-ups */
+	unsigned reads;   /* jobs of behind.c under way */
+	bool wants_fresh; /* a site could take more than what is here */
+	int64_t fresh_read_ms;
+	uint32_t unknown_first, unknown_last; /* domains behind whose site is not known: a queue */
+
 	/* Its turn. */
-	unsigned priority, weight, deficit;
+	struct pr_list flows;
+	bool sending; /* its gate is open: its flows are in the rings of their sites */
+	unsigned priority, weight;
 	struct gcra gcra;
 	enum pr_gate gate;
 	int64_t gate_again_ms; /* wall clock: ask the timetable again */
 };
 
-/* Where a route leads, until a reload leads it elsewhere and its last connection has ended. */
+/* ---- from a campaign to a receiver ---- */
+
+/* A row in a flow of its own memory. */
+struct held {
+	struct pr_list link; /* flow->rows, or lookup->rows */
+	struct pr_row row;
+	bool due; /* the ledger handed it out; not a fresh one */
+	char octets[];
+};
+
+/* What a campaign has for a site. */
+struct flow {
+	struct pr_list link;    /* campaign->flows */
+	struct pr_list of_site; /* site->flows */
+	struct pr_list ring;    /* site->ring while it may send */
+	struct pr_campaign *campaign;
+	struct site *site;
+	struct pr_list rows; /* of struct held; routes via mx only: others read their batches */
+	unsigned rows_n;
+	unsigned sends; /* open ones */
+	unsigned deficit;
+	uint32_t domains;                   /* first of those that lead here */
+	uint32_t behind_first, behind_last; /* of them, those that are behind: a queue */
+	bool reading;                       /* some of those are being read */
+};
+
+/* What is known of a domain of a campaign's ledger. 100,000 of them are no rarity: small. */
+struct domain {
+	void *at;      /* struct flow or struct lookup, by its stage; NULL: neither */
+	uint32_t from; /* the first row that was not taken yet; UINT32_MAX: all were */
+	uint32_t next; /* of the flow's */
+	uint32_t next_behind;
+	uint8_t stage; /* enum domain_stage */
+	bool behind;   /* rows of it were passed over: they are read by its index */
+	bool queued;   /* in a queue of those */
+};
+enum domain_stage { DOMAIN_UNKNOWN, DOMAIN_LOOKUP, DOMAIN_FLOW };
+
+/* A route as delivery has it, until the configuration has it no more and its last campaign. */
+struct outlet {
+	struct pr_list link; /* delivery->outlets */
+	struct pr_delivery *delivery;
+	const struct pr_route *route; /* of the configuration in force; NULL: gone */
+	char *name;
+	bool mx;
+	struct pr_list sites; /* not via mx: one, for all that goes by this route */
+	struct pr_map by_key; /* hash of the key -> site, chained */
+	unsigned sites_n;
+	bool gone; /* not in the configuration any more */
+};
+
+/* Domains with the same mail exchangers: a receiver, as it counts its senders. */
+struct site {
+	struct pr_list link;    /* outlet->sites */
+	struct pr_list wanting; /* delivery->wanting: there may be something to grant */
+	struct site *chained;   /* of the same hash */
+	struct outlet *outlet;
+	char *key;
+	const struct pr_mx *mx; /* NULL: not via mx */
+	struct pr_list flows;
+	struct pr_list ring; /* flows that may send; the first has the turn */
+	unsigned ring_n;
+	struct pr_list lanes; /* one a source */
+	struct pr_list idle;  /* delivery->idle_sites, the longest idle first */
+	int64_t idle_ms;
+};
+
+/* Where a lane leads, until a reload leads it elsewhere and its last connection has ended. */
 struct way {
 	struct pr_list link;            /* lane->ways */
 	struct pr_route_target *target; /* of routes/ */
@@ -138,19 +225,21 @@ struct way {
 	unsigned conns_n;
 };
 
-/* Where messages of one route leave. */
+/* Where messages for one site leave from one source. */
 struct lane {
-	struct pr_list link; /* delivery->lanes */
+	struct pr_list link;    /* delivery->lanes */
+	struct pr_list of_site; /* site->lanes */
 	struct pr_delivery *delivery;
-	char *name;
+	struct site *site;
+	char *source; /* name or address of it; "" where the system chooses */
+	unsigned weight;
 	struct pr_list ways;
 	struct way *way; /* the one that counts; NULL: the route cannot be used */
 	unsigned connections_max;
-	struct pr_list ring; /* campaigns that may send by it; the first has the turn */
-	unsigned ring_n;
 	struct pr_list ready; /* sends */
 	unsigned ready_n;
 	unsigned waiting; /* granted, not yet taken by a connection */
+	unsigned sends;   /* granted, without an outcome */
 	unsigned stretch; /* times the usual look-ahead, for now */
 	int64_t stretched_ms;
 	struct pr_list conns;
@@ -163,12 +252,12 @@ struct lane {
 	unsigned failures;
 	struct pr_timer timer;
 	char last_reply[200];
-	bool gone; /* not in the configuration any more */
 };
 
 struct conn {
 	struct pr_list link;
 	struct pr_list hungry; /* lane->hungry or ->ahead */
+	struct pr_list idle;   /* delivery->idle_conns, while it is hungry */
 	int64_t asked_ms;
 	struct lane *lane;
 	struct way *way;
@@ -190,7 +279,10 @@ struct pr_delivery {
 	pr_lane *versions_lane; /* copies and checks corrections: may take long */
 	struct folder *folder;
 
-	struct pr_list campaigns, lanes;
+	struct pr_list campaigns, outlets, lanes;
+	struct pr_list idle_conns;   /* the longest idle first */
+	struct pr_list wanting;      /* sites, by wanting */
+	struct pr_list idle_sites;   /* sites without anything to send, for a while */
 	struct pr_list reopen_later; /* verbs, by waiter.link */
 	struct pr_map by_serial;
 
@@ -207,6 +299,7 @@ struct pr_delivery {
 
 	struct pr_turn_hook pump;
 	struct pr_timer pace;   /* the earliest time a pacing limit allows another */
+	struct pr_timer read_again; /* rows that nobody asks for are read, too: dispatch.c */
 	struct pr_timer second; /* gates, meters, space, clock: once a second */
 	struct pr_timer fold_timer;
 	bool fold_running;
@@ -234,12 +327,31 @@ struct pr_delivery {
 /* ---- delivery.c ---- */
 int64_t due_now(const struct pr_delivery *d);
 void pump_ask(struct pr_delivery *d);
-struct lane *lane_of_route(struct pr_delivery *d, const struct pr_manifest *m);
+struct outlet *outlet_of_route(struct pr_delivery *d, const struct pr_manifest *m);
+
+/* ---- site.c ---- */
+struct outlet *outlet_create(struct pr_delivery *d, const struct pr_route *route);
+void outlet_configure(struct outlet *o, const struct pr_route *route);
+void outlet_take_away(struct outlet *o); /* its route is gone: campaigns wait */
+void outlet_destroy(struct outlet *o);
+/* The site of this route, made where it is not there. */
+struct site *site_of(struct outlet *o, const struct pr_mx *mx);
+void site_ask(struct site *s);          /* look at it in this turn: something may go */
+struct lane *site_lane(struct site *s); /* the one to grant by; NULL: none has room */
+void sites_tidy(struct pr_delivery *d); /* once a second: those that have nothing to do go */
+struct flow *flow_of(struct pr_campaign *c, struct site *s);
+bool flow_has_rows(const struct flow *f);
+void flow_update(struct flow *f); /* in the ring or not; it may be gone when this returns */
+void flow_destroy(struct flow *f);
+void flows_enter(struct pr_campaign *c);
+void flows_leave(struct pr_campaign *c);
+void flows_withdraw(struct pr_campaign *c); /* its ready messages */
 
 /* ---- grant.c ---- */
 void grant_pump(struct pr_delivery *d); /* grant what may go now */
 void grant_durable(struct pr_delivery *d, uint64_t lsn);
-struct send *send_create(struct pr_delivery *d);
+/* A row on its way, counted as sending; row is a view. */
+struct send *send_of_row(struct pr_campaign *c, const struct pr_row *row);
 /* An intent, or a wire mark, which says the same and more; returns its lsn. */
 uint64_t send_record(const struct send *s, enum pr_record_type type);
 /* The content was replaced since it was granted: to be withdrawn, not sent. */
@@ -250,28 +362,44 @@ send_is_stale(const struct send *s)
 }
 void send_free(struct send *s); /* it has its outcome */
 bool campaign_may_send(const struct pr_campaign *c);
-bool campaign_has_rows(const struct pr_campaign *c);
 
 /* ---- lane.c ---- */
-struct lane *lane_create(struct pr_delivery *d, const struct pr_route *route);
-void lane_configure(struct lane *l, const struct pr_route *route);
+struct lane *lane_create(struct site *site, const char *source);
+void lane_configure(struct lane *l);
 void lane_destroy(struct lane *l);
 void lane_ready(struct lane *l, struct send *s);           /* composed and durable */
 void lane_withdraw(struct lane *l, struct pr_campaign *c); /* ready ones; c NULL: all */
-void lane_connect(struct lane *l);                         /* as many connections as it can use */
-unsigned lane_room(struct lane *l);                        /* how many more rows to grant */
-void lane_quit(struct lane *l);                            /* close politely */
-void lane_abort(struct lane *l, const char *why);          /* close at once */
-void lane_shrink(struct lane *l, unsigned limit);          /* so many connections stay */
-unsigned lane_staying(const struct lane *l);               /* how many do now */
-void lane_take_away(struct lane *l);                       /* its route is gone: campaigns wait */
+/* As many connections as it can use; true: it could use more than the daemon may have. */
+bool lane_connect(struct lane *l);
+unsigned lane_room(struct lane *l);               /* how many more rows to grant */
+void lane_quit(struct lane *l);                   /* close politely */
+void lane_abort(struct lane *l, const char *why); /* close at once */
+void lane_shrink(struct lane *l, unsigned limit); /* so many connections stay */
+unsigned lane_staying(const struct lane *l);      /* how many do now */
 
 /* ---- refill.c ---- */
 void refill_ask(struct pr_campaign *c); /* ask for each missing thing */
 const struct pr_row *refill_peek(struct pr_campaign *c, struct pr_batch **batch);
 void refill_take(struct pr_campaign *c, struct pr_batch *batch);
+bool refill_has_rows(const struct pr_campaign *c);
+void refill_give_back(struct pr_campaign *c, struct pr_batch *b); /* what was not taken of it */
 void refill_drop(struct pr_campaign *c); /* rows in memory that were not granted */
 void refill_note_due(struct pr_campaign *c, int64_t due_ms);
+
+/* ---- dispatch.c ---- */
+void dispatch_fresh(struct pr_campaign *c, struct pr_batch *b); /* uses up the batch */
+void dispatch_due(struct pr_campaign *c, struct pr_batch *b);   /* likewise */
+/* A row of a domain that was behind. */
+void dispatch_read(struct pr_campaign *c, const struct pr_row *row);
+struct domain *domain_of(struct pr_campaign *c, uint32_t number);
+void dispatch_drop(struct pr_campaign *c);        /* rows in memory that were not granted */
+void dispatch_forget(struct pr_campaign *c);      /* all of it: the campaign ends */
+bool dispatch_wants(const struct pr_campaign *c); /* fresh rows */
+void held_free(struct pr_campaign *c, struct held *h);
+
+/* ---- behind.c ---- */
+void behind_push(struct pr_campaign *c, uint32_t domain); /* rows from domain.from on */
+void behind_ask(struct pr_campaign *c, struct flow *f);   /* f NULL: those of unknown site */
 
 /* ---- outcome.c ---- */
 void counts_move(struct pr_campaign *c, enum pr_state from, enum pr_state to);
@@ -279,6 +407,9 @@ void outcome_result(struct send *s, const struct pr_smtp_result *r, const char *
                     const struct pr_verdict *verdict);
 void outcome_withdraw(struct send *s);
 void outcome_unsendable(struct send *s); /* composing failed */
+/* A row that never got a lane: its domain has no exchangers, or they are not known now. */
+void outcome_unroutable(struct pr_campaign *c, const struct pr_row *row,
+                        const struct pr_smtp_result *r, const struct pr_verdict *v);
 void outcome_append(struct pr_campaign *c, uint32_t row, const struct pr_outcome *o);
 /* A row that is not open: resolve. */
 void outcome_settle(struct pr_campaign *c, const struct pr_row *row, enum pr_state from,

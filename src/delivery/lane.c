@@ -16,8 +16,7 @@
  *
  * A reload may lead the route elsewhere: a new *way* takes the messages at once, and the
  * connections of the old one end what they hold, however long their peer takes. It may lower
- * limits: connections too many take no more messages and leave. It may take the route away:
- * its campaigns say so and wait for it to come back.
+ * limits: connections too many take no more messages and leave.
  */
 #include "internal.h"
 
@@ -58,9 +57,21 @@ send_of(struct pr_envelope *m)
 /* ---- backing off ---- */
 
 static void
+lane_ask(struct lane *l)
+{
+	site_ask(l->site);
+}
+
+static void
 on_timer(struct pr_timer *t)
 {
-	pump_ask(PR_CONTAINER(t, struct lane, timer)->delivery);
+	lane_ask(PR_CONTAINER(t, struct lane, timer));
+}
+
+static const char *
+name_of(const struct lane *l)
+{
+	return l->site->outlet->name;
 }
 
 static void
@@ -73,14 +84,17 @@ note_trouble(struct lane *l, const struct pr_smtp_result *r)
 		snprintf(l->last_reply, sizeof l->last_reply, "%d %s", r->reply.code, text);
 	else
 		snprintf(l->last_reply, sizeof l->last_reply, "%s", text);
-	struct pr_log_about about = {
-	    .event = "lane_waits", .route = l->name, .code = r->answered ? r->reply.code : 0};
+	struct pr_log_about about = {.event = "lane_waits",
+	                             .route = name_of(l),
+	                             .site = l->site->key,
+	                             .code = r->answered ? r->reply.code : 0};
 	if (l->failures == 1)
 		pr_log(PR_LOG_WARNING, &about, "at %s: %s", pr_smtp_stage_word(r->stage), text);
-	char told[250];
-	snprintf(told, sizeof told, "route %s: %s", l->name, l->last_reply);
-	PR_LIST_EACH(link, &l->ring)
-		campaign_note_error(PR_CONTAINER(link, struct pr_campaign, ring), told);
+	char told[350];
+	snprintf(told, sizeof told, "route %s%s%.60s: %s", name_of(l), *l->site->key ? ", " : "",
+	         l->site->key, l->last_reply);
+	PR_LIST_EACH(link, &l->site->flows)
+		campaign_note_error(PR_CONTAINER(link, struct flow, of_site)->campaign, told);
 }
 
 static void
@@ -103,7 +117,7 @@ static void
 all_is_well(struct lane *l)
 {
 	if (l->failures)
-		PR_LOG(PR_LOG_INFO, "lane_well", "route %s answers again", l->name);
+		PR_LOG(PR_LOG_INFO, "lane_well", "route %s answers again", name_of(l));
 	l->failures = 0;
 	l->retry_at_ms = 0;
 }
@@ -114,6 +128,7 @@ static void
 wake(struct conn *n)
 {
 	pr_list_remove(&n->hungry);
+	pr_list_remove(&n->idle);
 	pr_connection_wake(n->connection);
 }
 
@@ -145,7 +160,7 @@ lane_ready(struct lane *l, struct send *s)
 	if (!pr_list_empty(&l->hungry))
 		feed(l);
 	else
-		pump_ask(l->delivery);
+		lane_ask(l);
 }
 
 static void
@@ -183,7 +198,7 @@ take_back(struct lane *l, struct send *s)
 	}
 	pr_list_unshift(&l->ready, &s->link);
 	l->ready_n++;
-	pump_ask(l->delivery);
+	lane_ask(l);
 }
 
 /* ---- what a connection asks and tells ---- */
@@ -213,16 +228,20 @@ on_next(void *context)
 			stretch(l);
 		pr_list_remove(&n->hungry);
 		pr_list_push(n->flying ? &l->ahead : &l->hungry, &n->hungry);
+		pr_list_remove(&n->idle);
+		if (!n->flying)
+			pr_list_push(&l->delivery->idle_conns, &n->idle);
 		n->asked_ms = pr_loop_now_ms(l->delivery->loop);
 		return NULL;
 	}
 	struct send *s = PR_CONTAINER(l->ready.next, struct send, link);
 	unready(l, s);
 	pr_list_remove(&n->hungry);
+	pr_list_remove(&n->idle);
 	s->flying = true;
 	l->waiting--;
 	l->busy_n += n->flying++ == 0;
-	pump_ask(l->delivery);
+	lane_ask(l);
 	return &s->envelope;
 }
 
@@ -279,12 +298,13 @@ on_ended(void *context, const struct pr_smtp_result *r)
 		back_off(n, r);
 	pr_list_remove(&n->link);
 	pr_list_remove(&n->hungry);
+	pr_list_remove(&n->idle);
 	l->conns_n--;
 	*(n->live ? &l->live_n : &l->opening_n) -= 1;
 	l->delivery->connections--;
 	if (--n->way->conns_n == 0 && n->way != l->way)
 		way_close(n->way);
-	pump_ask(l->delivery);
+	lane_ask(l);
 	free(n);
 }
 
@@ -296,7 +316,7 @@ way_open(struct lane *l, const struct pr_route *route, const struct pr_target_op
 	struct pr_error e;
 	struct pr_route_target *target;
 	if (pr_target_open(l->delivery->loop, route, o, &target, &e) < 0) {
-		struct pr_log_about about = {.event = "route_unusable", .route = l->name};
+		struct pr_log_about about = {.event = "route_unusable", .route = name_of(l)};
 		pr_log(PR_LOG_ERROR, &about, "%s", e.text);
 		return NULL;
 	}
@@ -341,6 +361,7 @@ open_one(struct lane *l)
 	n->lane = l;
 	n->way = l->way;
 	pr_list_init(&n->hungry);
+	pr_list_init(&n->idle);
 	pr_list_push(&l->conns, &n->link);
 	l->way->conns_n++;
 	l->conns_n++;
@@ -349,28 +370,55 @@ open_one(struct lane *l)
 	n->connection = pr_connection_open(l->way->target, &events, n);
 }
 
-void
+/* It ends what it holds and takes no more. It may be gone when this returns. */
+static void
+leave(struct conn *n)
+{
+	n->leaving = true;
+	pr_list_remove(&n->hungry);
+	pr_list_remove(&n->idle);
+	pr_connection_quit(n->connection);
+}
+
+/* The daemon has as many connections as it may: the one that has been idle longest, of a lane
+ * that has nothing for it, makes room. */
+static bool
+make_room(struct pr_delivery *d)
+{
+	if (d->connections < (unsigned)d->config->max_connections)
+		return true;
+	PR_LIST_EACH(link, &d->idle_conns) {
+		struct conn *n = PR_CONTAINER(link, struct conn, idle);
+		if (n->lane->ready_n == 0) {
+			leave(n);
+			break;
+		}
+	}
+	return d->connections < (unsigned)d->config->max_connections;
+}
+
+bool
 lane_connect(struct lane *l)
 {
 	struct pr_delivery *d = l->delivery;
+	bool room = true;
 	feed(l);
-	if (!l->way || l->gone || d->draining || !pr_list_empty(&l->hungry) ||
+	if (!l->way || l->site->outlet->gone || d->draining || !pr_list_empty(&l->hungry) ||
 	    pr_loop_now_ms(d->loop) < l->retry_at_ms)
-		return;
+		return false;
 	unsigned limit = l->failures ? 1 : l->connections_max;
 	unsigned there = l->opening_n < l->ready_n ? conns_there(l) : 0;
-	for (; l->opening_n < l->ready_n && there < limit &&
-	       d->connections < (unsigned)d->config->max_connections;
-	     there++)
+	for (; l->opening_n < l->ready_n && there < limit && (room = make_room(d)); there++)
 		open_one(l);
 	feed_ahead(l);
+	return !room;
 }
 
 unsigned
 lane_room(struct lane *l)
 {
 	int64_t now = pr_loop_now_ms(l->delivery->loop);
-	if (!l->way || l->gone)
+	if (!l->way || l->site->outlet->gone || l->weight == 0)
 		return 0;
 	if (l->failures) /* enough to try with */
 		return l->waiting ? 0 : 1;
@@ -379,18 +427,9 @@ lane_room(struct lane *l)
 		l->stretched_ms = now;
 	}
 	double ahead = HORIZON_S * meter_recent(&l->meter, now);
-	unsigned least = 4 * l->connections_max;
+	unsigned least = l->site->outlet->mx ? 2 * l->live_n + 2 : 4 * l->connections_max;
 	unsigned want = (ahead > least ? (unsigned)ahead : least) * l->stretch;
 	return want > l->waiting ? want - l->waiting : 0;
-}
-
-/* It ends what it holds and takes no more. It may be gone when this returns. */
-static void
-leave(struct conn *n)
-{
-	n->leaving = true;
-	pr_list_remove(&n->hungry);
-	pr_connection_quit(n->connection);
 }
 
 void
@@ -430,12 +469,40 @@ lane_shrink(struct lane *l, unsigned limit)
 
 /* ---- coming and going ---- */
 
-void
-lane_configure(struct lane *l, const struct pr_route *route)
+/* The address of its source. False: the configuration has none that can be used. */
+static bool
+find_source(struct lane *l, struct pr_target_options *o)
 {
-	struct pr_target_options o = {.hostname = l->delivery->config->hostname.p};
-	l->gone = false;
+	const struct pr_config *config = l->delivery->config;
+	const struct pr_source_address *s = pr_config_source(config, pr_str(l->source));
+	l->weight = s ? (unsigned)s->weight : 1;
+	if (s && s->hostname.p)
+		o->hostname = s->hostname.p;
+	return !*l->source || pr_address_parse(s ? s->address.p : l->source, 0, &o->source) == 0;
+}
+
+static void
+lead(struct way *w, const struct pr_mx *mx)
+{
+	struct pr_exchanger to[PR_EXCHANGERS_MAX];
+	size_t n = 0;
+	for (; n < mx->n && n < PR_EXCHANGERS_MAX; n++)
+		to[n] = (struct pr_exchanger){.name = mx->exchangers[n].name,
+		                              .preference = mx->exchangers[n].preference,
+		                              .secure = mx->secure};
+	pr_target_lead(w->target, to, n);
+}
+
+void
+lane_configure(struct lane *l)
+{
+	const struct pr_route *route = l->site->outlet->route;
+	struct pr_target_options o = {.hostname = l->delivery->config->hostname.p,
+	                              .dns = l->delivery->options.dns,
+	                              .tls = l->delivery->options.tls};
 	l->connections_max = (unsigned)route->connections;
+	if (!find_source(l, &o))
+		return;
 	if (!l->way || pr_target_differs(l->way->target, route, &o)) {
 		struct way *old = l->way, *new_ = way_open(l, route, &o);
 		if (!new_)
@@ -447,40 +514,28 @@ lane_configure(struct lane *l, const struct pr_route *route)
 		l->failures = 0; /* they speak of the old way */
 		l->retry_at_ms = 0;
 	}
+	if (l->site->mx)
+		lead(l->way, l->site->mx);
 	lane_shrink(l, l->connections_max);
 }
 
-void
-lane_take_away(struct lane *l)
-{
-	char told[200];
-	snprintf(told, sizeof told, "postrider.yaml has no route %s any more: add it and reload",
-	         l->name);
-	PR_LIST_EACH(link, &l->delivery->campaigns) {
-		struct pr_campaign *c = PR_CONTAINER(link, struct pr_campaign, link);
-		if (c->lane == l && !c->closed)
-			campaign_note_error(c, told);
-	}
-	lane_withdraw(l, NULL);
-	lane_quit(l);
-}
-
 struct lane *
-lane_create(struct pr_delivery *d, const struct pr_route *route)
+lane_create(struct site *site, const char *source)
 {
 	struct lane *l = pr_calloc(1, sizeof *l);
-	l->delivery = d;
+	l->delivery = site->outlet->delivery;
+	l->site = site;
 	l->stretch = 1;
-	l->name = pr_strndup(route->name.p, route->name.n);
-	pr_list_init(&l->link);
-	pr_list_init(&l->ring);
+	l->source = pr_strdup(source);
 	pr_list_init(&l->ready);
 	pr_list_init(&l->ways);
 	pr_list_init(&l->conns);
 	pr_list_init(&l->hungry);
 	pr_list_init(&l->ahead);
-	pr_timer_init(&l->timer, d->loop, on_timer);
-	lane_configure(l, route);
+	pr_timer_init(&l->timer, l->delivery->loop, on_timer);
+	pr_list_push(&l->delivery->lanes, &l->link);
+	pr_list_push(&site->lanes, &l->of_site);
+	lane_configure(l);
 	return l;
 }
 
@@ -492,6 +547,7 @@ lane_destroy(struct lane *l)
 	while (!pr_list_empty(&l->ways))
 		way_close(PR_CONTAINER(l->ways.next, struct way, link));
 	pr_list_remove(&l->link);
-	free(l->name);
+	pr_list_remove(&l->of_site);
+	free(l->source);
 	free(l);
 }

@@ -52,7 +52,8 @@ tell(struct pr_campaign *c, const struct send *s, const struct pr_outcome *o)
 		return;
 	meter_add(&c->meter, now);
 	meter_add(&d->meter, now);
-	meter_add(&c->lane->meter, now);
+	if (s->lane)
+		meter_add(&s->lane->meter, now);
 	if (o->attempts > s->attempts)
 		c->counts.attempts++;
 	if (s->attempts == 0 && c->untried > 0)
@@ -170,6 +171,13 @@ outcome_result(struct send *s, const struct pr_smtp_result *r, const char *mx,
 }
 
 void
+outcome_unroutable(struct pr_campaign *c, const struct pr_row *row, const struct pr_smtp_result *r,
+                   const struct pr_verdict *v)
+{
+	outcome_result(send_of_row(c, row), r, "", v);
+}
+
+void
 outcome_withdraw(struct send *s)
 {
 	struct pr_outcome o = {.state = PR_PENDING,
@@ -178,7 +186,7 @@ outcome_withdraw(struct send *s)
 	                       .version = s->version_before,
 	                       .first_ms = s->first_ms,
 	                       .due_ms = due_now(s->campaign->delivery)};
-	s->campaign->lane->waiting -= !s->flying;
+	s->lane->waiting -= !s->flying;
 	finish(s, &o);
 }
 
@@ -192,7 +200,7 @@ outcome_unsendable(struct send *s)
 	                       .version = s->version_before,
 	                       .first_ms = s->first_ms,
 	                       .reply = one_line(pr_str(s->why), line, sizeof line)};
-	s->campaign->lane->waiting--;
+	s->lane->waiting--;
 	campaign_note_error(s->campaign, line);
 	finish(s, &o);
 }

@@ -54,7 +54,9 @@ take_fresh(struct pr_campaign *c, struct pr_batch *b)
 {
 	c->cursor = b->next_row;
 	c->fresh_end = b->end;
-	if (b->n == 0)
+	if (c->outlet && c->outlet->mx)
+		dispatch_fresh(c, b);
+	else if (b->n == 0)
 		pr_batch_unref(b);
 	else if (!c->fresh)
 		c->fresh = b;
@@ -87,8 +89,8 @@ give_back_done(struct pr_job *job)
 	free(j);
 }
 
-static void
-give_back(struct pr_campaign *c, struct pr_batch *b)
+void
+refill_give_back(struct pr_campaign *c, struct pr_batch *b)
 {
 	if (!c->ledger || c->delivery->closing) {
 		pr_batch_unref(b);
@@ -112,6 +114,8 @@ take_due(struct pr_campaign *c, struct pr_batch *b)
 		refill_note_due(c, b->next_due_ms);
 	if (b->n == 0)
 		pr_batch_unref(b);
+	else if (c->outlet && c->outlet->mx)
+		dispatch_due(c, b);
 	else
 		c->due = b;
 }
@@ -130,7 +134,7 @@ refill_done(struct pr_job *job)
 	else if (j->result < 0)
 		campaign_fail(c, j->error.text);
 	else if (j->epoch != c->epoch && j->due)
-		give_back(c, j->batch);
+		refill_give_back(c, j->batch);
 	else if (j->epoch != c->epoch)
 		pr_batch_unref(j->batch);
 	else if (j->due)
@@ -138,6 +142,8 @@ refill_done(struct pr_job *job)
 	else
 		take_fresh(c, j->batch);
 	free(j);
+	PR_LIST_EACH(link, &c->flows)
+		flow_update(PR_CONTAINER(link, struct flow, link));
 	campaign_check_end(c);
 	pump_ask(c->delivery);
 }
@@ -191,12 +197,15 @@ ask_fresh(struct pr_campaign *c)
 	if (c->fresh_end || c->fresh_running || c->fresh_next)
 		return;
 	unsigned ahead = rows_ahead(c);
+	if (c->outlet && c->outlet->mx && !dispatch_wants(c))
+		return;
 	if (left > REFILL_ROWS / 2 && left > ahead)
 		return;
 	struct refill_job *j = job_create(c, false);
 	if (j->max < ahead)
 		j->max = ahead;
 	j->from = c->cursor;
+	c->fresh_read_ms = pr_loop_now_ms(c->delivery->loop);
 	j->fold_to = c->fresh_after;
 	c->fresh_running = true;
 	if (c->fresh_after <= pr_journal_durable(c->delivery->journal))
@@ -227,6 +236,7 @@ refill_ask(struct pr_campaign *c)
 		return;
 	ask_fresh(c);
 	ask_due(c);
+	behind_ask(c, NULL);
 }
 
 void
@@ -237,7 +247,7 @@ refill_note_due(struct pr_campaign *c, int64_t due_ms)
 }
 
 bool
-campaign_has_rows(const struct pr_campaign *c)
+refill_has_rows(const struct pr_campaign *c)
 {
 	return c->due || c->fresh;
 }
@@ -268,6 +278,7 @@ void
 refill_drop(struct pr_campaign *c)
 {
 	c->epoch++;
+	dispatch_drop(c);
 	if (c->fresh) {
 		c->cursor = c->fresh->rows[c->fresh->taken].row;
 		c->fresh_end = false;
@@ -276,6 +287,6 @@ refill_drop(struct pr_campaign *c)
 	if (c->fresh_next)
 		pr_batch_unref(c->fresh_next);
 	if (c->due)
-		give_back(c, c->due);
+		refill_give_back(c, c->due);
 	c->fresh = c->fresh_next = c->due = NULL;
 }

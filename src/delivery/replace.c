@@ -136,8 +136,7 @@ put_in_force(struct replace_job *j)
 	j->manifest = NULL;
 	free(c->by);
 	c->by = pr_strdup(j->verb->by);
-	if (c->lane)
-		lane_withdraw(c->lane, c);
+	flows_withdraw(c);
 	struct pr_log_about about = {
 	    .event = PR_REPLACE_VERB, .campaign = c->id, .by = j->verb->by};
 	pr_log(PR_LOG_INFO, &about, "version %u of its content is in force", j->version);

@@ -43,6 +43,7 @@ enum statement {
 	ST_DUE_DOMAIN,
 	ST_DUE_NEXT,
 	ST_DUE_NEXT_DOMAIN,
+	ST_PUT_OFF,
 	ST_ROW,
 	ST_EMAIL,
 	ST_MASS,

@@ -4,6 +4,8 @@
  * block of exactly its size. Two copies of a message in all; nothing is allocated but that
  * block once the buffers have grown.
  *
+ * Signatures (dkim_sign.c) are made over the whole and stand in front of it.
+ *
  * Fails (PR_EINVAL) where a template fails for this row, or the message is too large.
  */
 #include "internal.h"
@@ -27,6 +29,9 @@ struct pr_composer {
 	char date[PR_RFC5322_SIZE];
 	size_t date_n;
 	struct pr_compose_failure failure;
+	pr_dkim_signer *signer; /* of the content signed last: its keys and domain */
+	const pr_dkim *signer_keys;
+	struct pr_buf signer_domain, signatures;
 };
 
 struct job { /* one message being composed */
@@ -60,6 +65,9 @@ pr_composer_destroy(pr_composer *c)
 	pr_buf_finish(&c->line);
 	pr_buf_finish(&c->out);
 	pr_buf_finish(&c->scratch);
+	pr_buf_finish(&c->signer_domain);
+	pr_buf_finish(&c->signatures);
+	pr_dkim_signer_destroy(c->signer);
 	free(c->values);
 	free(c->fields);
 	free(c);
@@ -349,6 +357,34 @@ write_message(struct job *j, struct pr_str uri)
 	               out->len + b->tail.n, size_max);
 }
 
+/* ---- signatures ---- */
+
+/* Campaigns of one domain share it. */
+static void
+choose_signer(struct pr_composer *c, const pr_content *content)
+{
+	if (c->signer && c->signer_keys == content->dkim &&
+	    pr_str_eq(pr_buf_str(&c->signer_domain), content->dkim_domain))
+		return;
+	pr_dkim_signer_destroy(c->signer);
+	c->signer = pr_dkim_signer_create(content->dkim, content->dkim_domain);
+	c->signer_keys = content->dkim;
+	pr_buf_clear(&c->signer_domain);
+	pr_buf_add_str(&c->signer_domain, content->dkim_domain);
+}
+
+static int
+sign(struct job *j)
+{
+	struct pr_composer *c = j->c;
+	begin_buffer(&c->signatures);
+	if (!j->content->dkim)
+		return 0;
+	choose_signer(c, j->content);
+	return pr_dkim_sign(c->signer, pr_buf_str(&c->out), j->edition->bodies->tail, j->utc_ms,
+	                    &c->signatures, j->e);
+}
+
 /* ---- the block ---- */
 
 static char *
@@ -364,7 +400,8 @@ make_message(const struct job *j)
 {
 	const pr_content *content = j->content;
 	struct pr_str from = content->reverse_path, to = j->row->email;
-	size_t envelope = from.n + 1 + to.n + 1, size = j->c->out.len;
+	struct pr_str signatures = pr_buf_str(&j->c->signatures);
+	size_t envelope = from.n + 1 + to.n + 1, size = signatures.n + j->c->out.len;
 	struct pr_message *m = pr_alloc(sizeof *m + envelope + size);
 	*m = (struct pr_message){.size = size,
 	                         .tail = j->edition->bodies->tail,
@@ -373,7 +410,8 @@ make_message(const struct job *j)
 	m->to = copy(m->from, from);
 	m->data = copy(m->to, to);
 	m->smtputf8 = content->smtputf8 || !pr_is_ascii(to.p, to.n);
-	memcpy(m->data, j->c->out.data, size);
+	memcpy(m->data, signatures.p, signatures.n);
+	memcpy(m->data + signatures.n, j->c->out.data, j->c->out.len);
 	return m;
 }
 
@@ -414,7 +452,7 @@ compose(struct job *j, struct pr_message **out)
 	j->edition = choose_edition(j);
 	if (j->edition->language)
 		*slot(j, PR_SLOT_LANGUAGE) = pr_liquid_string(pr_str(j->edition->language));
-	if (render_bodies(j) < 0 || write_message(j, uri) < 0)
+	if (render_bodies(j) < 0 || write_message(j, uri) < 0 || sign(j) < 0)
 		return PR_EINVAL;
 	*out = make_message(j);
 	return 0;

@@ -336,7 +336,8 @@ pr_content_source_of(const struct pr_manifest *m, const struct pr_config *config
 	struct pr_content_source s = {.manifest = m,
 	                              .dir = -1,
 	                              .hostname = config ? config->hostname.p : NULL,
-	                              .timezone = config ? config->timezone.p : NULL};
+	                              .timezone = config ? config->timezone.p : NULL,
+	                              .dkim = config ? config->signing : NULL};
 	if (m->schedule.timezone)
 		s.timezone = m->schedule.timezone;
 	if (b) {
@@ -348,6 +349,16 @@ pr_content_source_of(const struct pr_manifest *m, const struct pr_config *config
 	return s;
 }
 
+static void
+lay_signing(pr_content *c, const struct pr_content_source *source)
+{
+	struct pr_str domain = pr_mailbox_domain(&source->manifest->from.mailbox);
+	if (!pr_dkim_signs(source->dkim, domain))
+		return;
+	c->dkim = pr_dkim_ref(source->dkim);
+	c->dkim_domain = pr_arena_copy(&c->arena, domain);
+}
+
 static int
 compile(struct pr_compile *x)
 {
@@ -357,6 +368,7 @@ compile(struct pr_compile *x)
 	lay_token(c, x->source);
 	lay_addresses(c, x->source, &b);
 	lay_fixed(c, x->source);
+	lay_signing(c, x->source);
 	lay_fields(c, x->source->manifest, &b);
 	pr_buf_addf(&b, "@%s.%.*s", c->token, (int)c->id_domain.n, c->id_domain.p);
 	struct pr_str suffix = keep(c, &b);
@@ -407,6 +419,7 @@ pr_content_unref(pr_content *c)
 		pr_liquid_destroy(c->bodies[i].html.code);
 		pr_liquid_destroy(c->bodies[i].text.code);
 	}
+	pr_dkim_unref(c->dkim);
 	pr_arena_finish(&c->arena);
 	free(c);
 }

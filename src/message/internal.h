@@ -23,6 +23,7 @@
 
 #include "postrider/liquid.h"
 #include "postrider/message.h"
+#include "postrider/message/dkim.h"
 
 #include "images.h"
 #include "source.h"
@@ -115,6 +116,8 @@ struct pr_content {
 	struct pr_str unsubscribe_uri; /* up to the row's token */
 	struct pr_str head, after_to, lists;
 	size_t size_max;
+	pr_dkim *dkim; /* NULL: not signed */
+	struct pr_str dkim_domain;
 };
 
 /* ---- compiling ---- */

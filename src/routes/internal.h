@@ -13,8 +13,12 @@ struct pr_route_target {
 	pr_loop *loop;
 	char *where; /* host or folder */
 	uint16_t port;
+	int tls; /* enum pr_route_tls */
+	char *user, *password;
+	bool auth_in_clear, dsn;
 	struct pr_target_options options; /* hostname is the target's copy */
 	unsigned connections;             /* that have not ended */
+	unsigned offers;                  /* of the last peer: PR_SMTP_... */
 };
 
 struct pr_connection {
@@ -39,10 +43,25 @@ struct pr_route_ops {
 	unsigned (*accepted)(const pr_connection *c);
 };
 
-extern const struct pr_route_ops route_relay, route_maildir;
+extern const struct pr_route_ops route_relay, route_maildir, route_mx;
 
 /* Tell the owner that it is over. The connection's memory stays its kind's. */
 void route_ended(pr_connection *c, const struct pr_smtp_result *r);
+
+/* ---- memory.c: what addresses did lately ---- */
+struct pr_address;
+bool unreachable(const struct pr_address *a, int64_t now_ms);
+void unreachable_note(const struct pr_address *a, int64_t now_ms);
+void unreachable_forget(const struct pr_address *a);
+bool broken_tls(const struct pr_address *a, int64_t now_ms);
+void broken_note(const struct pr_address *a, int64_t now_ms);
+void tls_note_failure(const char *type);
+void tls_note_success(void);
+
+/* ---- secret.c ---- */
+/* The first line of a file that others must not read; heap. NULL: e tells why. */
+char *secret_read(const char *path, struct pr_error *e);
+void secret_free(char *secret); /* wiped; NULL: nothing */
 
 /* ---- resolve.c: names to addresses, off the loop ---- */
 #include "postrider/net.h"

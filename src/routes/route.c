@@ -9,6 +9,7 @@ ops_of(const struct pr_route *route)
 	switch (route->via) {
 	case PR_VIA_RELAY: return &route_relay;
 	case PR_VIA_MAILDIR: return &route_maildir;
+	case PR_VIA_MX: return &route_mx;
 	default: return NULL;
 	}
 }
@@ -23,8 +24,20 @@ static void
 free_target(struct pr_route_target *t)
 {
 	free(t->where);
+	free(t->user);
+	secret_free(t->password);
 	free((char *)t->options.hostname);
 	free(t);
+}
+
+static int
+read_credentials(struct pr_route_target *t, const struct pr_route *route, struct pr_error *e)
+{
+	if (!route->user.p || !route->password_file.p)
+		return 0;
+	t->user = pr_strdup(route->user.p);
+	t->password = secret_read(route->password_file.p, e);
+	return t->password ? 0 : PR_EINVAL;
 }
 
 int
@@ -34,8 +47,8 @@ pr_target_open(pr_loop *loop, const struct pr_route *route, const struct pr_targ
 	const struct pr_route_ops *ops = ops_of(route);
 	if (!ops)
 		return pr_fail(e, PR_EUNAVAILABLE, "this kind of route is not available yet");
-	if (route->via == PR_VIA_RELAY && route->tls != PR_ROUTE_TLS_NONE)
-		return pr_fail(e, PR_EUNAVAILABLE, "tls other than none is not available yet");
+	if (!options->tls && route->tls > PR_ROUTE_TLS_OPPORTUNISTIC)
+		return pr_fail(e, PR_EINVAL, "the route asks for TLS, and there is none");
 	struct pr_route_target *t = pr_calloc(1, ops->target_size);
 	struct pr_str where = where_of(route);
 	t->ops = ops;
@@ -44,7 +57,11 @@ pr_target_open(pr_loop *loop, const struct pr_route *route, const struct pr_targ
 	t->port = (uint16_t)route->port;
 	t->options = *options;
 	t->options.hostname = pr_strdup(options->hostname ? options->hostname : "");
-	int rc = ops->start(t, e);
+	t->tls = route->tls;
+	t->auth_in_clear = route->auth_in_clear;
+	int rc = read_credentials(t, route, e);
+	if (rc == 0)
+		rc = ops->start(t, e);
 	if (rc < 0)
 		free_target(t);
 	else
@@ -62,6 +79,12 @@ pr_target_close(struct pr_route_target *t)
 	free_target(t);
 }
 
+static bool
+differs(const char *a, const char *b)
+{
+	return (a == NULL) != (b == NULL) || (a && strcmp(a, b) != 0);
+}
+
 bool
 pr_target_differs(const struct pr_route_target *t, const struct pr_route *route,
                   const struct pr_target_options *options)
@@ -69,7 +92,12 @@ pr_target_differs(const struct pr_route_target *t, const struct pr_route *route,
 	struct pr_target_options a = t->options, b = *options;
 	const char *hostname = b.hostname ? b.hostname : "";
 	if (t->ops != ops_of(route) || !pr_str_eq(pr_str(t->where), where_of(route)) ||
-	    t->port != (uint16_t)route->port || strcmp(a.hostname, hostname) != 0)
+	    t->port != (uint16_t)route->port || strcmp(a.hostname, hostname) != 0 ||
+	    t->tls != route->tls || t->auth_in_clear != route->auth_in_clear ||
+	    differs(t->user, route->user.p))
+		return true;
+	if (a.source.n != b.source.n || memcmp(&a.source.sa, &b.source.sa, a.source.n) != 0 ||
+	    a.tls_least != b.tls_least || a.tls != b.tls || a.dns != b.dns)
 		return true;
 	return a.messages_max != b.messages_max || a.idle_ms != b.idle_ms ||
 	       a.connect_timeout_ms != b.connect_timeout_ms ||
@@ -77,6 +105,19 @@ pr_target_differs(const struct pr_route_target *t, const struct pr_route *route,
 	       a.timeout_command_ms != b.timeout_command_ms ||
 	       a.timeout_data_ms != b.timeout_data_ms || a.timeout_block_ms != b.timeout_block_ms ||
 	       a.timeout_dot_ms != b.timeout_dot_ms;
+}
+
+unsigned
+pr_target_offers(const struct pr_route_target *t)
+{
+	return t->offers;
+}
+
+void
+pr_target_forgo(struct pr_route_target *t, bool chunking, bool lookahead)
+{
+	t->options.no_chunking |= chunking;
+	t->options.no_lookahead |= lookahead;
 }
 
 pr_connection *

@@ -277,10 +277,11 @@ START_TEST(what_a_route_cannot_do_is_refused_by_name)
 	pr_loop *loop;
 	struct pr_route_target *t;
 	struct pr_error e;
-	struct pr_route route = {.via = PR_VIA_RELAY, .host = text("x"), .port = 25, .tls = 7};
+	struct pr_route route = {.via = PR_VIA_RELAY, .host = text("x"), .port = 25,
+	                          .tls = PR_ROUTE_TLS_VERIFIED};
 	ck_assert_int_eq(pr_loop_create(&loop, NULL), 0);
 	struct pr_target_options options = {.hostname = "me.example"};
-	ck_assert_int_eq(pr_target_open(loop, &route, &options, &t, &e), PR_EUNAVAILABLE);
+	ck_assert_int_eq(pr_target_open(loop, &route, &options, &t, &e), PR_EINVAL);
 	route = (struct pr_route){.via = PR_VIA_UNSET};
 	ck_assert_int_eq(pr_target_open(loop, &route, &options, &t, &e), PR_EUNAVAILABLE);
 	route = (struct pr_route){.via = PR_VIA_RELAY, .host = text(""), .port = 25};

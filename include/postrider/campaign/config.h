@@ -132,6 +132,10 @@ struct pr_config {
 	struct pr_text shaping;      /* absolute; p NULL: built-in limits only */
 	int preflight;               /* enum pr_preflight */
 	struct pr_yaml_array brands; /* struct pr_brand */
+	/* What message/dkim.h made of `dkim` before others share the configuration, and how it
+	 * ends; NULL: nothing is signed. */
+	struct pr_dkim *signing;
+	void (*end_signing)(struct pr_dkim *signing);
 	const char *file;            /* as given */
 	unsigned refs;
 	struct pr_arena arena; /* owns all of the above */

@@ -1,0 +1,427 @@
+/*
+ * Dispatch: which site a row belongs to, for routes via mx.
+ *
+ *   fresh rows, in file order -> by domain -> flow of its site          (known)
+ *                                          -> look-up, rows wait with it (unknown)
+ *                                          -> behind                     (no room there)
+ *
+ * Rows are read in the order of the file, once: as fast as some site asks for more, and slowly when
+ * none does, for the next row may be for a site that nobody has heard of. A row whose site has
+ * enough waiting (it is slow, throttled or dead) is not kept: its domain is *behind*
+ * from that row on, and its rows are read by the domain's index when the site asks for them
+ * (behind.c). So a dead receiver holds a few rows in memory, and nobody else up.
+ *
+ * Look-ups have a window; rows of other unknown domains are behind until it has room. What a
+ * look-up that failed says is the outcome of the rows that waited for it.
+ *
+ * Due rows that their site cannot take are put off in the ledger, without a word to the journal:
+ * a restart finds them due again.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+
+#define LOOKUPS_MAX 1000u
+#define LOOKUP_ROWS 32u /* that wait with a look-up */
+#define FLOW_ROWS 64u   /* that wait in a flow, or for a tenth of a second of its rate */
+#define FLOW_ROWS_MAX 4096u
+#define READ_AGAIN_MS 50 /* with a full window */
+#define PUT_OFF_MS (20 * PR_SECOND_MS)
+
+struct lookup {
+	struct pr_dns_wait wait;
+	struct pr_list link; /* campaign->lookups */
+	struct pr_campaign *campaign;
+	uint32_t domain;
+	struct pr_list rows; /* of struct held */
+	unsigned rows_n;
+};
+
+/* ---- domains ---- */
+
+struct domain *
+domain_of(struct pr_campaign *c, uint32_t number)
+{
+	if (number >= c->domains_n) {
+		uint32_t n = c->domains_n ? c->domains_n : 64;
+		while (n <= number)
+			n *= 2;
+		c->domains = pr_realloc(c->domains, n * sizeof *c->domains);
+		memset(c->domains + c->domains_n, 0, (n - c->domains_n) * sizeof *c->domains);
+		c->domains_n = n;
+	}
+	return &c->domains[number];
+}
+
+/* ---- rows in memory ---- */
+
+static struct held *
+hold(struct pr_campaign *c, const struct pr_row *row, bool due)
+{
+	struct held *h = pr_alloc(sizeof *h + row->email.n + row->data.n);
+	h->row = *row;
+	h->due = due;
+	memcpy(h->octets, row->email.p, row->email.n);
+	memcpy(h->octets + row->email.n, row->data.p, row->data.n);
+	h->row.email.p = h->octets;
+	h->row.data.p = h->octets + row->email.n;
+	pr_list_init(&h->link);
+	c->held_n++;
+	return h;
+}
+
+void
+held_free(struct pr_campaign *c, struct held *h)
+{
+	pr_list_remove(&h->link);
+	c->held_n--;
+	free(h);
+}
+
+static unsigned
+flow_rows_max(struct flow *f)
+{
+	double rows = 0;
+	int64_t now = pr_loop_now_ms(f->campaign->delivery->loop);
+	PR_LIST_EACH(link, &f->site->lanes)
+		rows += meter_recent(&PR_CONTAINER(link, struct lane, of_site)->meter, now) / 10;
+	return rows < FLOW_ROWS ? FLOW_ROWS
+	                        : (rows < FLOW_ROWS_MAX ? (unsigned)rows : FLOW_ROWS_MAX);
+}
+
+/* ---- a domain's site is known ---- */
+
+static void
+lead_to(struct pr_campaign *c, uint32_t number, struct flow *f)
+{
+	struct domain *d = domain_of(c, number);
+	d->at = f;
+	d->stage = DOMAIN_FLOW;
+	d->next = f->domains;
+	f->domains = number;
+}
+
+static void
+verdict_of(const struct pr_mx *mx, struct pr_smtp_result *r, struct pr_verdict *v)
+{
+	static const struct {
+		int code;
+		uint8_t enhanced[3];
+		enum pr_class class_;
+	} table[] = {
+	    [PR_MX_NULL] = {556, {5, 1, 10}, PR_CLASS_MAIL_REFUSED}, /* RFC 7505 section 4.2 */
+	    [PR_MX_NO_DOMAIN] = {550, {5, 1, 2}, PR_CLASS_DOMAIN_UNKNOWN},
+	    [PR_MX_NO_HOST] = {550, {5, 4, 4}, PR_CLASS_DOMAIN_UNKNOWN},
+	    [PR_MX_TEMP] = {451, {4, 4, 3}, PR_CLASS_NETWORK},
+	};
+	*r = (struct pr_smtp_result){.stage = PR_STAGE_CONNECT, .answered = true};
+	r->reply.code = table[mx->kind].code;
+	memcpy(r->reply.enhanced, table[mx->kind].enhanced, 3);
+	r->reply.text = pr_str(mx->why);
+	*v = (struct pr_verdict){.state = r->reply.code < 500 ? PR_DEFERRED : PR_BOUNCED,
+	                         .class_ = table[mx->kind].class_};
+}
+
+static void
+settle_rows(struct pr_campaign *c, struct pr_list *rows, const struct pr_mx *mx)
+{
+	struct pr_smtp_result r;
+	struct pr_verdict v;
+	struct pr_list *link;
+	verdict_of(mx, &r, &v);
+	while ((link = pr_list_shift(rows))) {
+		struct held *h = PR_CONTAINER(link, struct held, link);
+		outcome_unroutable(c, &h->row, &r, &v);
+		held_free(c, h);
+	}
+}
+
+/* The rows that waited go on; f NULL: they will not. */
+static void
+looked_up(struct lookup *l, const struct pr_mx *mx)
+{
+	struct pr_campaign *c = l->campaign;
+	uint32_t number = l->domain;
+	struct domain *d = domain_of(c, number);
+	struct pr_list rows;
+	pr_list_init(&rows);
+	pr_list_splice(&rows, &l->rows);
+	pr_list_remove(&l->link);
+	c->lookups_n--;
+	d->stage = DOMAIN_UNKNOWN;
+	d->at = NULL;
+	if (mx->kind == PR_MX_OK && c->outlet) {
+		struct flow *f = flow_of(c, site_of(c->outlet, mx));
+		lead_to(c, number, f);
+		f->rows_n += l->rows_n;
+		pr_list_splice(&f->rows, &rows);
+		if (d->behind && !d->queued)
+			behind_push(c, number);
+		flow_update(f);
+	} else {
+		settle_rows(c, &rows, mx);
+		if (d->behind && !d->queued)
+			behind_push(c, number);
+	}
+	pr_mx_unref(mx);
+	free(l);
+	refill_ask(c);
+	campaign_check_end(c);
+}
+
+static void
+on_looked_up(struct pr_dns_wait *w, const struct pr_mx *mx)
+{
+	struct lookup *l = PR_CONTAINER(w, struct lookup, wait);
+	pump_ask(l->campaign->delivery);
+	looked_up(l, mx);
+}
+
+static void
+look_up(struct pr_campaign *c, struct held *h)
+{
+	char name[PR_DNS_NAME_SIZE] = "";
+	struct lookup *l = pr_calloc(1, sizeof *l);
+	const struct pr_str email = h->row.email;
+	const char *at = memrchr(email.p, '@', email.n);
+	struct pr_str domain = at ? pr_str_n(at + 1, (size_t)(email.p + email.n - at - 1)) : email;
+	if (domain.n < sizeof name)
+		memcpy(name, domain.p, domain.n);
+	struct domain *d = domain_of(c, h->row.domain);
+	l->campaign = c;
+	l->domain = h->row.domain;
+	l->wait.done.mx = on_looked_up;
+	pr_list_init(&l->rows);
+	pr_list_push(&l->rows, &h->link);
+	l->rows_n = 1;
+	pr_list_push(&c->lookups, &l->link);
+	c->lookups_n++;
+	d->at = l;
+	d->stage = DOMAIN_LOOKUP;
+	const struct pr_mx *mx = pr_dns_mx(c->delivery->options.dns, name, &l->wait);
+	if (mx)
+		looked_up(l, mx);
+}
+
+/* ---- rows come by ---- */
+
+/* Whether it found a place. most: rows a flow may have with it. */
+static bool
+place(struct pr_campaign *c, const struct pr_row *row, bool due, unsigned factor)
+{
+	struct domain *d = domain_of(c, row->domain);
+	if (d->stage == DOMAIN_FLOW) {
+		struct flow *f = d->at;
+		if (f->rows_n >= factor * flow_rows_max(f))
+			return false;
+		struct held *h = hold(c, row, due);
+		f->rows_n++;
+		if (due)
+			pr_list_unshift(&f->rows, &h->link);
+		else
+			pr_list_push(&f->rows, &h->link);
+		flow_update(f);
+		return true;
+	}
+	if (d->stage == DOMAIN_LOOKUP) {
+		struct lookup *l = d->at;
+		if (l->rows_n >= factor * LOOKUP_ROWS)
+			return false;
+		pr_list_push(&l->rows, &hold(c, row, due)->link);
+		l->rows_n++;
+		return true;
+	}
+	if (c->lookups_n >= LOOKUPS_MAX)
+		return false;
+	look_up(c, hold(c, row, due));
+	return true;
+}
+
+static void
+dispatch_row(struct pr_campaign *c, const struct pr_row *row)
+{
+	struct domain *d = domain_of(c, row->domain);
+	if (d->behind || row->row < d->from)
+		return; /* its index brings it, or has brought it */
+	if (place(c, row, false, 1))
+		return;
+	d->from = row->row;
+	d->behind = true;
+	behind_push(c, row->domain);
+}
+
+void
+dispatch_fresh(struct pr_campaign *c, struct pr_batch *b)
+{
+	c->wants_fresh = false;
+	for (unsigned i = 0; i < b->n; i++)
+		dispatch_row(c, &b->rows[i]);
+	pr_batch_unref(b);
+}
+
+void
+dispatch_read(struct pr_campaign *c, const struct pr_row *row)
+{
+	struct domain *d = domain_of(c, row->domain);
+	if (place(c, row, false, 2))
+		d->from = row->row + 1;
+}
+
+bool
+dispatch_wants(const struct pr_campaign *c)
+{
+	int64_t now = pr_loop_now_ms(c->delivery->loop);
+	int64_t wait = c->fresh_read_ms + READ_AGAIN_MS - now;
+	if (!c->sending || c->fresh_end || c->fresh_running)
+		return false;
+	if (wait <= 0 || (c->wants_fresh && c->lookups_n < LOOKUPS_MAX))
+		return true;
+	if (!pr_timer_running(&c->delivery->read_again))
+		pr_timer_start(&c->delivery->read_again, wait);
+	return false;
+}
+
+/* ---- due rows ---- */
+
+struct put_off_job {
+	struct pr_job job;
+	struct pr_campaign *campaign;
+	pr_ledger *ledger;
+	int64_t due_ms;
+	unsigned n;
+	int result;
+	struct pr_error error;
+	uint32_t rows[];
+};
+
+static void
+work_put_off(struct pr_job *job, void *worker)
+{
+	(void)worker;
+	struct put_off_job *j = PR_CONTAINER(job, struct put_off_job, job);
+	j->result = pr_ledger_put_off(j->ledger, j->rows, j->n, j->due_ms, &j->error);
+}
+
+static void
+put_off_done(struct pr_job *job)
+{
+	struct put_off_job *j = PR_CONTAINER(job, struct put_off_job, job);
+	struct pr_campaign *c = j->campaign;
+	c->reads--;
+	if (j->result < 0 && j->result != PR_ENOSPC)
+		campaign_fail(c, j->error.text);
+	refill_note_due(c, j->due_ms);
+	free(j);
+	campaign_check_end(c);
+}
+
+static void
+put_off(struct pr_campaign *c, struct put_off_job *j)
+{
+	j->job.work = work_put_off;
+	j->job.done = put_off_done;
+	j->campaign = c;
+	j->ledger = c->ledger;
+	j->due_ms = due_now(c->delivery) + PUT_OFF_MS;
+	c->reads++;
+	pr_lane_submit(c->delivery->folder_lane, &j->job);
+}
+
+void
+dispatch_due(struct pr_campaign *c, struct pr_batch *b)
+{
+	struct put_off_job *j = pr_calloc(1, sizeof *j + b->n * sizeof *j->rows);
+	for (unsigned i = 0; i < b->n; i++)
+		if (!place(c, &b->rows[i], true, 2))
+			j->rows[j->n++] = b->rows[i].row;
+	pr_batch_unref(b);
+	if (j->n)
+		put_off(c, j);
+	else
+		free(j);
+}
+
+/* ---- rows go back ---- */
+
+static void
+return_row(struct pr_campaign *c, struct held *h, struct pr_batch *due)
+{
+	struct domain *d = domain_of(c, h->row.domain);
+	if (h->due)
+		due->rows[due->n++] = h->row;
+	else if (!d->behind || h->row.row < d->from) {
+		d->from = h->row.row;
+		d->behind = true;
+	}
+	held_free(c, h);
+}
+
+static void
+return_rows(struct pr_campaign *c, struct pr_list *rows, struct pr_batch *due)
+{
+	while (!pr_list_empty(rows))
+		return_row(c, PR_CONTAINER(rows->next, struct held, link), due);
+}
+
+static void
+drop_lookup(struct pr_campaign *c, struct lookup *l, struct pr_batch *due)
+{
+	struct domain *d = domain_of(c, l->domain);
+	uint32_t number = l->domain;
+	pr_dns_forget(&l->wait);
+	return_rows(c, &l->rows, due);
+	d->at = NULL;
+	d->stage = DOMAIN_UNKNOWN;
+	pr_list_remove(&l->link);
+	c->lookups_n--;
+	free(l);
+	if (d->behind && !d->queued)
+		behind_push(c, number);
+}
+
+static void
+queue_behind(struct flow *f)
+{
+	struct pr_campaign *c = f->campaign;
+	for (uint32_t n = f->domains, next; n; n = next) {
+		next = c->domains[n].next;
+		if (c->domains[n].behind && !c->domains[n].queued)
+			behind_push(c, n);
+	}
+}
+
+void
+dispatch_drop(struct pr_campaign *c)
+{
+	struct pr_batch *due = pr_calloc(1, sizeof *due);
+	pr_arena_init(&due->arena);
+	due->refs = 1;
+	due->rows = pr_arena_alloc(&due->arena, (c->held_n + 1) * sizeof *due->rows);
+	while (!pr_list_empty(&c->lookups))
+		drop_lookup(c, PR_CONTAINER(c->lookups.next, struct lookup, link), due);
+	PR_LIST_EACH(link, &c->flows) {
+		struct flow *f = PR_CONTAINER(link, struct flow, link);
+		return_rows(c, &f->rows, due);
+		f->rows_n = 0;
+		queue_behind(f);
+		flow_update(f);
+	}
+	if (due->n)
+		refill_give_back(c, due);
+	else
+		pr_batch_unref(due);
+}
+
+void
+dispatch_forget(struct pr_campaign *c)
+{
+	dispatch_drop(c);
+	for (uint32_t n = 0; n < c->domains_n; n++)
+		c->domains[n].behind = c->domains[n].queued = false;
+	c->unknown_first = c->unknown_last = 0;
+	PR_LIST_EACH(link, &c->flows) {
+		struct flow *f = PR_CONTAINER(link, struct flow, link);
+		f->behind_first = f->behind_last = 0;
+		flow_update(f);
+	}
+}

@@ -1,0 +1,156 @@
+"""TLS and passwords on the way out: to relays and to mail exchangers, against the sink."""
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import dns_server  # noqa: E402
+import postrider_test as pt  # noqa: E402
+
+
+class Tls(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls._keys = tempfile.TemporaryDirectory(prefix="postrider-tls-")
+        cls.addClassCleanup(cls._keys.cleanup)
+        cls.ca = cls.path("ca.pem")
+        cls.make("ca", "/CN=Test CA", None, "basicConstraints=critical,CA:TRUE")
+        cls.make("mx", "/CN=mx.example", "ca", "subjectAltName=DNS:mx.example,IP:127.0.0.1")
+
+    @classmethod
+    def path(cls, name):
+        return os.path.join(cls._keys.name, name)
+
+    @classmethod
+    def make(cls, name, subject, issuer, extension):
+        """A certificate of two days, by itself or by the issuer."""
+        by = ["-CA", cls.path(issuer + ".pem"), "-CAkey", cls.path(issuer + ".key")] if issuer else []
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", subject,
+                        "-addext", extension, *by, "-keyout", cls.path(name + ".key"),
+                        "-out", cls.path(name + ".pem")], check=True, capture_output=True)
+
+    def setUp(self):
+        self._folder = tempfile.TemporaryDirectory(prefix="postrider-tls-")
+        self.addCleanup(self._folder.cleanup)
+        self.folder = self._folder.name
+
+    def sink(self, *options, **more):
+        return pt.Sink(self.folder, "--tls-cert", self.path("mx.pem"), "--tls-key",
+                       self.path("mx.key"), *options, **more)
+
+    def daemon(self, route, trust=True, **config):
+        daemon = pt.Daemon(self.folder, start=False, config=dict(
+            {"tls": {"ca_file": self.ca} if trust else {}, "retry": {"first": "1s", "max": "1s"}},
+            **config))
+        daemon.config["routes"] = {"default": route}
+        daemon.write_config()
+        return daemon
+
+    def relay(self, sink, tls, **more):
+        return dict({"via": "relay", "host": "127.0.0.1", "port": sink.port, "tls": tls}, **more)
+
+    def send(self, daemon, name="c", rows=200, state="finished"):
+        daemon.start()
+        daemon.drop(pt.make_campaign(self.folder, name, rows=rows))
+        return daemon.wait_state(name, state)
+
+    def trouble(self, daemon, part, name="c"):
+        """The campaign does not get out, and says why."""
+        daemon.start()
+        daemon.drop(pt.make_campaign(self.folder, name, rows=3))
+
+        def told():
+            campaign = daemon.campaign(name)
+            return campaign and part in (campaign["last_error"] or "")
+        pt.wait_until(told, "the reason: " + part)
+        self.assertEqual(daemon.campaign(name)["counts"]["delivered"], 0)
+
+    def test_a_relay_in_each_mode_is_spoken_to_in_tls(self):
+        for mode in ("opportunistic", "required", "verified"):
+            with self.subTest(mode), self.sink("--tls", "required") as sink, \
+                    self.daemon(self.relay(sink, mode)) as daemon:
+                campaign = self.send(daemon, name=mode)
+                self.assertEqual(campaign["counts"]["delivered"], 200)
+
+    def test_implicit_tls(self):
+        with self.sink("--tls", "implicit") as sink, \
+                self.daemon(self.relay(sink, "implicit")) as daemon:
+            self.assertEqual(self.send(daemon)["counts"]["delivered"], 200)
+
+    def test_a_certificate_of_nobody_we_trust_is_told_and_nothing_sent(self):
+        with self.sink() as sink, self.daemon(self.relay(sink, "verified"), trust=False) as daemon:
+            self.trouble(daemon, "certificate")
+            self.assertEqual(sink.messages(), [])
+
+    def test_required_tls_that_is_not_offered_is_told_and_nothing_sent(self):
+        with pt.Sink(self.folder) as sink, self.daemon(self.relay(sink, "required")) as daemon:
+            self.trouble(daemon, "STARTTLS")
+            self.assertEqual(sink.messages(), [])
+
+    def test_opportunistic_tls_goes_on_in_clear_where_it_is_not_offered(self):
+        with pt.Sink(self.folder) as sink, self.daemon(self.relay(sink, "opportunistic")) as daemon:
+            self.assertEqual(self.send(daemon)["counts"]["delivered"], 200)
+
+    def test_a_password_is_said_in_tls(self):
+        secret = self.path("password")
+        with open(secret, "w", encoding="ascii") as f:
+            f.write("geheim\n")
+        os.chmod(secret, 0o600)
+        with self.sink("--auth", "post:geheim") as sink, \
+                self.daemon(self.relay(sink, "verified", user="post",
+                                       password_file=secret)) as daemon:
+            self.assertEqual(self.send(daemon)["counts"]["delivered"], 200)
+            self.assertNotIn("geheim", daemon.log())
+
+    def test_a_wrong_password_is_told(self):
+        secret = self.path("wrong")
+        with open(secret, "w", encoding="ascii") as f:
+            f.write("falsch\n")
+        os.chmod(secret, 0o600)
+        with self.sink("--auth", "post:geheim") as sink, \
+                self.daemon(self.relay(sink, "verified", user="post",
+                                       password_file=secret)) as daemon:
+            self.trouble(daemon, "535")
+            self.assertNotIn("falsch", daemon.log())
+
+    def test_exchangers_are_spoken_to_in_tls_and_a_name_must_fit_where_it_is_verified(self):
+        with self.sink() as sink, \
+                dns_server.Dns(self.folder,
+                               mx={"good.example": [(10, "mx.example")],
+                                   "bad.example": [(10, "other.example")]},
+                               hosts={"mx.example": "127.0.0.1", "other.example": "127.0.0.1"}) as dns, \
+                self.daemon({"via": "mx", "port": sink.port, "tls": "verified"},
+                            dns={"servers": [dns.server]}) as daemon:
+            daemon.start()
+            daemon.drop(pt.make_campaign(
+                self.folder, "c", recipients="email,first_name,product\n"
+                "a@good.example,A,T\nb@bad.example,B,T\n"))
+            pt.wait_until(lambda: (daemon.campaign("c") or {"counts": {"delivered": 0}})
+                          ["counts"]["delivered"] == 1, "the good one")
+            pt.wait_until(lambda: "other.example" in (daemon.campaign("c")["last_error"] or ""),
+                          "why the other one waits")
+            self.assertEqual([m["to"] for m in sink.messages()], [["a@good.example"]])
+
+    def test_killed_again_and_again_with_chunking_and_tls(self):
+        rows = 20000
+        with self.sink() as sink, self.daemon(self.relay(sink, "verified")) as daemon:
+            daemon.start()
+            daemon.drop(pt.make_campaign(self.folder, "c", rows=rows))
+            for part in range(1, 5):
+                pt.wait_until(lambda: (daemon.campaign("c") or {"counts": {"delivered": 0}})
+                              ["counts"]["delivered"] > part * rows // 6, "some more")
+                daemon.kill()
+                daemon.start()
+            campaign = daemon.wait_state("c", "finished")
+            self.assertEqual(campaign["counts"]["delivered"], rows)
+            seen = [m["to"][0] for m in sink.messages()]
+            self.assertEqual(len(set(seen)), rows)
+            self.assertLessEqual(len(seen) - rows, campaign["in_doubt_ever"])
+            self.assertLessEqual(campaign["in_doubt_ever"], 4 * 2 * 20)
+
+
+if __name__ == "__main__":
+    unittest.main()
