@@ -47,6 +47,7 @@ smtp_send_mail(pr_smtp *s, struct transaction *t)
 static void
 give_back(pr_smtp *s, struct transaction *t)
 {
+	s->keeps_sender = true;
 	t->refused = true;
 	if (t->announced && t->whole) {
 		t->held = HELD_RETURN;

@@ -44,10 +44,11 @@ static const struct script scripts[] = {
      "w1 w2 r1:rcpt:550 r2:dot:250 w3 r3:dot:doubt end:mail:-", CHUNKS},
     {"refused message", 1, BOTH WHOLE("1") "S 250 a|250 b|552 no\n=\n+\nC RSET\n" WHOLE("2") "=\n",
      "w1 r1:dot:552 w2 r2:dot:doubt end:rset:-", ONE_BY_ONE},
-    {"503 behind a refused message: goes again, after RSET", 3,
+    {"503 behind a refused message: goes again, after RSET, and none is sent behind another", 5,
      BOTH WHOLE("1") WHOLE("2") "=\nS 250 a|250 b|550 spam\nC RSET\n" WHOLE("3")
-          "=\nS 503 nested|503 no|503 no\n=\nS 250 ok|250 a|250 b|250 taken\n=\n",
-     "w1 w2 r1:dot:550 w3 b2 r3:dot:250 end:idle:-", CHUNKS},
+          "=\nS 503 nested|503 no|503 no\n=\nS 250 ok|250 a|250 b|250 taken\n" WHOLE("4")
+     "=\nS 250 a|250 b|250 taken\n" WHOLE("5") "=\n",
+     "w1 w2 r1:dot:550 w3 b2 r3:dot:250 w4 r4:dot:250 w5 r5:dot:doubt end:mail:-", CHUNKS},
     {"503 behind a refused message, yet taken: by a wrong return path, and QUIT", 4,
      BOTH WHOLE("1") WHOLE("2") "=\nS 250 a|550 no|554 none\nC RSET\n" WHOLE("3")
           "=\nS 503 nested|250 b|250 taken\n=\nS 250 ok|250 a|250 b|250 taken\nC QUIT\nS 221 bye\n",
