@@ -88,8 +88,9 @@ static void
 on_result(void *context, struct pr_envelope *m, const struct pr_smtp_result *r)
 {
 	struct wire *w = context;
-	if (r->wrong_return_path || (r->chunked && !r->answered))
-		pr_target_forgo(w->base.target, !r->answered, r->wrong_return_path);
+	bool stalled = r->chunked && r->in_doubt && strcmp(r->why, "timed out") == 0;
+	if (stalled || r->wrong_return_path)
+		pr_target_forgo(w->base.target, stalled, r->wrong_return_path);
 	w->base.events.result(w->base.context, m, r);
 }
 
