@@ -7,7 +7,8 @@
  *   settings.c   which socket, which spool, which configuration
  *   http.c       requests to the status socket
  *   text.c       numbers, durations, times, bars; table.c aligned columns
- *   init.c check.c preview.c submit.c replace.c verbs.c show.c report.c watch.c events.c: commands
+ *   init.c check.c preview.c doctor.c submit.c replace.c verbs.c show.c report.c watch.c
+ *   events.c: commands
  *
  * Standard output holds what was asked for, and nothing else; what went wrong goes to standard
  * error with what to do. Text that came from elsewhere passes cli_show first.
@@ -164,6 +165,7 @@ const char *cli_reason_words(const char *reason);
 enum cli_exit cli_run_init(struct cli *c);
 enum cli_exit cli_run_check(struct cli *c);
 enum cli_exit cli_run_preview(struct cli *c);
+enum cli_exit cli_run_doctor(struct cli *c);
 enum cli_exit cli_run_submit(struct cli *c);
 enum cli_exit cli_run_verb(struct cli *c); /* approve pause resume cancel: by its name */
 enum cli_exit cli_run_resolve(struct cli *c);

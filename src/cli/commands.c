@@ -87,6 +87,13 @@ const struct cli_command cli_commands[] = {
      "force if it never was. But for the date, it is what was sent.",
      1, 1, preview_options, cli_run_preview, PREPARE},
 
+    {"doctor", "[DOMAIN]", "look up whether receivers will believe mail from a domain",
+     "SPF, DKIM, DMARC, the return path, and the names of the source addresses, as the DNS has\n"
+     "them now. Without DOMAIN all From domains of brands and DKIM keys in postrider.yaml.\n"
+     "Each finding is ok, a warning or a problem, with the record to publish. Needs no daemon,\n"
+     "but must be able to read the DKIM keys. Exit status 1 when there is a problem.",
+     0, 1, NULL, cli_run_doctor, PREPARE},
+
     {"submit", "DIR", "hand a campaign over and print its id",
      "Copies the folder into the spool's incoming/, then waits until the daemon took it and\n"
      "read its recipients. Prints the id of the campaign, or why it was refused (exit 1).",
@@ -144,6 +151,6 @@ const struct cli_command cli_commands[] = {
      filter_options, run_address, FILTER},
     {0}};
 
-const char *const cli_later[] = {
-    "proof", "plan",   "doctor", "reschedule", "sites", "suppress", "contacts", "segment",
-    "track", "forget", "export", "feedback",   "purge", "backup",   "classify", NULL};
+const char *const cli_later[] = {"proof",    "plan",    "reschedule", "sites",    "suppress",
+                                 "contacts", "segment", "track",      "forget",   "export",
+                                 "feedback", "purge",   "backup",     "classify", NULL};
