@@ -48,7 +48,7 @@ decode(struct pr_str text, struct pr_dkim_record *out)
 	while (pad < 2 && pad < n && clean[n - 1 - pad] == '=')
 		pad++;
 	int length = n % 4 ? -1 : EVP_DecodeBlock(octets, (const unsigned char *)clean, (int)n);
-	if (length < 0)
+	if (length <= (int)pad)
 		return PR_EINVAL;
 	out->n = (size_t)length - pad;
 	memcpy(out->key, octets, out->n);

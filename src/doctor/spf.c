@@ -22,6 +22,7 @@ struct evaluation {
 	struct spf_macros macros;
 	unsigned terms, voids;
 	char validated[PR_DNS_NAME_SIZE]; /* %{p} */
+	const char *validated_for;        /* the domain; NULL: not known yet */
 	char *why;                        /* 200 octets */
 };
 
@@ -117,14 +118,13 @@ below(const char *name, const char *domain)
 static bool
 leads_back(struct evaluation *ev, const char *name)
 {
-	static const struct spf_term exact = {.bits4 = 32, .bits6 = 128};
 	struct pr_doctor_answer answer;
 	struct spf_address found;
 	enum pr_dns_type type = ev->address.v6 ? PR_DNS_AAAA : PR_DNS_A;
 	ev->dns->look_up(ev->dns->context, name, type, &answer);
 	for (size_t i = 0; i < answer.n; i++)
 		if (spf_address_parse(answer.records[i].p, &found) &&
-		    spf_address_within(&ev->address, &found, found.v6 ? exact.bits6 : exact.bits4))
+		    spf_address_within(&ev->address, &found, found.v6 ? 128 : 32))
 			return true;
 	return false;
 }
@@ -156,24 +156,34 @@ match_ptr(struct evaluation *ev, const char *target)
 	return NO;
 }
 
-/* %{p}: the domain itself, a name below it, any that leads back, or "unknown" (section 7.3). */
-static const char *
-validated(void *context, const char *domain)
+/* The domain itself, a name below it, any that leads back, or "unknown" (section 7.3). */
+static void
+find_validated(struct evaluation *ev, const char *domain)
 {
-	struct evaluation *ev = context;
 	struct pr_doctor_answer names;
 	unsigned best = 0;
 	strcpy(ev->validated, "unknown");
 	if (look_up_names(ev, &names) != YES)
-		return ev->validated;
+		return;
 	for (size_t i = 0; i < names.n; i++) {
 		const char *name = names.records[i].p;
-		unsigned rank = strcmp(name, domain) == 0 ? 3 : below(name, domain) ? 2 : 1;
+		bool same = pr_str_eq_nocase(names.records[i], pr_str(domain));
+		unsigned rank = same ? 3 : below(name, domain) ? 2 : 1;
 		if (rank <= best || !leads_back(ev, name))
 			continue;
 		best = rank;
 		snprintf(ev->validated, sizeof ev->validated, "%s", name);
 	}
+}
+
+/* %{p}; looked up once a term, however often its macros say it. */
+static const char *
+validated(void *context, const char *domain)
+{
+	struct evaluation *ev = context;
+	if (!ev->validated_for)
+		find_validated(ev, domain);
+	ev->validated_for = domain;
 	return ev->validated;
 }
 
@@ -195,6 +205,7 @@ target_of(struct evaluation *ev, const char *domain, const struct spf_term *t,
           char out[PR_DNS_NAME_SIZE])
 {
 	ev->macros.domain = domain;
+	ev->validated_for = NULL;
 	if (t->domain.n)
 		spf_expand(&ev->macros, t->domain, out);
 	else
