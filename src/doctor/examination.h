@@ -40,16 +40,17 @@ const char *doctor_remedy(struct examination *x, const char *format, ...)
 /* subjects.c; the arrays are of the report's arena. */
 void doctor_collect(struct examination *x, const struct pr_doctor_question *question);
 
-/* What can make a subject's mail pass DMARC. */
+/* What makes a subject pass DMARC. */
 struct proof {
 	bool spf, dkim;     /* passes and is aligned: of SPF, from every source */
 	bool spf_looked_at; /* there are sources */
 };
 /* Returns whether it passes from every source. */
 bool doctor_check_spf(struct examination *x, const struct subject *s);
-/* Whether a key whose domain may sign for the subject is good; calls back with each. */
+/* Whether the key is published and can be used. */
 bool doctor_check_dkim(struct examination *x, const char *from_domain,
                        const struct pr_dkim_key *key);
+/* Whether it signs mail of the domain: its own is that or a parent. */
 bool doctor_signs(const struct pr_dkim_key *key, const char *from_domain);
 void doctor_check_return_path(struct examination *x, const struct subject *s);
 void doctor_check_source(struct examination *x, const struct source *s);

@@ -1,0 +1,133 @@
+/* The checks together, by a configuration: whom they look at, and what a campaign is told. */
+#include "suite.h"
+
+#include "doctor_zone.h"
+
+static const char config_text[] = "hostname: mta.acme.test\n"
+				  "routes: {default: {via: mx}}\n"
+				  "dns: {servers: [\"127.0.0.1:9\"], timeout: 1s}\n"
+				  "sources:\n"
+				  "  first: {address: 192.0.2.10}\n"
+				  "  second: {address: \"2001:db8::10\"}\n"
+				  "brands:\n"
+				  "  one: {from_domains: [acme.test], bounce_domain: b.test}\n"
+				  "  two: {from_domains: [acme.test, other.test]}\n";
+
+static const struct zone_row rows[] = {
+    {"acme.test", PR_DNS_TXT, "v=spf1 ip4:192.0.2.10 -all"},
+    {"acme.test", PR_DNS_A, "192.0.2.10"},
+    {"_dmarc.acme.test", PR_DNS_TXT, "v=DMARC1; p=none"},
+    {"b.test", PR_DNS_TXT, "v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 -all"},
+    {"b.test", PR_DNS_MX, "."},
+    {"mta.acme.test", PR_DNS_A, "192.0.2.10"},
+    {"mta.acme.test", PR_DNS_AAAA, "2001:db8:0::10"},
+    {"10.2.0.192.in-addr.arpa", PR_DNS_PTR, "mta.acme.test"},
+    {NULL, 0, NULL},
+};
+
+static struct pr_config *config;
+static struct pr_doctor_report report;
+
+static void
+setup(void)
+{
+	struct pr_problems problems = {0};
+	ck_assert_int_eq(
+	    pr_config_parse(pr_str(config_text), "postrider.yaml", "/tmp", &problems, &config), 0);
+	pr_problems_finish(&problems);
+}
+
+static void
+teardown(void)
+{
+	pr_doctor_report_finish(&report);
+	pr_config_unref(config);
+}
+
+static void
+examine(const char *domain, const struct pr_brand *brand)
+{
+	struct zone z = {.rows = rows};
+	struct pr_doctor_dns dns = zone_dns(&z);
+	struct pr_doctor_question q = {config, domain, brand};
+	struct pr_error e;
+	ck_assert_int_eq(pr_doctor_check(&dns, &q, &report, &e), 0);
+}
+
+/* How many findings are of this domain, source and check, and of this result. */
+static unsigned
+count(const char *domain, const char *source, const char *check, enum pr_doctor_result result)
+{
+	unsigned n = 0;
+	for (size_t i = 0; i < report.n; i++)
+		n += strcmp(report.items[i].domain, domain) == 0 &&
+		     strcmp(report.items[i].source, source) == 0 &&
+		     strcmp(report.items[i].check, check) == 0 && report.items[i].result == result;
+	return n;
+}
+
+START_TEST(each_return_path_and_source_is_looked_at)
+{
+	examine(NULL, NULL);
+	ck_assert_uint_eq(count("acme.test", "192.0.2.10", "spf", PR_DOCTOR_OK), 2);
+	ck_assert_uint_eq(count("acme.test", "2001:db8::10", "spf", PR_DOCTOR_OK), 1);
+	ck_assert_uint_eq(count("acme.test", "2001:db8::10", "spf", PR_DOCTOR_PROBLEM), 1);
+	ck_assert_uint_eq(count("other.test", "192.0.2.10", "spf", PR_DOCTOR_PROBLEM), 1);
+	ck_assert_uint_eq(count("", "192.0.2.10", "ptr", PR_DOCTOR_OK), 1);
+	ck_assert_uint_eq(count("", "2001:db8::10", "ptr", PR_DOCTOR_PROBLEM), 1);
+	ck_assert_uint_eq(count("", "2001:db8::10", "ehlo", PR_DOCTOR_OK), 1);
+}
+END_TEST
+
+START_TEST(spf_of_another_organization_does_not_align)
+{
+	examine("acme.test", pr_config_brand(config, PR_STR("one")));
+	ck_assert_uint_eq(count("acme.test", "192.0.2.10", "spf", PR_DOCTOR_OK), 1);
+	ck_assert_uint_eq(count("acme.test", "", "dmarc", PR_DOCTOR_PROBLEM), 1);
+	/* b.test has an MX that takes no mail (RFC 7505), and no address */
+	ck_assert_uint_eq(count("acme.test", "", "return-path", PR_DOCTOR_PROBLEM), 1);
+	ck_assert_uint_eq(count("other.test", "192.0.2.10", "spf", PR_DOCTOR_PROBLEM), 0);
+}
+END_TEST
+
+START_TEST(address_alone_will_do_as_a_return_path_but_is_warned_of)
+{
+	examine("acme.test", pr_config_brand(config, PR_STR("two")));
+	ck_assert_uint_eq(count("acme.test", "", "return-path", PR_DOCTOR_WARNING), 1);
+}
+END_TEST
+
+START_TEST(nobody_to_look_at_is_an_error)
+{
+	struct zone z = {.rows = rows};
+	struct pr_doctor_dns dns = zone_dns(&z);
+	struct pr_doctor_question q = {0};
+	struct pr_error e;
+	ck_assert_int_eq(pr_doctor_check(&dns, &q, &report, &e), PR_EINVAL);
+}
+END_TEST
+
+/* Nobody listens at 127.0.0.1:9. */
+START_TEST(campaign_is_told_of_problems_where_no_name_server_answers)
+{
+	struct pr_problems problems = {0};
+	int r = pr_doctor_campaign(config, "acme.test", NULL, &problems);
+	ck_assert_int_eq(r, PR_EINVAL);
+	ck_assert_uint_gt(problems.problems, 0);
+	ck_assert(strstr(problems.items[0].what, "cannot be looked up") != NULL);
+	pr_problems_finish(&problems);
+}
+END_TEST
+
+int
+main(void)
+{
+	const struct suite_test tests[] = {
+	    {each_return_path_and_source_is_looked_at},
+	    {spf_of_another_organization_does_not_align},
+	    {address_alone_will_do_as_a_return_path_but_is_warned_of},
+	    {nobody_to_look_at_is_an_error},
+	    {campaign_is_told_of_problems_where_no_name_server_answers},
+	};
+	return suite_run("doctor_check", setup, teardown, tests, ROWS(tests));
+}
