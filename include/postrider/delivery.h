@@ -38,6 +38,7 @@ struct pr_delivery_options {
 	const char *journal_dir;
 	struct pr_dns *dns; /* for routes via mx; outlives delivery, as tls does */
 	struct pr_tls *tls; /* NULL: no TLS */
+	struct pr_sts *sts; /* NULL: nobody's policies */
 	void *context;
 	void (*on_fatal)(void *context, const struct pr_error *e);
 	void (*on_drained)(void *context); /* after pr_delivery_drain: nothing is in flight */

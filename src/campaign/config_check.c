@@ -94,7 +94,7 @@ is_address(const struct pr_text *t)
 
 /* What each kind of route needs and takes, beside port and connections. */
 enum { NEEDS = 1, MAY, NEVER };
-#define KINDS (PR_VIA_MAILGUN + 1)
+#define KINDS (PR_VIA_ESMTP + 1)
 /* clang-format off */
 static const struct {
 	const char *key;
@@ -103,25 +103,20 @@ static const struct {
 	const char *remedy;
 } route_texts[] = {
 #define ROUTE(member) offsetof(struct pr_route, member)
-	/* key, where                              -  relay  maildir  mx     esmtp  sendgrid mailgun */
-	{"host", ROUTE(host),                     {0, NEEDS, NEVER, NEVER, NEEDS, NEVER, NEVER},
+	/* key, where                           -  relay  maildir  mx     esmtp */
+	{"host", ROUTE(host),                   {0, NEEDS, NEVER, NEVER, NEEDS},
 	 "add host: 127.0.0.1, or the relay's name"},
-	{"path", ROUTE(path),                     {0, NEVER, NEEDS, NEVER, NEVER, NEVER, NEVER},
+	{"path", ROUTE(path),                   {0, NEVER, NEEDS, NEVER, NEVER},
 	 "add path: and the folder's name"},
-	{"user", ROUTE(user),                     {0, MAY,   NEVER, NEVER, MAY,   NEVER, NEVER}, ""},
-	{"password_file", ROUTE(password_file),   {0, MAY,   NEVER, NEVER, MAY,   NEVER, NEVER}, ""},
-	{"key_file", ROUTE(key_file),             {0, NEVER, NEVER, NEVER, NEVER, NEEDS, NEEDS},
-	 "add key_file: and the file that holds the API key"},
-	{"endpoint", ROUTE(endpoint),             {0, NEVER, NEVER, NEVER, NEVER, MAY,   MAY}, ""},
-	{"domain", ROUTE(domain),                 {0, NEVER, NEVER, NEVER, NEVER, NEVER, MAY}, ""},
+	{"user", ROUTE(user),                   {0, MAY,   NEVER, NEVER, MAY}, ""},
+	{"password_file", ROUTE(password_file), {0, MAY,   NEVER, NEVER, MAY}, ""},
 };
 /* clang-format on */
 
 static void
 check_route_texts(struct check *k, const struct pr_route *r, const char *where)
 {
-	static const char *const words[KINDS] = {"",      "relay",    "maildir", "mx",
-	                                         "esmtp", "sendgrid", "mailgun"};
+	static const char *const words[KINDS] = {"", "relay", "maildir", "mx", "esmtp"};
 	for (size_t i = 0; i < sizeof route_texts / sizeof *route_texts; i++) {
 		const struct pr_text *t = (const void *)((const char *)r + route_texts[i].offset);
 		int kind = route_texts[i].kinds[r->via];
@@ -151,17 +146,12 @@ check_route(struct check *k, struct pr_route *r)
 	check_route_texts(k, r, where);
 	if (r->host.p && !is_address(&r->host))
 		check_domain(k, &r->host, where, "host");
-	check_domain(k, &r->domain, where, "domain");
 	if (!r->user.p != !r->password_file.p)
 		tell(k, r->user.p ? &r->user : &r->password_file, "give both or none",
 		     "%suser and password_file belong together", where);
 	if (r->user.p && r->tls < PR_ROUTE_TLS_REQUIRED && !r->auth_in_clear)
 		tell(k, &r->user, "set tls: verified, or auth_in_clear: true where the way is safe",
 		     "%suser: the password would go over a connection that may be in clear", where);
-	if (r->endpoint.p && strncmp(r->endpoint.p, "https://", 8) != 0 &&
-	    strncmp(r->endpoint.p, "http://127.0.0.1", 16) != 0)
-		tell(k, &r->endpoint, "write it as https://api.example", "%sendpoint is not https",
-		     where);
 	if (r->via == PR_VIA_MX && r->tls == PR_ROUTE_TLS_IMPLICIT)
 		tell(k, &r->name, "use opportunistic, required or verified",
 		     "%stls: mail exchangers have no implicit TLS", where);
@@ -179,9 +169,6 @@ check_source(struct check *k, struct pr_source_address *s)
 		tell(k, &s->address, "write an IP address of this host",
 		     "%saddress: \"%s\" is not an IP address", where, s->address.p);
 	check_domain(k, &s->hostname, where, "hostname");
-	if (!s->warm_up.plan.n != !s->warm_up.started.p)
-		tell(k, &s->name, "give both or none",
-		     "%swarm_up: plan and started belong together", where);
 }
 
 static void

@@ -59,8 +59,7 @@ parse_listen(struct pr_str text, void *field)
 
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
-static const char *const vias[] = {"",      "relay",    "maildir", "mx",
-                                   "esmtp", "sendgrid", "mailgun", NULL};
+static const char *const vias[] = {"", "relay", "maildir", "mx", "esmtp", NULL};
 static const char *const tls_modes[] = {"none",     "opportunistic", "required",
                                         "verified", "implicit",      NULL};
 static const char *const preflights[] = {"off", "warn", "refuse", NULL};
@@ -132,7 +131,7 @@ static const struct pr_yaml_row retry_rows[] = {
 #define ROUTE(member) offsetof(struct pr_route, member)
 static const struct pr_yaml_row route_rows[] = {
 	{.key = "via", .type = PR_YAML_ENUM, .flags = PR_YAML_REQUIRED, .words = vias,
-	 .example = "relay", .offset = ROUTE(via)},
+	 .later = "sendgrid mailgun", .example = "relay", .offset = ROUTE(via)},
 	{.key = "host", .type = PR_YAML_TEXT, .flags = NAME, .offset = ROUTE(host)},
 	{.key = "port", .type = PR_YAML_INT, .min = 1, .max = 65535, .fallback = "25",
 	 .offset = ROUTE(port)},
@@ -148,28 +147,20 @@ static const struct pr_yaml_row route_rows[] = {
 	 .offset = ROUTE(password_file)},
 	{.key = "auth_in_clear", .type = PR_YAML_BOOL, .fallback = "false",
 	 .offset = ROUTE(auth_in_clear)},
-	{.key = "key_file", .type = PR_YAML_TEXT, .flags = NAME, .offset = ROUTE(key_file)},
-	{.key = "endpoint", .type = PR_YAML_TEXT, .flags = NAME, .offset = ROUTE(endpoint)},
-	{.key = "domain", .type = PR_YAML_TEXT, .flags = NAME, .offset = ROUTE(domain)},
+	{.key = "key_file", .type = PR_YAML_LATER},
+	{.key = "endpoint", .type = PR_YAML_LATER},
+	{.key = "domain", .type = PR_YAML_LATER},
 	{0},
 };
 
 #define SOURCE(member) offsetof(struct pr_source_address, member)
-static const struct pr_yaml_row warm_up_rows[] = {
-	{.key = "plan", .type = PR_YAML_LIST, .flags = LINE, .max = 366,
-	 .offset = SOURCE(warm_up.plan)},
-	{.key = "started", .type = PR_YAML_TEXT, .flags = NAME,
-	 .offset = SOURCE(warm_up.started)},
-	{0},
-};
-static const struct pr_yaml_schema warm_up_schema = {.rows = warm_up_rows};
 static const struct pr_yaml_row source_rows[] = {
 	{.key = "address", .type = PR_YAML_TEXT, .flags = NAME | PR_YAML_REQUIRED,
 	 .example = "192.0.2.10", .offset = SOURCE(address)},
 	{.key = "hostname", .type = PR_YAML_TEXT, .flags = NAME, .offset = SOURCE(hostname)},
 	{.key = "weight", .type = PR_YAML_INT, .min = 1, .max = 1000, .fallback = "1",
 	 .offset = SOURCE(weight)},
-	{.key = "warm_up", .type = PR_YAML_SECTION, .schema = &warm_up_schema},
+	{.key = "warm_up", .type = PR_YAML_LATER},
 	{0},
 };
 
@@ -269,7 +260,7 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "tls", .type = PR_YAML_SECTION, .schema = &tls_schema},
 	{.key = "dkim", .type = PR_YAML_SECTIONS, .schema = &dkim_schema, .max = 1000,
 	 .offset = AT(dkim)},
-	{.key = "shaping", .type = PR_YAML_TEXT, .flags = NAME, .offset = AT(shaping)},
+	{.key = "shaping", .type = PR_YAML_LATER},
 	{.key = "preflight", .type = PR_YAML_ENUM, .words = preflights, .fallback = "off",
 	 .offset = AT(preflight)},
 	{.key = "secrets", .type = PR_YAML_LATER},

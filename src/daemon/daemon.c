@@ -224,6 +224,7 @@ open_delivery(struct daemon *d, const char *journal_dir, struct pr_error *e)
 	                                .journal_dir = journal_dir,
 	                                .dns = d->dns,
 	                                .tls = d->tls,
+	                                .sts = d->sts,
 	                                .context = d,
 	                                .on_fatal = on_fatal,
 	                                .on_drained = on_drained,

@@ -20,6 +20,7 @@ struct daemon {
 	pr_journal *journal;
 	pr_dns *dns;
 	pr_tls *tls;
+	pr_sts *sts;
 	pr_delivery *delivery;
 	pr_intake *intake;
 	pr_control *control;

@@ -27,7 +27,11 @@ network_open(struct daemon *d, struct pr_error *e)
 	struct pr_dns_options dns = dns_options(d, d->config, servers);
 	struct pr_tls_options tls = {.ca_file = d->config->tls.ca_file.p};
 	int r = pr_dns_create(&dns, &d->dns, e);
-	return r < 0 ? r : pr_tls_create(&tls, &d->tls, e);
+	if (r == 0)
+		r = pr_tls_create(&tls, &d->tls, e);
+	struct pr_sts_options sts = {
+	    .dns = d->dns, .loop = d->loop, .ca_file = d->config->tls.ca_file.p};
+	return r < 0 ? r : pr_sts_create(&sts, &d->sts, e);
 }
 
 void
@@ -43,6 +47,8 @@ network_reload(struct daemon *d)
 void
 network_close(struct daemon *d)
 {
+	if (d->sts)
+		pr_sts_destroy(d->sts);
 	if (d->dns)
 		pr_dns_destroy(d->dns);
 	d->dns = NULL;

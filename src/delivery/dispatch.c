@@ -33,7 +33,9 @@ struct lookup {
 	struct pr_list link; /* campaign->lookups */
 	struct pr_campaign *campaign;
 	uint32_t domain;
-	struct pr_list rows; /* of struct held */
+	char name[PR_DNS_NAME_SIZE];
+	const struct pr_mx *mx; /* known: its policy is asked for */
+	struct pr_list rows;    /* of struct held */
 	unsigned rows_n;
 };
 
@@ -113,11 +115,15 @@ verdict_of(const struct pr_mx *mx, struct pr_smtp_result *r, struct pr_verdict *
 	    [PR_MX_NO_DOMAIN] = {550, {5, 1, 2}, PR_CLASS_DOMAIN_UNKNOWN},
 	    [PR_MX_NO_HOST] = {550, {5, 4, 4}, PR_CLASS_DOMAIN_UNKNOWN},
 	    [PR_MX_TEMP] = {451, {4, 4, 3}, PR_CLASS_NETWORK},
+	    /* exchangers, and the domain's policy names none of them: RFC 8461 section 5.1 */
+	    [PR_MX_OK] = {451, {4, 7, 5}, PR_CLASS_TLS},
 	};
 	*r = (struct pr_smtp_result){.stage = PR_STAGE_CONNECT, .answered = true};
 	r->reply.code = table[mx->kind].code;
 	memcpy(r->reply.enhanced, table[mx->kind].enhanced, 3);
-	r->reply.text = pr_str(mx->why);
+	r->reply.text = mx->kind == PR_MX_OK
+	                    ? PR_STR("the domain's MTA-STS policy names none of its exchangers")
+	                    : pr_str(mx->why);
 	*v = (struct pr_verdict){.state = r->reply.code < 500 ? PR_DEFERRED : PR_BOUNCED,
 	                         .class_ = table[mx->kind].class_};
 }
@@ -136,9 +142,9 @@ settle_rows(struct pr_campaign *c, struct pr_list *rows, const struct pr_mx *mx)
 	}
 }
 
-/* The rows that waited go on; f NULL: they will not. */
+/* It has an answer: no site, or one that is known. The rows that waited go on by it. */
 static void
-looked_up(struct lookup *l, const struct pr_mx *mx)
+end_lookup(struct lookup *l, const struct pr_mx *mx, struct site *site)
 {
 	struct pr_campaign *c = l->campaign;
 	uint32_t number = l->domain;
@@ -150,47 +156,105 @@ looked_up(struct lookup *l, const struct pr_mx *mx)
 	c->lookups_n--;
 	d->stage = DOMAIN_UNKNOWN;
 	d->at = NULL;
-	if (mx->kind == PR_MX_OK && c->outlet) {
-		struct flow *f = flow_of(c, site_of(c->outlet, mx));
+	struct flow *f = site ? flow_of(c, site) : NULL;
+	if (f) {
 		lead_to(c, number, f);
 		f->rows_n += l->rows_n;
 		pr_list_splice(&f->rows, &rows);
-		if (d->behind && !d->queued)
-			behind_push(c, number);
-		flow_update(f);
-	} else {
+	} else
 		settle_rows(c, &rows, mx);
-		if (d->behind && !d->queued)
-			behind_push(c, number);
-	}
+	if (d->behind && !d->queued)
+		behind_push(c, number);
+	if (f)
+		flow_update(f);
 	pr_mx_unref(mx);
 	free(l);
 	refill_ask(c);
 	campaign_check_end(c);
 }
 
+/* The exchangers that the policy lets be used, by names that are theirs (RFC 8461 section 5). */
+static struct site *
+find_site(struct pr_campaign *c, const struct pr_mx *mx, const struct pr_sts_policy *policy)
+{
+	struct pr_exchanger to[PR_EXCHANGERS_MAX];
+	const char *names[PR_EXCHANGERS_MAX] = {NULL};
+	char key[PR_MX_SITE_SIZE + 8];
+	bool enforce = policy && policy->mode == PR_STS_ENFORCE;
+	size_t n = 0;
+	for (size_t i = 0; i < mx->n && n < PR_EXCHANGERS_MAX; i++) {
+		if (enforce && !pr_sts_matches(policy, mx->exchangers[i].name))
+			continue;
+		names[n] = mx->exchangers[i].name;
+		to[n++] = (struct pr_exchanger){.name = mx->exchangers[i].name,
+		                                .preference = mx->exchangers[i].preference,
+		                                .secure = mx->secure,
+		                                .verified = enforce};
+	}
+	if (!enforce)
+		return site_of(c->outlet, mx->site, to, n);
+	if (n == 0)
+		return NULL;
+	pr_mx_site(names, n, key);
+	strcat(key, " (sts)"); /* others of these exchangers may have no policy, or another */
+	return site_of(c->outlet, key, to, n);
+}
+
 static void
-on_looked_up(struct pr_dns_wait *w, const struct pr_mx *mx)
+take_policy(struct lookup *l, const struct pr_sts_policy *policy)
+{
+	struct pr_campaign *c = l->campaign;
+	struct site *site = c->outlet ? find_site(c, l->mx, policy) : NULL;
+	pr_sts_policy_unref(policy);
+	end_lookup(l, l->mx, site);
+}
+
+static void
+on_policy(struct pr_dns_wait *w, const struct pr_sts_policy *policy)
 {
 	struct lookup *l = PR_CONTAINER(w, struct lookup, wait);
 	pump_ask(l->campaign->delivery);
-	looked_up(l, mx);
+	take_policy(l, policy);
+}
+
+static void
+take_mx(struct lookup *l, const struct pr_mx *mx)
+{
+	struct pr_delivery *d = l->campaign->delivery;
+	l->mx = mx;
+	if (mx->kind != PR_MX_OK) {
+		end_lookup(l, mx, NULL);
+	} else if (!d->options.sts || !d->config->tls.mta_sts || mx->literal) {
+		take_policy(l, NULL);
+	} else {
+		l->wait.done.policy = on_policy;
+		const struct pr_sts_policy *now = pr_sts_find(d->options.sts, l->name, &l->wait);
+		if (now)
+			take_policy(l, now);
+	}
+}
+
+static void
+on_mx(struct pr_dns_wait *w, const struct pr_mx *mx)
+{
+	struct lookup *l = PR_CONTAINER(w, struct lookup, wait);
+	pump_ask(l->campaign->delivery);
+	take_mx(l, mx);
 }
 
 static void
 look_up(struct pr_campaign *c, struct held *h)
 {
-	char name[PR_DNS_NAME_SIZE] = "";
 	struct lookup *l = pr_calloc(1, sizeof *l);
 	const struct pr_str email = h->row.email;
 	const char *at = memrchr(email.p, '@', email.n);
 	struct pr_str domain = at ? pr_str_n(at + 1, (size_t)(email.p + email.n - at - 1)) : email;
-	if (domain.n < sizeof name)
-		memcpy(name, domain.p, domain.n);
+	if (domain.n < sizeof l->name)
+		memcpy(l->name, domain.p, domain.n);
 	struct domain *d = domain_of(c, h->row.domain);
 	l->campaign = c;
 	l->domain = h->row.domain;
-	l->wait.done.mx = on_looked_up;
+	l->wait.done.mx = on_mx;
 	pr_list_init(&l->rows);
 	pr_list_push(&l->rows, &h->link);
 	l->rows_n = 1;
@@ -198,9 +262,9 @@ look_up(struct pr_campaign *c, struct held *h)
 	c->lookups_n++;
 	d->at = l;
 	d->stage = DOMAIN_LOOKUP;
-	const struct pr_mx *mx = pr_dns_mx(c->delivery->options.dns, name, &l->wait);
+	const struct pr_mx *mx = pr_dns_mx(c->delivery->options.dns, l->name, &l->wait);
 	if (mx)
-		looked_up(l, mx);
+		take_mx(l, mx);
 }
 
 /* ---- rows come by ---- */
@@ -369,6 +433,7 @@ drop_lookup(struct pr_campaign *c, struct lookup *l, struct pr_batch *due)
 	struct domain *d = domain_of(c, l->domain);
 	uint32_t number = l->domain;
 	pr_dns_forget(&l->wait);
+	pr_mx_unref(l->mx);
 	return_rows(c, &l->rows, due);
 	d->at = NULL;
 	d->stage = DOMAIN_UNKNOWN;

@@ -208,7 +208,8 @@ struct site {
 	struct site *chained;   /* of the same hash */
 	struct outlet *outlet;
 	char *key;
-	const struct pr_mx *mx; /* NULL: not via mx */
+	struct pr_exchanger *exchangers; /* names too are its own; NULL: not via mx */
+	size_t exchangers_n;
 	struct pr_list flows;
 	struct pr_list ring; /* flows that may send; the first has the turn */
 	unsigned ring_n;
@@ -298,9 +299,9 @@ struct pr_delivery {
 	struct pr_buf scratch; /* payloads of records */
 
 	struct pr_turn_hook pump;
-	struct pr_timer pace;   /* the earliest time a pacing limit allows another */
+	struct pr_timer pace;       /* the earliest time a pacing limit allows another */
 	struct pr_timer read_again; /* rows that nobody asks for are read, too: dispatch.c */
-	struct pr_timer second; /* gates, meters, space, clock: once a second */
+	struct pr_timer second;     /* gates, meters, space, clock: once a second */
 	struct pr_timer fold_timer;
 	bool fold_running;
 	uint64_t folded;          /* journal position up to which all is in the ledgers */
@@ -334,8 +335,8 @@ struct outlet *outlet_create(struct pr_delivery *d, const struct pr_route *route
 void outlet_configure(struct outlet *o, const struct pr_route *route);
 void outlet_take_away(struct outlet *o); /* its route is gone: campaigns wait */
 void outlet_destroy(struct outlet *o);
-/* The site of this route, made where it is not there. */
-struct site *site_of(struct outlet *o, const struct pr_mx *mx);
+/* The site of these exchangers on this route, made where it is not there. */
+struct site *site_of(struct outlet *o, const char *key, const struct pr_exchanger *to, size_t n);
 void site_ask(struct site *s);          /* look at it in this turn: something may go */
 struct lane *site_lane(struct site *s); /* the one to grant by; NULL: none has room */
 void sites_tidy(struct pr_delivery *d); /* once a second: those that have nothing to do go */

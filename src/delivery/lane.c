@@ -481,18 +481,6 @@ find_source(struct lane *l, struct pr_target_options *o)
 	return !*l->source || pr_address_parse(s ? s->address.p : l->source, 0, &o->source) == 0;
 }
 
-static void
-lead(struct way *w, const struct pr_mx *mx)
-{
-	struct pr_exchanger to[PR_EXCHANGERS_MAX];
-	size_t n = 0;
-	for (; n < mx->n && n < PR_EXCHANGERS_MAX; n++)
-		to[n] = (struct pr_exchanger){.name = mx->exchangers[n].name,
-		                              .preference = mx->exchangers[n].preference,
-		                              .secure = mx->secure};
-	pr_target_lead(w->target, to, n);
-}
-
 void
 lane_configure(struct lane *l)
 {
@@ -514,8 +502,8 @@ lane_configure(struct lane *l)
 		l->failures = 0; /* they speak of the old way */
 		l->retry_at_ms = 0;
 	}
-	if (l->site->mx)
-		lead(l->way, l->site->mx);
+	if (l->site->outlet->mx)
+		pr_target_lead(l->way->target, l->site->exchangers, l->site->exchangers_n);
 	lane_shrink(l, l->connections_max);
 }
 

@@ -217,13 +217,32 @@ make_lanes(struct site *s)
 		lane_create(s, "");
 }
 
+static void
+forget_exchangers(struct site *s)
+{
+	for (size_t i = 0; i < s->exchangers_n; i++)
+		free((char *)s->exchangers[i].name);
+	free(s->exchangers);
+}
+
+static void
+keep_exchangers(struct site *s, const struct pr_exchanger *to, size_t n)
+{
+	s->exchangers = pr_calloc(n + 1, sizeof *to);
+	for (size_t i = 0; i < n; i++) {
+		s->exchangers[i] = to[i];
+		s->exchangers[i].name = pr_strdup(to[i].name);
+	}
+	s->exchangers_n = n;
+}
+
 static struct site *
-site_create(struct outlet *o, const char *key, const struct pr_mx *mx)
+site_create(struct outlet *o, const char *key, const struct pr_exchanger *to, size_t n)
 {
 	struct site *s = pr_calloc(1, sizeof *s);
 	s->outlet = o;
 	s->key = pr_strdup(key);
-	s->mx = mx ? pr_mx_ref(mx) : NULL;
+	keep_exchangers(s, to, n);
 	pr_list_init(&s->wanting);
 	pr_list_init(&s->flows);
 	pr_list_init(&s->ring);
@@ -255,31 +274,41 @@ site_destroy(struct site *s)
 	pr_list_remove(&s->wanting);
 	pr_list_remove(&s->idle);
 	o->sites_n--;
-	if (s->mx)
-		pr_mx_unref(s->mx);
+	forget_exchangers(s);
 	free(s->key);
 	free(s);
 }
 
+static bool
+same_exchangers(const struct site *s, const struct pr_exchanger *to, size_t n)
+{
+	bool same = s->exchangers_n == n;
+	for (size_t i = 0; same && i < n; i++)
+		same = s->exchangers[i].preference == to[i].preference &&
+		       s->exchangers[i].secure == to[i].secure &&
+		       strcmp(s->exchangers[i].name, to[i].name) == 0;
+	return same;
+}
+
 /* The exchangers of a site may change their preferences: the newest are used. */
 static void
-lead_anew(struct site *s, const struct pr_mx *mx)
+lead_anew(struct site *s, const struct pr_exchanger *to, size_t n)
 {
-	if (s->mx == mx)
+	if (same_exchangers(s, to, n))
 		return;
-	pr_mx_unref(s->mx);
-	s->mx = pr_mx_ref(mx);
+	forget_exchangers(s);
+	keep_exchangers(s, to, n);
 	PR_LIST_EACH(link, &s->lanes)
 		lane_configure(PR_CONTAINER(link, struct lane, of_site));
 }
 
 struct site *
-site_of(struct outlet *o, const struct pr_mx *mx)
+site_of(struct outlet *o, const char *key, const struct pr_exchanger *to, size_t n)
 {
-	struct site *s = site_find(o, mx->site);
+	struct site *s = site_find(o, key);
 	if (!s)
-		return site_create(o, mx->site, mx);
-	lead_anew(s, mx);
+		return site_create(o, key, to, n);
+	lead_anew(s, to, n);
 	return s;
 }
 
@@ -375,7 +404,7 @@ outlet_create(struct pr_delivery *d, const struct pr_route *route)
 	pr_list_init(&o->sites);
 	pr_list_push(&d->outlets, &o->link);
 	if (!o->mx)
-		site_create(o, "", NULL);
+		site_create(o, "", NULL, 0);
 	return o;
 }
 

@@ -28,8 +28,6 @@ enum pr_via {
 	PR_VIA_MAILDIR,
 	PR_VIA_MX,
 	PR_VIA_ESMTP,
-	PR_VIA_SENDGRID,
-	PR_VIA_MAILGUN,
 };
 enum pr_route_tls { /* each asks for more than the one before; implicit: from the first octet */
 	            PR_ROUTE_TLS_NONE,
@@ -43,17 +41,13 @@ struct pr_route {
 	int via;             /* enum pr_via */
 	struct pr_text host; /* relay, esmtp: IP address or host name */
 	int64_t port;
-	int tls;                 /* enum pr_route_tls */
-	int64_t connections;     /* at most, at once; mx: of a site by one source, over all else */
-	struct pr_texts sources; /* IP addresses, or names of `sources`; none: any address */
-	struct pr_text user;     /* p NULL: no AUTH */
+	int tls;                      /* enum pr_route_tls */
+	int64_t connections;          /* at most, at once; mx: to one site by one source */
+	struct pr_texts sources;      /* IP addresses, or names of `sources`; none: any address */
+	struct pr_text user;          /* p NULL: no AUTH */
 	struct pr_text password_file; /* absolute */
 	bool auth_in_clear;
-	struct pr_text key_file; /* sendgrid, mailgun: absolute */
-	struct pr_text
-	    endpoint;          /* sendgrid, mailgun: https URL without path; p NULL: the vendor's */
-	struct pr_text domain; /* mailgun: the sending domain; p NULL: that of From */
-	struct pr_text path;   /* maildir: absolute */
+	struct pr_text path; /* maildir: absolute */
 };
 
 /* A local address to send from. */
@@ -62,11 +56,6 @@ struct pr_source_address {
 	struct pr_text address;  /* an IP address */
 	struct pr_text hostname; /* EHLO argument; p NULL: the daemon's */
 	int64_t weight;
-	struct {
-		struct pr_texts
-		    plan; /* one word, or messages a day from the first day on; n 0: none */
-		struct pr_text started; /* "2026-11-01" */
-	} warm_up;
 };
 
 struct pr_dkim_key {
@@ -129,14 +118,13 @@ struct pr_config {
 		struct pr_text ca_file; /* absolute; p NULL: the system's */
 		bool mta_sts;
 	} tls;
-	struct pr_text shaping;      /* absolute; p NULL: built-in limits only */
 	int preflight;               /* enum pr_preflight */
 	struct pr_yaml_array brands; /* struct pr_brand */
 	/* What message/dkim.h made of `dkim` before others share the configuration, and how it
 	 * ends; NULL: nothing is signed. */
 	struct pr_dkim *signing;
 	void (*end_signing)(struct pr_dkim *signing);
-	const char *file;            /* as given */
+	const char *file; /* as given */
 	unsigned refs;
 	struct pr_arena arena; /* owns all of the above */
 };
