@@ -209,6 +209,7 @@ open_session(struct wire *w)
 	    .messages_max = o->messages_max,
 	    .lookahead = !o->no_lookahead,
 	    .chunking = !o->no_chunking,
+	    .chunk_alone = true,
 	    .dsn = w->base.target->dsn,
 	    .starttls = starttls_of(w),
 	    .secured = w->hop.tls == PR_ROUTE_TLS_IMPLICIT,

@@ -91,7 +91,8 @@ smtp_may_take(pr_smtp *s)
 		return true;
 	enum step last = smtp_planned_at(s, s->planned - 1)->step;
 	return s->options.lookahead && smtp_pipelines(s) && !next_place(s)->open &&
-	       (last == STEP_DOT || (last == STEP_BDAT && !s->keeps_sender));
+	       (last == STEP_DOT ||
+	        (last == STEP_BDAT && !s->keeps_sender && !s->options.chunk_alone));
 }
 
 static void

@@ -26,11 +26,13 @@ class FaultsTest(accounted.TestCase):
             with self.subTest(**case):
                 yield future.result(), case
 
+    protocol = ("--no-chunking",)  # by BDAT a message is whole on the wire before any answer
+
     def run_campaign(self, rules, rows=ROWS, options=(), manifest=None, retry=SOON,
                      connections=10, timeout=30):
         """A whole campaign against these rules; returns (campaign, results, sink)."""
         folder = tempfile.mkdtemp(dir=self.folder)
-        with pt.Sink(folder, *options, rules=rules, commands=True) as sink, \
+        with pt.Sink(folder, *options, *self.protocol, rules=rules, commands=True) as sink, \
              pt.Daemon(folder, relay=sink, connections=connections,
                        config={"retry": retry}) as daemon:
             daemon.drop(pt.make_campaign(folder, "faults", rows=rows, manifest=manifest))

@@ -76,13 +76,15 @@ finish(struct line *l)
 /* ---- round trips ---- */
 
 static const struct {
-	bool pipelining, chunking, lookahead;
+	bool pipelining, chunking, lookahead, alone;
 	unsigned turns; /* of 8 messages */
 } trips[] = {
-    {true, true, false, 8}, /* all of a message in one flight */
-    {true, true, true, 4},  /* two unanswered: half a round trip a message */
-    {true, false, true, 9}, /* one a message, and the first envelope */
-    {true, false, false, 16}, {false, true, true, 24}, {false, false, true, 32},
+    {true, true, false, false, 8}, /* all of a message in one flight */
+    {true, true, true, true, 8},   /* nothing behind it */
+    {true, true, true, false, 4},  /* two unanswered: half a round trip a message */
+    {true, false, true, true, 9},  /* one a message, and the first envelope */
+    {true, false, false, false, 16}, {false, true, true, false, 24},
+    {false, false, true, false, 32},
 };
 
 START_TEST(a_message_takes_so_many_round_trips)
@@ -91,8 +93,10 @@ START_TEST(a_message_takes_so_many_round_trips)
 	l.sink.options.no_pipelining = !trips[_i].pipelining;
 	l.sink.options.no_chunking = !trips[_i].chunking;
 	start(&l,
-	      &(struct pr_smtp_options){
-		  .lookahead = trips[_i].lookahead, .chunking = true, .dsn = true},
+	      &(struct pr_smtp_options){.lookahead = trips[_i].lookahead,
+	                                .chunk_alone = trips[_i].alone,
+	                                .chunking = true,
+	                                .dsn = true},
 	      8);
 	converse(&l);
 	ck_assert_uint_eq(l.turns, trips[_i].turns);
