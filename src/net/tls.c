@@ -130,6 +130,23 @@ load_cas(SSL_CTX *x, const char *file, struct pr_error *e)
 	               file ? file : "the system's", reason ? reason : "cannot be read");
 }
 
+struct ssl_ctx_st *
+pr_tls_context(const pr_tls *tls)
+{
+	SSL_CTX *x = make_context();
+	SSL_CTX_sess_set_new_cb(x, NULL); /* it looks for a stream */
+	SSL_CTX_set_session_cache_mode(x, SSL_SESS_CACHE_OFF);
+	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(x), X509_V_FLAG_PARTIAL_CHAIN);
+	SSL_CTX_set1_cert_store(x, SSL_CTX_get_cert_store(tls->checked));
+	return x;
+}
+
+void
+pr_tls_context_free(struct ssl_ctx_st *context)
+{
+	SSL_CTX_free(context);
+}
+
 int
 pr_tls_create(const struct pr_tls_options *options, pr_tls **out, struct pr_error *e)
 {

@@ -16,6 +16,7 @@ struct pr_route_target {
 	int tls; /* enum pr_route_tls */
 	char *user, *password;
 	bool auth_in_clear, dsn;
+	unsigned most;                    /* connections at once */
 	struct pr_target_options options; /* hostname is the target's copy */
 	unsigned connections;             /* that have not ended */
 	unsigned offers;                  /* of the last peer: PR_SMTP_... */
@@ -43,7 +44,7 @@ struct pr_route_ops {
 	unsigned (*accepted)(const pr_connection *c);
 };
 
-extern const struct pr_route_ops route_relay, route_maildir, route_mx;
+extern const struct pr_route_ops route_relay, route_maildir, route_mx, route_esmtp;
 
 /* Tell the owner that it is over. The connection's memory stays its kind's. */
 void route_ended(pr_connection *c, const struct pr_smtp_result *r);

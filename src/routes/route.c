@@ -10,6 +10,7 @@ ops_of(const struct pr_route *route)
 	case PR_VIA_RELAY: return &route_relay;
 	case PR_VIA_MAILDIR: return &route_maildir;
 	case PR_VIA_MX: return &route_mx;
+	case PR_VIA_ESMTP: return &route_esmtp;
 	default: return NULL;
 	}
 }
@@ -58,6 +59,7 @@ pr_target_open(pr_loop *loop, const struct pr_route *route, const struct pr_targ
 	t->options = *options;
 	t->options.hostname = pr_strdup(options->hostname ? options->hostname : "");
 	t->tls = route->tls;
+	t->most = (unsigned)route->connections;
 	t->auth_in_clear = route->auth_in_clear;
 	int rc = read_credentials(t, route, e);
 	if (rc == 0)
@@ -94,6 +96,7 @@ pr_target_differs(const struct pr_route_target *t, const struct pr_route *route,
 	if (t->ops != ops_of(route) || !pr_str_eq(pr_str(t->where), where_of(route)) ||
 	    t->port != (uint16_t)route->port || strcmp(a.hostname, hostname) != 0 ||
 	    t->tls != route->tls || t->auth_in_clear != route->auth_in_clear ||
+	    (t->ops == &route_esmtp && t->most != (unsigned)route->connections) ||
 	    differs(t->user, route->user.p))
 		return true;
 	if (a.source.n != b.source.n || memcmp(&a.source.sa, &b.source.sa, a.source.n) != 0 ||

@@ -125,18 +125,26 @@ close_route(struct owner *o)
 }
 
 static void
-play(struct owner *o, const char *host, const char *script, struct pr_target_options options,
-     const char *log)
+play_route(struct owner *o, struct pr_route route, const char *script,
+           struct pr_target_options options, const char *log)
 {
 	const char *scripts[] = {script, NULL};
 	struct peer peer;
 	peer_start(&peer, scripts);
-	struct pr_route route = {.via = PR_VIA_RELAY, .host = text(host), .port = peer.port};
+	route.port = peer.port;
 	open_route(o, &route, options);
 	run_connection(o);
 	ck_assert_str_eq(o->log.data, log);
 	close_route(o);
 	peer_join(&peer);
+}
+
+static void
+play(struct owner *o, const char *host, const char *script, struct pr_target_options options,
+     const char *log)
+{
+	play_route(o, (struct pr_route){.via = PR_VIA_RELAY, .host = text(host)}, script, options,
+	           log);
 }
 
 #define OPENING "S 220 mx\nC EHLO me.example\nS 250-mx|250 PIPELINING\n"
@@ -277,8 +285,8 @@ START_TEST(what_a_route_cannot_do_is_refused_by_name)
 	pr_loop *loop;
 	struct pr_route_target *t;
 	struct pr_error e;
-	struct pr_route route = {.via = PR_VIA_RELAY, .host = text("x"), .port = 25,
-	                          .tls = PR_ROUTE_TLS_VERIFIED};
+	struct pr_route route = {
+	    .via = PR_VIA_RELAY, .host = text("x"), .port = 25, .tls = PR_ROUTE_TLS_VERIFIED};
 	ck_assert_int_eq(pr_loop_create(&loop, NULL), 0);
 	struct pr_target_options options = {.hostname = "me.example"};
 	ck_assert_int_eq(pr_target_open(loop, &route, &options, &t, &e), PR_EINVAL);
@@ -288,6 +296,109 @@ START_TEST(what_a_route_cannot_do_is_refused_by_name)
 	ck_assert_int_eq(pr_target_open(loop, &route, &options, &t, &e), PR_EINVAL);
 	route = (struct pr_route){.via = PR_VIA_MAILDIR, .path = text("/proc/nowhere")};
 	ck_assert_int_lt(pr_target_open(loop, &route, &options, &t, &e), 0);
+	pr_loop_destroy(loop);
+}
+END_TEST
+
+/* ---- esmtp: libesmtp against the same peers; it has no pipelining ---- */
+
+static void
+play_esmtp(struct owner *o, const char *script, const char *log)
+{
+	play_route(o, (struct pr_route){.via = PR_VIA_ESMTP, .host = text("127.0.0.1")}, script,
+	           (struct pr_target_options){.timeout_command_ms = 2000,
+	                                      .timeout_dot_ms = 1000,
+	                                      .timeout_banner_ms = 2000},
+	           log);
+}
+
+#define TO_MAIL "S 220 mx\nC EHLO me.example\nS 250 mx\nC MAIL FROM:<s@a.example>\n"
+#define TO_RCPT TO_MAIL "S 250 a\nC RCPT TO:<r@b.example>\n"
+#define TO_BODY TO_RCPT "S 250 b\nC DATA\nS 354 go\nB\n"
+
+START_TEST(libesmtp_is_told_by_the_answer_that_decided)
+{
+	static const struct {
+		const char *script, *log;
+	} rows[] = {
+	    {TO_BODY "S 250 2.0.0 taken\nC QUIT\nS 221 bye\nG\n", "r1:dot:250 end:quit:0"},
+	    {TO_BODY "S 451-4.3.0 later|451 4.3.0 on\nC QUIT\nS 221 bye\nG\n",
+	     "r1:dot:451 end:quit:0"},
+	    {TO_BODY "S 554 spam\nC QUIT\nS 221 bye\nG\n", "r1:dot:554 end:quit:0"},
+	    {TO_RCPT "S 550 nobody\nG\n", "r1:rcpt:550 end:quit:0"},
+	    {TO_RCPT "S 250 b\nC DATA\nS 451 not now\nC QUIT\nS 221 bye\nG\n",
+	     "r1:data:451 end:quit:0"},
+	    {TO_MAIL "S 421 busy\nC QUIT\nS 221 bye\nG\n", "r1:mail:421 end:quit:0"},
+	    {TO_BODY "D\n", "r1:dot:0? end:dot:0"},
+	    {TO_BODY "G\n", "r1:dot:0? end:dot:0"},
+	    {TO_RCPT "D\n", "r1:data:0 end:data:0"},
+	    {TO_MAIL "D\n", "b1 end:mail:0"},
+	    {"S 554 go away\nC QUIT\nS 221 bye\nG\n", "b1 end:banner:554"},
+	    {"D\n", "b1 end:connect:0"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct owner o = {.n = 1, .quit_when_dry = true};
+		play_esmtp(&o, rows[i].script, rows[i].log);
+	}
+}
+END_TEST
+
+START_TEST(libesmtp_sends_the_octets_as_they_are)
+{
+	static const char data[] = "Date: Mon, 1 Jun 2026 00:00:00 +0000\r\nFrom: a@a.example\r\n"
+				   "To: r@b.example\r\nSubject: =?utf-8?Q?x?=\r\n =?utf-8?Q?y?=\r\n"
+				   "Message-ID: <1@a.example>\r\nx-ODD :  kept\r\n\r\n"
+				   ".dot\r\n..\r\nlast  \r\n",
+			  stuffed[] = "\r\n\r\n..dot\r\n...\r\nlast  \r\nTail: no\r\n.\r\n";
+	static const char *const scripts[] = {TO_BODY "S 250 taken\nC QUIT\nS 221 bye\nG\n", NULL};
+	struct owner o = {.n = 1, .quit_when_dry = true};
+	struct peer peer;
+	peer_start(&peer, scripts);
+	struct pr_route route = {.via = PR_VIA_ESMTP, .host = text("127.0.0.1"), .port = peer.port};
+	open_route(&o, &route, (struct pr_target_options){0});
+	o.messages[0].data = data;
+	o.messages[0].size = sizeof data - 1;
+	o.messages[0].tail = "Tail: no\r\n";
+	o.messages[0].tail_n = 10;
+	run_connection(&o);
+	ck_assert_str_eq(o.log.data, "r1:dot:250 end:quit:0");
+	pthread_join(peer.thread, NULL);
+	ck_assert_msg(!peer.failure[0], "%s", peer.failure);
+	size_t head = (size_t)(strstr(data, "\r\n\r\n") - data);
+	ck_assert_uint_eq(peer.bodies.len, head + sizeof stuffed - 1);
+	ck_assert_mem_eq(peer.bodies.data, data, head);
+	ck_assert_mem_eq(peer.bodies.data + head, stuffed, sizeof stuffed - 1);
+	close(peer.listener);
+	pr_buf_finish(&peer.heard), pr_buf_finish(&peer.bodies);
+	close_route(&o);
+}
+END_TEST
+
+START_TEST(libesmtp_aborted_is_in_doubt_and_what_it_cannot_do_is_refused)
+{
+	pr_loop *loop;
+	struct pr_route_target *t;
+	struct pr_error e;
+	struct owner o = {.n = 1, .abort_at = 1};
+	struct pr_route route = {.via = PR_VIA_ESMTP, .host = text("127.0.0.1"), .port = 9};
+	open_route(&o, &route, (struct pr_target_options){0});
+	run_connection(&o);
+	ck_assert_str_eq(o.log.data, "r1:dot:0? end:dot:0");
+	close_route(&o);
+	struct owner u = {.n = 1, .quit_when_dry = true};
+	open_route(&u, &route, (struct pr_target_options){0});
+	u.messages[0].smtputf8 = true;
+	run_connection(&u);
+	ck_assert_str_eq(u.log.data, "r1:mail:0 end:quit:0");
+	close_route(&u);
+	struct pr_target_options options = {.hostname = "me.example"};
+	ck_assert_int_eq(pr_loop_create(&loop, NULL), 0);
+	route.host = text("::1");
+	ck_assert_int_eq(pr_target_open(loop, &route, &options, &t, &e), PR_EINVAL);
+	route.host = text("x");
+	options.tls_least = PR_ROUTE_TLS_IMPLICIT;
+	ck_assert_int_eq(pr_target_open(loop, &route, &options, &t, &e), PR_EINVAL);
+	ck_assert_ptr_nonnull(strstr(e.text, "via: relay"));
 	pr_loop_destroy(loop);
 }
 END_TEST
@@ -367,6 +478,9 @@ main(void)
 	    {a_name_that_does_not_exist_ends_at_connect},
 	    {quit_and_abort_before_there_is_a_connection},
 	    {what_a_route_cannot_do_is_refused_by_name},
+	    {libesmtp_is_told_by_the_answer_that_decided},
+	    {libesmtp_sends_the_octets_as_they_are},
+	    {libesmtp_aborted_is_in_doubt_and_what_it_cannot_do_is_refused},
 	    {maildir_makes_a_file_of_each_message},
 	    {maildir_that_cannot_write_defers_and_an_abort_leaves_a_doubt},
 	};

@@ -36,6 +36,13 @@ struct pr_tls_options {
 int pr_tls_create(const struct pr_tls_options *options, pr_tls **out, struct pr_error *e);
 void pr_tls_destroy(pr_tls *tls); /* no stream uses it any more; NULL: nothing */
 
+/* For a library that speaks TLS itself, on any thread (libesmtp): an SSL_CTX that trusts the same
+ * CAs and remembers no sessions. It never refuses a certificate: the library asks for the result
+ * of the check. A reference for the caller, who may outlive `tls`; ended by
+ * pr_tls_context_free. */
+struct ssl_ctx_st *pr_tls_context(const pr_tls *tls);
+void pr_tls_context_free(struct ssl_ctx_st *context); /* NULL: nothing */
+
 /* ---- what is wanted of a peer ---- */
 
 enum pr_tls_check {
