@@ -45,9 +45,12 @@ struct pr_content_source {
 	const char *language;       /* the same */
 	size_t size_max;            /* of one message; 0: 25 MiB */
 	struct pr_dkim *dkim;       /* keys that may sign, referenced; NULL: none */
+	/* A proof: all messages go to this address (as a mailbox has it), also by their To field,
+	 * and the subject says so. Templates see the row's own. NULL: none. */
+	const char *proof_to;
 };
-/* The manifest, and what it leaves to the configuration (NULL: none), its keys among that, and to its brand. Views of
- * both; dir, columns, id and serial are the caller's to set. */
+/* The manifest, and what it leaves to the configuration (NULL: none), its keys among that, and to
+ * its brand. Views of both; dir, columns, id and serial are the caller's to set. */
 struct pr_content_source pr_content_source_of(const struct pr_manifest *m,
                                               const struct pr_config *config);
 /* Every problem found is told; PR_EINVAL when it cannot be sent. Nothing of the source need
@@ -95,6 +98,7 @@ struct pr_trial {
 	int dir;
 	const char *campaign_id;        /* as in pr_content_source; nothing depends on it but ids */
 	const struct pr_config *config; /* NULL: there is none */
+	const char *proof_to;           /* as in pr_content_source */
 	int64_t utc_ms;
 	unsigned threads;         /* check: that compose; 0: one for each core */
 	const _Atomic bool *stop; /* check: set by others to give up: PR_ECANCELLED; may be NULL */
@@ -104,6 +108,17 @@ struct pr_trial {
  * problems or e. */
 int pr_message_preview(const struct pr_trial *trial, uint32_t row, struct pr_str email,
                        struct pr_buf *out, struct pr_problems *problems, struct pr_error *e);
+
+/* What preview shows, with its envelope: for proofs. The message shares
+ * its tail with the content. */
+struct pr_trial_message {
+	uint32_t row;
+	struct pr_message *message;
+	pr_content *content;
+};
+int pr_message_trial(const struct pr_trial *trial, uint32_t row, struct pr_trial_message *out,
+                     struct pr_problems *problems, struct pr_error *e);
+void pr_trial_message_finish(struct pr_trial_message *m);
 
 struct pr_trial_counts {
 	uint64_t rows; /* data rows in the file */

@@ -7,7 +7,7 @@
  *   settings.c   which socket, which spool, which configuration
  *   http.c       requests to the status socket
  *   text.c       numbers, durations, times, bars; table.c aligned columns
- *   init.c check.c preview.c doctor.c submit.c replace.c verbs.c show.c report.c watch.c
+ *   init.c check.c preview.c proof.c doctor.c submit.c replace.c verbs.c show.c report.c watch.c
  *   events.c: commands
  *
  * Standard output holds what was asked for, and nothing else; what went wrong goes to standard
@@ -166,6 +166,7 @@ enum cli_exit cli_run_init(struct cli *c);
 enum cli_exit cli_run_check(struct cli *c);
 enum cli_exit cli_run_preview(struct cli *c);
 enum cli_exit cli_run_doctor(struct cli *c);
+enum cli_exit cli_run_proof(struct cli *c);
 enum cli_exit cli_run_submit(struct cli *c);
 enum cli_exit cli_run_verb(struct cli *c); /* approve pause resume cancel: by its name */
 enum cli_exit cli_run_resolve(struct cli *c);

@@ -34,6 +34,11 @@ static const struct cli_option preview_options[] = {
     {"version", "V", "with ID: this version of the content, whatever the row was sent with", 0,
      false},
     {0}};
+static const struct cli_option proof_options[] = {
+    {"to", "ADDRESS", "who gets them", 0, false},
+    {"rows", "LIST", "the rows of these numbers, as 3,17 (default: the first good one)", 0, false},
+    {"via", "HOST[:PORT]", "by this server (port 25) instead of the campaign's route", 0, false},
+    {0}};
 static const struct cli_option submit_options[] = {
     {"no-wait", NULL, "hand over only: do not wait until the daemon took it", 0, false},
     {"timeout", "D", "wait at most so long for it to be taken (10m)", 0, false},
@@ -86,6 +91,14 @@ const struct cli_command cli_commands[] = {
      "that has ended: the row's message in the version it was last sent with, or the one in\n"
      "force if it never was. But for the date, it is what was sent.",
      1, 1, preview_options, cli_run_preview, PREPARE},
+
+    {"proof", "DIR", "send the finished messages of some rows to an address of yours",
+     "As preview makes them, but to ADDRESS and with [Proof] before the subject; signed where\n"
+     "there are keys. They go by the campaign's own route as postrider.yaml has it, or with --via\n"
+     "by another server, TLS where it offers it. Needs no daemon, and nothing is counted; the\n"
+     "unsubscribe links act on nothing. Prints what the server said of each row. Exit status 1\n"
+     "when one was not accepted.",
+     1, 1, proof_options, cli_run_proof, PREPARE},
 
     {"doctor", "[DOMAIN]", "look up whether receivers will believe mail from a domain",
      "SPF, DKIM, DMARC, the return path, and the names of the source addresses, as the DNS has\n"
@@ -151,6 +164,6 @@ const struct cli_command cli_commands[] = {
      filter_options, run_address, FILTER},
     {0}};
 
-const char *const cli_later[] = {"proof",    "plan",    "reschedule", "sites",    "suppress",
-                                 "contacts", "segment", "track",      "forget",   "export",
-                                 "feedback", "purge",   "backup",     "classify", NULL};
+const char *const cli_later[] = {"plan",    "reschedule", "sites",    "suppress", "contacts",
+                                 "segment", "track",      "forget",   "export",   "feedback",
+                                 "purge",   "backup",     "classify", NULL};

@@ -251,11 +251,20 @@ render_bodies(const struct job *j)
 
 /* ---- writing ---- */
 
+/* Whom it goes to: of a proof not the row. */
+static struct pr_str
+recipient(const struct job *j)
+{
+	return j->content->proof_to.n ? j->content->proof_to : j->row->email;
+}
+
 static int
-add_rendered_field(const struct job *j, const char *name, const struct pr_template *t, bool empty)
+add_rendered_field(const struct job *j, const char *name, struct pr_str prefix,
+                   const struct pr_template *t, bool empty)
 {
 	struct pr_buf *line = &j->c->line;
 	pr_buf_clear(line);
+	pr_buf_add_str(line, prefix);
 	if (render(j, t, line) < 0)
 		return PR_EINVAL;
 	pr_field_tidy(line);
@@ -284,9 +293,10 @@ add_header(const struct job *j, struct pr_str uri)
 	struct pr_buf *out = &j->c->out;
 	add_date(j);
 	pr_buf_add_str(out, content->head);
-	pr_field_mailbox(out, "To", PR_STR(""), j->row->email);
+	pr_field_mailbox(out, "To", PR_STR(""), recipient(j));
 	pr_buf_add_str(out, content->after_to);
-	if (add_rendered_field(j, "Subject", j->edition->subject, true) < 0)
+	struct pr_str prefix = content->proof_to.n ? PR_STR("[Proof] ") : PR_STR("");
+	if (add_rendered_field(j, "Subject", prefix, j->edition->subject, true) < 0)
 		return PR_EINVAL;
 	pr_buf_add_str(out, PR_STR("Message-ID: "));
 	pr_message_id(content, j->row->row, out);
@@ -299,8 +309,8 @@ add_header(const struct job *j, struct pr_str uri)
 	}
 	pr_buf_add_str(out, j->edition->version);
 	for (size_t i = 0; i < content->headers_n; i++)
-		if (add_rendered_field(j, content->headers[i].name, content->headers[i].value,
-		                       false) < 0)
+		if (add_rendered_field(j, content->headers[i].name, PR_STR(""),
+		                       content->headers[i].value, false) < 0)
 			return PR_EINVAL;
 	return 0;
 }
@@ -399,7 +409,7 @@ static struct pr_message *
 make_message(const struct job *j)
 {
 	const pr_content *content = j->content;
-	struct pr_str from = content->reverse_path, to = j->row->email;
+	struct pr_str from = content->reverse_path, to = recipient(j);
 	struct pr_str signatures = pr_buf_str(&j->c->signatures);
 	size_t envelope = from.n + 1 + to.n + 1, size = signatures.n + j->c->out.len;
 	struct pr_message *m = pr_alloc(sizeof *m + envelope + size);

@@ -128,6 +128,7 @@ lay_addresses(pr_content *c, const struct pr_content_source *source, struct pr_b
 	else
 		pr_buf_add(b, from->address, from->n);
 	c->reverse_path = keep(c, b);
+	c->proof_to = pr_arena_copy(&c->arena, pr_str(source->proof_to ? source->proof_to : ""));
 	c->smtputf8 = !pr_is_ascii(c->reverse_path.p, c->reverse_path.n) ||
 	              !pr_is_ascii(from->address, from->n);
 	pr_buf_adds(b, "mailto:");

@@ -19,7 +19,8 @@ struct preview {
 	int result;
 	uint32_t row;
 	struct pr_str email;
-	struct pr_buf *out;
+	struct pr_message *message; /* NULL: not made */
+	uint32_t made;              /* its row */
 	bool found;
 };
 
@@ -32,6 +33,7 @@ pr_trial_compile(const struct pr_trial *trial, const struct pr_str *columns, siz
 	source.columns = columns;
 	source.columns_n = n;
 	source.campaign_id = trial->campaign_id;
+	source.proof_to = trial->proof_to;
 	return pr_content_compile(&source, problems, out);
 }
 
@@ -92,7 +94,6 @@ static bool
 on_row(void *context, const struct pr_row *row, uint64_t line, const char *bad)
 {
 	struct preview *t = context;
-	struct pr_message *m;
 	bool wanted = t->row       ? row->row == t->row
 	              : t->email.n ? pr_str_eq_nocase(row->email, t->email)
 	                           : !bad;
@@ -104,13 +105,10 @@ on_row(void *context, const struct pr_row *row, uint64_t line, const char *bad)
 		                    (unsigned long long)line, bad);
 		return false;
 	}
-	t->result = pr_compose(t->composer, t->content, row, t->trial->utc_ms, &m, t->e);
-	if (t->result < 0) {
+	t->result = pr_compose(t->composer, t->content, row, t->trial->utc_ms, &t->message, t->e);
+	t->made = row->row;
+	if (t->result < 0)
 		t->result = tell_failure(t, row, line);
-		return false;
-	}
-	pr_message_add(m, t->out);
-	pr_message_destroy(m);
 	return false;
 }
 
@@ -122,27 +120,61 @@ find_row(struct preview *t)
 	int result =
 	    pr_recipients_read(t->trial->manifest, t->trial->dir, &reader, t->problems, t->e);
 	pr_composer_destroy(t->composer);
+	return t->result < 0 ? t->result : result;
+}
+
+static void
+finish(struct preview *t)
+{
+	if (t->message)
+		pr_message_destroy(t->message);
 	if (t->content)
 		pr_content_unref(t->content);
-	return t->result < 0 ? t->result : result;
+}
+
+/* PR_EINVAL, PR_ENOENT: nothing is left to finish. */
+static int
+make(struct preview *t)
+{
+	char shown[200];
+	int result = find_row(t);
+	if (result == 0 && !t->found)
+		result = t->row ? pr_fail(t->e, PR_ENOENT, "there is no row %u", t->row)
+		                : pr_fail(t->e, PR_ENOENT, "no row has the address %s",
+		                          pr_str_show(t->email, shown, sizeof shown));
+	if (result < 0)
+		finish(t);
+	return result;
 }
 
 int
 pr_message_preview(const struct pr_trial *trial, uint32_t row, struct pr_str email,
                    struct pr_buf *out, struct pr_problems *problems, struct pr_error *e)
 {
-	struct preview t = {.trial = trial,
-	                    .problems = problems,
-	                    .e = e,
-	                    .row = row,
-	                    .email = pr_str_trim(email),
-	                    .out = out};
-	char shown[200];
-	int result = find_row(&t);
-	if (result < 0 || t.found)
+	struct preview t = {
+	    .trial = trial, .problems = problems, .e = e, .row = row, .email = pr_str_trim(email)};
+	int result = make(&t);
+	if (result < 0)
 		return result;
-	if (row)
-		return pr_fail(e, PR_ENOENT, "there is no row %u", row);
-	return pr_fail(e, PR_ENOENT, "no row has the address %s",
-	               pr_str_show(email, shown, sizeof shown));
+	pr_message_add(t.message, out);
+	finish(&t);
+	return 0;
+}
+
+int
+pr_message_trial(const struct pr_trial *trial, uint32_t row, struct pr_trial_message *out,
+                 struct pr_problems *problems, struct pr_error *e)
+{
+	struct preview t = {.trial = trial, .problems = problems, .e = e, .row = row};
+	int result = make(&t);
+	if (result == 0)
+		*out = (struct pr_trial_message){t.made, t.message, t.content};
+	return result;
+}
+
+void
+pr_trial_message_finish(struct pr_trial_message *m)
+{
+	pr_message_destroy(m->message);
+	pr_content_unref(m->content);
 }

@@ -136,6 +136,9 @@ pr_tls_context(const pr_tls *tls)
 	SSL_CTX *x = make_context();
 	SSL_CTX_sess_set_new_cb(x, NULL); /* it looks for a stream */
 	SSL_CTX_set_session_cache_mode(x, SSL_SESS_CACHE_OFF);
+	/* libesmtp polls first and reads then; tickets that TLS 1.3 sends behind the handshake make
+	 * it wait for data that nobody sends. */
+	SSL_CTX_set_max_proto_version(x, TLS1_2_VERSION);
 	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(x), X509_V_FLAG_PARTIAL_CHAIN);
 	SSL_CTX_set1_cert_store(x, SSL_CTX_get_cert_store(tls->checked));
 	return x;

@@ -9,9 +9,9 @@
  * fails before MAIL was answered gives the message back unblamed and ends the connection, as a
  * server that cannot be reached does.
  *
- * libesmtp cannot: TLS from the first octet, SMTPUTF8, a source address, an IPv6 address as the
- * host. A handshake that fails is not tried again in clear. An abort leaves the session to its
- * own times, and closing the target waits for it.
+ * libesmtp cannot: TLS 1.3 (net/tls.c), TLS from the first octet, SMTPUTF8, a source address, an
+ * IPv6 address as the host. A handshake that fails is not tried again in clear. An abort leaves the
+ * session to its own times, and closing the target waits for it.
  */
 #include "esmtp.h"
 #include "internal.h"

@@ -37,8 +37,8 @@ int pr_tls_create(const struct pr_tls_options *options, pr_tls **out, struct pr_
 void pr_tls_destroy(pr_tls *tls); /* no stream uses it any more; NULL: nothing */
 
 /* For a library that speaks TLS itself, on any thread (libesmtp): an SSL_CTX that trusts the same
- * CAs and remembers no sessions. It never refuses a certificate: the library asks for the result
- * of the check. A reference for the caller, who may outlive `tls`; ended by
+ * CAs and remembers no sessions; TLS 1.2, see there. It never refuses a certificate: the library
+ * asks for the result of the check. A reference for the caller, who may outlive `tls`; ended by
  * pr_tls_context_free. */
 struct ssl_ctx_st *pr_tls_context(const pr_tls *tls);
 void pr_tls_context_free(struct ssl_ctx_st *context); /* NULL: nothing */
