@@ -215,12 +215,6 @@ refuse_target(const struct pr_route_target *t, int tls, struct pr_error *e)
 	return 0;
 }
 
-static long
-seconds(int64_t ms)
-{
-	return (long)((ms + 999) / 1000);
-}
-
 static void
 fill_server(struct esmtp_server *s, const struct pr_route_target *t, int tls)
 {
@@ -232,11 +226,11 @@ fill_server(struct esmtp_server *s, const struct pr_route_target *t, int tls)
 	s->auth_in_clear = t->auth_in_clear;
 	s->tls = tls;
 	s->context = o->tls && tls != PR_ROUTE_TLS_NONE ? pr_tls_context(o->tls) : NULL;
-	s->banner_s = seconds(o->timeout_banner_ms);
-	s->command_s = seconds(o->timeout_command_ms);
-	s->data_s = seconds(o->timeout_data_ms);
-	s->block_s = seconds(o->timeout_block_ms);
-	s->dot_s = seconds(o->timeout_dot_ms);
+	s->banner_ms = o->timeout_banner_ms;
+	s->command_ms = o->timeout_command_ms;
+	s->data_ms = o->timeout_data_ms;
+	s->block_ms = o->timeout_block_ms;
+	s->dot_ms = o->timeout_dot_ms;
 }
 
 static int

@@ -16,9 +16,9 @@ struct esmtp_server {
 	const char *hostname;        /* EHLO argument */
 	const char *user, *password; /* NULL: no AUTH */
 	bool auth_in_clear;
-	int tls;                                          /* enum pr_route_tls, never implicit */
-	struct ssl_ctx_st *context;                       /* NULL: no TLS */
-	long banner_s, command_s, data_s, block_s, dot_s; /* 0: the RFC's */
+	int tls;                    /* enum pr_route_tls, never implicit */
+	struct ssl_ctx_st *context; /* NULL: no TLS */
+	int64_t banner_ms, command_ms, data_ms, block_ms, dot_ms; /* 0: the RFC's; least 1 s */
 };
 
 struct esmtp_try {

@@ -250,10 +250,10 @@ judge(struct run *r)
 /* ---- the session ---- */
 
 static void
-set_time(smtp_session_t session, int which, long seconds)
+set_time(smtp_session_t session, int which, int64_t ms)
 {
-	if (seconds)
-		smtp_set_timeout(session, which | Timeout_OVERRIDE_RFC2822_MINIMUM, seconds);
+	if (ms)
+		smtp_set_timeout(session, which | Timeout_OVERRIDE_RFC2822_MINIMUM, (long)ms);
 }
 
 static void
@@ -290,11 +290,11 @@ set_server(struct run *r)
 	smtp_set_hostname(r->session, s->hostname);
 	smtp_set_eventcb(r->session, on_event, r);
 	smtp_set_monitorcb(r->session, on_traffic, r->t, 0);
-	set_time(r->session, Timeout_GREETING, s->banner_s);
-	set_time(r->session, Timeout_ENVELOPE, s->command_s);
-	set_time(r->session, Timeout_DATA, s->data_s);
-	set_time(r->session, Timeout_TRANSFER, s->block_s);
-	set_time(r->session, Timeout_DATA2, s->dot_s);
+	set_time(r->session, Timeout_GREETING, s->banner_ms);
+	set_time(r->session, Timeout_ENVELOPE, s->command_ms);
+	set_time(r->session, Timeout_DATA, s->data_ms);
+	set_time(r->session, Timeout_TRANSFER, s->block_ms);
+	set_time(r->session, Timeout_DATA2, s->dot_ms);
 	set_tls(r);
 	set_auth(r);
 }
