@@ -1,6 +1,8 @@
 /* Prometheus text (format 0.0.4) and health. No address or domain ever becomes a label. */
 #include "internal.h"
 
+#include "postrider/routes.h"
+
 #define LAG_UNWELL_US (5 * 1000 * 1000)
 
 static void
@@ -89,6 +91,19 @@ add_connections(struct pr_buf *b, const struct pr_delivery_status *s)
 	            s->connections_open - s->connections_busy - s->connections_idle);
 }
 
+/* By the result types of RFC 8460 section 4.3. */
+static void
+add_tls(struct pr_buf *b)
+{
+	const struct pr_routes_tls_counts *n = pr_routes_tls_counts();
+	head(b, "postrider_tls_handshakes_total", "counter", "TLS handshakes, by result.");
+	pr_buf_addf(b, "postrider_tls_handshakes_total{result=\"success\"} %llu\n",
+	            (unsigned long long)n->successes);
+	for (unsigned i = 0; i < PR_ROUTES_TLS_TYPES; i++)
+		pr_buf_addf(b, "postrider_tls_handshakes_total{result=\"%s\"} %llu\n",
+		            pr_routes_tls_type(i), (unsigned long long)n->failures[i]);
+}
+
 static void
 add_campaigns(struct pr_buf *b, pr_delivery *d)
 {
@@ -118,6 +133,7 @@ get_metrics(struct request *q)
 	pr_delivery_status(c->options.delivery, &s);
 	add_recipients(&b, &s);
 	add_connections(&b, &s);
+	add_tls(&b);
 	add_campaigns(&b, c->options.delivery);
 	add_sync(&b, c->options.journal);
 	add_lag(&b, c->loop);

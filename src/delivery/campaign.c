@@ -360,6 +360,7 @@ campaign_check_end(struct pr_campaign *c)
 	if (!quiet || d->folded < c->last_lsn || !c->ledger)
 		return;
 	c->finishing = true;
+	dispatch_forget(c);
 	if (!c->finished_ms)
 		c->finished_ms = pr_utc_ms();
 	fold_detach(d, c);

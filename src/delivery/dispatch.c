@@ -336,7 +336,7 @@ dispatch_wants(const struct pr_campaign *c)
 {
 	int64_t now = pr_loop_now_ms(c->delivery->loop);
 	int64_t wait = c->fresh_read_ms + READ_AGAIN_MS - now;
-	if (!c->sending || c->fresh_end || c->fresh_running)
+	if (!campaign_may_send(c) || c->fresh_end || c->fresh_running)
 		return false;
 	if (wait <= 0 || (c->wants_fresh && c->lookups_n < LOOKUPS_MAX))
 		return true;
@@ -488,5 +488,10 @@ dispatch_forget(struct pr_campaign *c)
 		struct flow *f = PR_CONTAINER(link, struct flow, link);
 		f->behind_first = f->behind_last = 0;
 		flow_update(f);
+	}
+	if (pr_list_empty(&c->flows) && c->reads == 0) {
+		free(c->domains);
+		c->domains = NULL;
+		c->domains_n = 0;
 	}
 }

@@ -337,7 +337,8 @@ void outlet_take_away(struct outlet *o); /* its route is gone: campaigns wait */
 void outlet_destroy(struct outlet *o);
 /* The site of these exchangers on this route, made where it is not there. */
 struct site *site_of(struct outlet *o, const char *key, const struct pr_exchanger *to, size_t n);
-void site_ask(struct site *s);          /* look at it in this turn: something may go */
+void site_ask(struct site *s); /* look at it in this turn: something may go */
+bool site_has_healthy_lane(const struct site *s);
 struct lane *site_lane(struct site *s); /* the one to grant by; NULL: none has room */
 void sites_tidy(struct pr_delivery *d); /* once a second: those that have nothing to do go */
 struct flow *flow_of(struct pr_campaign *c, struct site *s);

@@ -111,6 +111,8 @@ back_off(struct conn *n, const struct pr_smtp_result *r)
 	l->retry_at_ms = now + (wait < BACK_OFF_MAX_MS ? wait : BACK_OFF_MAX_MS);
 	pr_timer_start(&l->timer, l->retry_at_ms - now + 1);
 	note_trouble(l, r);
+	if (site_has_healthy_lane(l->site))
+		lane_withdraw(l, NULL); /* another source may take them */
 }
 
 static void

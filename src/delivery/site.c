@@ -176,14 +176,28 @@ site_ask(struct site *s)
 	pump_ask(d);
 }
 
-/* Smooth: the lane that has least under way for its weight. */
+bool
+site_has_healthy_lane(const struct site *s)
+{
+	PR_LIST_EACH(link, &s->lanes) {
+		const struct lane *l = PR_CONTAINER(link, struct lane, of_site);
+		if (l->way && l->weight && !l->failures)
+			return true;
+	}
+	return false;
+}
+
+/* Smooth: the lane that has least under way for its weight. One that fails waits for its time
+ * while others do not. */
 struct lane *
 site_lane(struct site *s)
 {
 	struct lane *best = NULL;
+	bool healthy = site_has_healthy_lane(s);
+	int64_t now = pr_loop_now_ms(s->outlet->delivery->loop);
 	PR_LIST_EACH(link, &s->lanes) {
 		struct lane *l = PR_CONTAINER(link, struct lane, of_site);
-		if (lane_room(l) == 0)
+		if ((healthy && l->failures && now < l->retry_at_ms) || lane_room(l) == 0)
 			continue;
 		if (!best || (uint64_t)l->sends * best->weight < (uint64_t)best->sends * l->weight)
 			best = l;

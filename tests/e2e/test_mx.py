@@ -141,6 +141,21 @@ class Mx(unittest.TestCase):
                 campaign = daemon.wait_state("mx", "finished")
                 self.assertEqual(campaign["counts"]["delivered"], 5000)
 
+    def test_sources_share_and_one_that_is_gone_is_set_aside(self):
+        """The third address is not of this host."""
+        with pt.Sink(self.folder, commands=True, latency="2ms") as sink, \
+                dns_server.Dns(self.folder, hosts={"a.example": "127.0.0.1"}) as dns, \
+                self.daemon(dns, sink.port,
+                            route={"sources": ["one", "two", "192.0.2.77"], "connections": 4},
+                            sources={"one": {"address": "127.0.0.1", "hostname": "one.example"},
+                                     "two": {"address": "127.0.0.2", "hostname": "two.example",
+                                             "weight": 2}}) as daemon:
+            daemon.start()
+            campaign = self.send(daemon, recipients(["a.example"], each=1000))
+            self.assertEqual(campaign["counts"]["delivered"], 1000)
+            names = {c["argument"] for c in sink.commands("EHLO")}
+            self.assertEqual(names, {"one.example", "two.example"})
+
     def test_many_domains_of_one_message(self):
         domains = ["d%d.example" % n for n in range(5000)]
         with pt.Sink(self.folder) as sink, \
