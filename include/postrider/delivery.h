@@ -116,6 +116,28 @@ struct pr_delivery_status {
 };
 void pr_delivery_status(pr_delivery *d, struct pr_delivery_status *out);
 
+/* A lane, and why it is slow. Its texts are views, valid during the call that gets it. */
+struct pr_lane_view {
+	const char *route, *source; /* source: "" where the system chooses */
+	const char *site;           /* key of the exchangers; "" for routes not via mx */
+	unsigned connections, connections_max, busy;
+	unsigned ready;     /* composed and durable */
+	unsigned waiting;   /* granted, not taken by a connection: ready ones, too */
+	unsigned queued;    /* rows in memory for its site that are not granted; of all its lanes */
+	double rate;        /* messages per second over 10 s */
+	int64_t retry_ms;   /* until it tries again; 0: it does not wait */
+	unsigned failures;  /* in a row; 0: it is well */
+	unsigned last_code; /* of last_reply; 0: that is no answer of the peer */
+	const char *last_reply; /* of its last failure, also a past one; "": none. An answer of
+	                         * the peer may quote an address */
+	unsigned offers;        /* PR_SMTP_... of the last peer; 0: not known */
+	const char *limited_by; /* "route connections", "back-off"...; "": nothing here */
+};
+/* All lanes, until `each` returns false. */
+void pr_delivery_each_lane(pr_delivery *d,
+                           bool (*each)(void *context, const struct pr_lane_view *v),
+                           void *context);
+
 /* ---- verbs: durable before `done` ---- */
 enum pr_verb_kind {
 	PR_VERB_PAUSE,

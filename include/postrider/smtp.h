@@ -169,5 +169,7 @@ int64_t pr_smtp_deadline(const pr_smtp *s); /* monotonic ms; INT64_MAX: none */
 void pr_smtp_tick(pr_smtp *s, int64_t now_ms);
 unsigned pr_smtp_accepted(const pr_smtp *s); /* messages accepted on this connection */
 unsigned pr_smtp_offers(const pr_smtp *s);   /* PR_SMTP_...; 0 before EHLO was answered */
+/* The keyword of an extension and its PR_SMTP_ bit, i from 0; NULL behind the last. */
+const char *pr_smtp_extension(unsigned i, unsigned *bit);
 
 #endif

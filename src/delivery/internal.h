@@ -14,6 +14,7 @@
  *   verb.c     what people ask
  *   replace.c  corrected content for what is unsent; content.c compiles it
  *   reopen.c   a finished one again, for its rows in doubt
+ *   view.c     lanes, as people see them
  *   delivery.c the room's contract; wiring of the above
  *
  * All of it runs on the loop's thread, except functions named work_*, which run on a
@@ -252,6 +253,7 @@ struct lane {
 	int64_t retry_at_ms; /* monotonic */
 	unsigned failures;
 	struct pr_timer timer;
+	unsigned last_code; /* 0: last_reply is no answer of the peer */
 	char last_reply[200];
 };
 
@@ -377,6 +379,7 @@ unsigned lane_room(struct lane *l);               /* how many more rows to grant
 void lane_quit(struct lane *l);                   /* close politely */
 void lane_abort(struct lane *l, const char *why); /* close at once */
 void lane_shrink(struct lane *l, unsigned limit); /* so many connections stay */
+unsigned lane_conns_there(const struct lane *l);  /* by its way: what the limit counts */
 unsigned lane_staying(const struct lane *l);      /* how many do now */
 
 /* ---- refill.c ---- */

@@ -80,6 +80,7 @@ note_trouble(struct lane *l, const struct pr_smtp_result *r)
 	char text[160];
 	struct pr_str why = r->answered ? r->reply.text : pr_str(r->why ? r->why : "");
 	pr_str_show(why, text, sizeof text);
+	l->last_code = r->answered ? (unsigned)r->reply.code : 0;
 	if (r->answered)
 		snprintf(l->last_reply, sizeof l->last_reply, "%d %s", r->reply.code, text);
 	else
@@ -87,7 +88,7 @@ note_trouble(struct lane *l, const struct pr_smtp_result *r)
 	struct pr_log_about about = {.event = "lane_waits",
 	                             .route = name_of(l),
 	                             .site = l->site->key,
-	                             .code = r->answered ? r->reply.code : 0};
+	                             .code = (int)l->last_code};
 	if (l->failures == 1)
 		pr_log(PR_LOG_WARNING, &about, "at %s: %s", pr_smtp_stage_word(r->stage), text);
 	char told[350];
@@ -342,8 +343,8 @@ way_close(struct way *w)
 }
 
 /* What counts against the route's limit: the peer does not care why a connection is there. */
-static unsigned
-conns_there(const struct lane *l)
+unsigned
+lane_conns_there(const struct lane *l)
 {
 	unsigned n = 0;
 	PR_LIST_EACH(link, &l->ways) {
@@ -409,7 +410,7 @@ lane_connect(struct lane *l)
 	    pr_loop_now_ms(d->loop) < l->retry_at_ms)
 		return false;
 	unsigned limit = l->failures ? 1 : l->connections_max;
-	unsigned there = l->opening_n < l->ready_n ? conns_there(l) : 0;
+	unsigned there = l->opening_n < l->ready_n ? lane_conns_there(l) : 0;
 	for (; l->opening_n < l->ready_n && there < limit && (room = make_room(d)); there++)
 		open_one(l);
 	feed_ahead(l);

@@ -70,10 +70,18 @@ on_send(void *context, const char *data, size_t n)
 		pr_stream_write(w->stream, data, n);
 }
 
+static void
+note_offers(struct wire *w)
+{
+	if (pr_smtp_offers(w->smtp))
+		w->base.target->offers = pr_smtp_offers(w->smtp);
+}
+
 static struct pr_envelope *
 on_next(void *context)
 {
 	struct wire *w = context;
+	note_offers(w);
 	return w->base.events.next(w->base.context);
 }
 
@@ -173,8 +181,7 @@ on_ended(void *context, const struct pr_smtp_result *r)
 {
 	struct wire *w = context;
 	bool early = r->stage >= PR_STAGE_BANNER && r->stage <= PR_STAGE_TLS;
-	if (pr_smtp_offers(w->smtp))
-		w->base.target->offers = pr_smtp_offers(w->smtp);
+	note_offers(w);
 	if (early && w->kind->goes_on && !w->aborted)
 		go_on(w, r);
 	else

@@ -19,6 +19,15 @@ static const struct {
     {"LIMITS", PR_SMTP_LIMITS},         /* RFC 9422 */
 };
 
+const char *
+pr_smtp_extension(unsigned i, unsigned *bit)
+{
+	if (i >= sizeof known / sizeof *known)
+		return NULL;
+	*bit = known[i].bit;
+	return known[i].keyword;
+}
+
 /* Takes what is before the first octet of `ends`, and that octet, off the text. */
 static struct pr_str
 cut(struct pr_str *text, const char *ends)

@@ -1,0 +1,86 @@
+/*
+ * Lanes as people see them: what is on its way by each, and what it waits for. Only looks;
+ * on the loop, and never for long: a lane costs a few reads.
+ */
+#include "internal.h"
+
+/* Rows of the route's campaigns wait for its one lane in their batches. */
+static unsigned
+left_in(const struct pr_batch *b)
+{
+	return b ? b->n - b->taken : 0;
+}
+
+static unsigned
+queued_for(const struct site *s)
+{
+	unsigned n = 0;
+	PR_LIST_EACH(link, &s->flows) {
+		const struct flow *f = PR_CONTAINER(link, struct flow, of_site);
+		const struct pr_campaign *c = f->campaign;
+		n += s->outlet->mx ? f->rows_n
+		                   : left_in(c->due) + left_in(c->fresh) + left_in(c->fresh_next);
+	}
+	return n;
+}
+
+/* What is nearest to the people who can change it comes first. */
+static const char *
+limit_of(const struct lane *l)
+{
+	const struct pr_delivery *d = l->delivery;
+	if (d->draining)
+		return "drain";
+	if (d->paused_all)
+		return "pause of all sending";
+	if (d->low_space || d->journal_full)
+		return "full disk";
+	if (l->site->outlet->gone)
+		return "route is gone";
+	if (!l->way)
+		return "route cannot be used";
+	if (l->weight == 0)
+		return "source is not in use";
+	if (l->failures)
+		return "back-off";
+	if (l->ready_n == 0)
+		return "";
+	if (lane_conns_there(l) >= l->connections_max)
+		return "route connections";
+	return d->connections >= (unsigned)d->config->max_connections ? "max_connections" : "";
+}
+
+static void
+lane_view(struct lane *l, int64_t now_ms, struct pr_lane_view *out)
+{
+	*out = (struct pr_lane_view){.route = l->site->outlet->name,
+	                             .site = l->site->key,
+	                             .source = l->source,
+	                             .connections = l->conns_n,
+	                             .connections_max = l->connections_max,
+	                             .busy = l->busy_n,
+	                             .ready = l->ready_n,
+	                             .waiting = l->waiting,
+	                             .queued = queued_for(l->site),
+	                             .rate = meter_rate(&l->meter, now_ms),
+	                             .failures = l->failures,
+	                             .last_code = l->last_code,
+	                             .last_reply = l->last_reply,
+	                             .offers = l->way ? pr_target_offers(l->way->target) : 0,
+	                             .limited_by = limit_of(l)};
+	if (l->failures && l->retry_at_ms > now_ms)
+		out->retry_ms = l->retry_at_ms - now_ms;
+}
+
+void
+pr_delivery_each_lane(pr_delivery *d, bool (*each)(void *context, const struct pr_lane_view *v),
+                      void *context)
+{
+	int64_t now_ms = pr_loop_now_ms(d->loop);
+	PR_LIST_EACH(link, &d->lanes) {
+		struct pr_lane_view v;
+		lane_view(PR_CONTAINER(link, struct lane, link), now_ms, &v);
+		if (!each(context, &v))
+			return;
+	}
+}
