@@ -6,6 +6,7 @@
  *   resource.c the table of paths
  *   body.c     the JSON of a request
  *   status.c   status and campaigns as JSON
+ *   sites.c    lanes as JSON
  *   metrics.c  Prometheus text, health
  *   verbs.c    what changes something; replace.c corrected content
  *   submit.c   new campaigns; handing.c walks the path of what is handed over
@@ -113,6 +114,7 @@ void resource_dispatch(struct request *q);
 void get_status(struct request *q);
 void get_campaigns(struct request *q);
 void get_campaign(struct request *q);
+void get_sites(struct request *q);
 void get_metrics(struct request *q);
 void get_health(struct request *q);
 void get_rows(struct request *q);

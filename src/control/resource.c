@@ -22,7 +22,7 @@ static const struct {
     {"GET", {"v1", "campaigns", "*", "preview"}, get_preview, false},
     {"GET", {"v1", "recipient"}, get_recipient, false},
     {"GET", {"v1", "events"}, get_events, false},
-    {"GET", {"v1", "sites"}, not_built, false},
+    {"GET", {"v1", "sites"}, get_sites, false},
     {"GET", {"metrics"}, get_metrics, true},
     {"GET", {"healthz"}, get_health, true},
     {"POST", {"v1", "campaigns"}, post_submit, false},

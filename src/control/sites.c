@@ -1,0 +1,134 @@
+/*
+ * Sites: what lanes there are, and why one is slow. Counts only, so everybody may read; but
+ * what a receiver said may quote an address, and only operators get its words.
+ *
+ * Those that fail come first, then those that have something to send.
+ */
+#include "internal.h"
+
+#include "postrider/smtp.h"
+
+#include <stdio.h>
+
+enum rank { RANK_FAILING, RANK_BUSY, RANK_OTHER, RANKS };
+
+struct listing {
+	const struct request *request;
+	struct pr_buf *out;
+	const char *site; /* only those whose key holds it */
+	uint64_t left;
+	enum rank rank;
+	bool more; /* than the limit */
+};
+
+static void
+add_word(struct pr_buf *b, const char *before, const char *key, const char *text)
+{
+	pr_buf_addf(b, "%s\"%s\":", before, key);
+	pr_buf_add_json(b, pr_str(text));
+}
+
+static void
+add_offers(struct pr_buf *b, unsigned offers)
+{
+	const char *word, *comma = "";
+	unsigned bit;
+	pr_buf_adds(b, ",\"offers\":[");
+	for (unsigned i = 0; (word = pr_smtp_extension(i, &bit)); i++) {
+		if (!(offers & bit))
+			continue;
+		pr_buf_addf(b, "%s\"%s\"", comma, word);
+		comma = ",";
+	}
+	pr_buf_addc(b, ']');
+}
+
+/* A failing lane waits; then it may try with one connection. */
+static void
+add_back_off(struct pr_buf *b, const struct pr_lane_view *v)
+{
+	pr_buf_adds(b, v->retry_ms ? ",{\"what\":\"suspended\""
+	                           : ",{\"what\":\"connections\",\"value\":1");
+	pr_buf_addf(b, ",\"by\":\"back-off after %u failure%s\"", v->failures,
+	            v->failures == 1 ? "" : "s");
+	if (v->retry_ms)
+		pr_buf_addf(b, ",\"lifts_s\":%.3f", (double)v->retry_ms / PR_SECOND_MS);
+	pr_buf_addc(b, '}');
+}
+
+/* Limits in force, who set them, when they lift. */
+static void
+add_limits(struct pr_buf *b, const struct pr_lane_view *v)
+{
+	struct pr_buf by = {0};
+	pr_buf_addf(&by, "route %s", v->route);
+	pr_buf_addf(
+	    b, ",\"limits\":[{\"what\":\"connections\",\"value\":%u,\"by\":", v->connections_max);
+	pr_buf_add_json(b, pr_buf_str(&by));
+	pr_buf_addc(b, '}');
+	pr_buf_finish(&by);
+	if (v->failures)
+		add_back_off(b, v);
+	pr_buf_addc(b, ']');
+}
+
+static void
+add_lane(const struct listing *g, const struct pr_lane_view *v)
+{
+	struct pr_buf *b = g->out;
+	char code[16];
+	snprintf(code, sizeof code, "%u", v->last_code);
+	bool hide = v->last_code && !g->request->peer.is_operator;
+	pr_buf_adds(b, b->data[b->len - 1] == '[' ? "{" : ",{");
+	add_word(b, "", "route", v->route);
+	add_word(b, ",", "site", v->site);
+	add_word(b, ",", "source", v->source);
+	pr_buf_addf(b,
+	            ",\"connections\":%u,\"connections_max\":%u,\"busy\":%u,\"ready\":%u,"
+	            "\"waiting\":%u,\"queued\":%u,\"rate\":%.2f,\"waits_s\":%.3f,\"failures\":%u",
+	            v->connections, v->connections_max, v->busy, v->ready, v->waiting, v->queued,
+	            v->rate, (double)v->retry_ms / PR_SECOND_MS, v->failures);
+	add_word(b, ",", "last_reply", hide ? code : v->last_reply);
+	add_word(b, ",", "limited_by", v->limited_by);
+	add_offers(b, v->offers);
+	add_limits(b, v);
+	pr_buf_addc(b, '}');
+}
+
+static enum rank
+rank_of(const struct pr_lane_view *v)
+{
+	if (v->failures)
+		return RANK_FAILING;
+	return v->busy || v->waiting || v->queued ? RANK_BUSY : RANK_OTHER;
+}
+
+static bool
+on_lane(void *context, const struct pr_lane_view *v)
+{
+	struct listing *g = context;
+	if (rank_of(v) != g->rank || (g->site && !strstr(v->site, g->site)))
+		return true;
+	if (g->left == 0) {
+		g->more = true;
+		return false;
+	}
+	g->left--;
+	add_lane(g, v);
+	return true;
+}
+
+void
+get_sites(struct request *q)
+{
+	struct pr_buf b = {0};
+	struct listing g = {
+	    .request = q, .out = &b, .site = request_argument(q, "site"), .left = PAGE_MAX};
+	if (!read_number(q, "limit", 1, PAGE_MAX, &g.left))
+		return;
+	pr_buf_adds(&b, "{\"sites\":[");
+	for (g.rank = 0; g.rank < RANKS && !g.more; g.rank++)
+		pr_delivery_each_lane(q->control->options.delivery, on_lane, &g);
+	pr_buf_addf(&b, "],\"more\":%s}", g.more ? "true" : "false");
+	request_json(q, &b);
+}
