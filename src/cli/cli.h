@@ -7,8 +7,8 @@
  *   settings.c   which socket, which spool, which configuration
  *   http.c       requests to the status socket
  *   text.c       numbers, durations, times, bars; table.c aligned columns
- *   init.c check.c preview.c proof.c doctor.c submit.c replace.c verbs.c show.c report.c watch.c
- *   events.c: commands
+ *   init.c check.c preview.c proof.c doctor.c submit.c replace.c verbs.c show.c sites.c report.c
+ *   watch.c events.c: commands
  *
  * Standard output holds what was asked for, and nothing else; what went wrong goes to standard
  * error with what to do. Text that came from elsewhere passes cli_show first.
@@ -119,8 +119,9 @@ void cli_http_finish(struct cli *c);
 enum cli_exit cli_call(struct cli *c, const char *path, const char *body, struct cli_reply *out);
 /* Says what a status of 400 and more means. */
 enum cli_exit cli_refused(struct cli *c, const struct cli_reply *reply);
-json_t *cli_get(struct cli *c, const char *path);      /* NULL: said why; decoded, an object */
-void cli_path_add(struct pr_buf *b, const char *text); /* percent-encoded */
+enum cli_exit cli_pass_on(struct cli *c, const char *path); /* --json: the answer as it came */
+json_t *cli_get(struct cli *c, const char *path);           /* NULL: said why; decoded, an object */
+void cli_path_add(struct pr_buf *b, const char *text);      /* percent-encoded */
 /* "/v1/campaigns/ID" and what follows; a static buffer: one at a time. */
 const char *cli_campaign_path(const char *id, const char *rest);
 
@@ -176,6 +177,7 @@ enum cli_exit cli_run_service(struct cli *c); /* reload drain: by its name */
 enum cli_exit cli_run_status(struct cli *c);
 enum cli_exit cli_run_campaigns(struct cli *c);
 enum cli_exit cli_run_campaign(struct cli *c);
+enum cli_exit cli_run_sites(struct cli *c);
 enum cli_exit cli_run_recipient(struct cli *c);
 enum cli_exit cli_run_report(struct cli *c);
 enum cli_exit cli_run_watch(struct cli *c);

@@ -63,6 +63,10 @@ static const struct cli_option events_options[] = {
     {"follow", NULL, "go on with what happens now", 'f', false},
     {"after", "ID", "begin after this event (default: the oldest kept; with -f: now)", 0, false},
     {0}};
+static const struct cli_option sites_options[] = {
+    {"site", "TEXT", "only sites whose name holds this text", 0, false},
+    {"limit", "N", "at most so many lines (1000)", 0, false},
+    {0}};
 static const struct cli_option report_options[] = {
     {"out", "FILE", "write it there", 0, false},
     {"csv", NULL, "one line a recipient, instead of HTML", 0, false},
@@ -139,6 +143,10 @@ const struct cli_command cli_commands[] = {
     {"wait", "ID", "wait until a campaign is finished",
      "Exit status 1 when it failed, was cancelled, or the time is over.", 1, 1, wait_options,
      cli_run_wait, WATCH},
+    {"sites", "", "where messages leave to, how fast, and why one is slow",
+     "A line for each site (domains with the same mail exchangers) and source. Those that fail\n"
+     "come first, with the last reply and when they are tried again.",
+     0, 0, sites_options, cli_run_sites, WATCH},
     {"recipient", "ADDRESS", "one recipient's story over all campaigns", NULL, 1, 1, NULL,
      cli_run_recipient, WATCH},
     {"events", "", "what happened to whom, from the journal",
@@ -164,6 +172,6 @@ const struct cli_command cli_commands[] = {
      filter_options, run_address, FILTER},
     {0}};
 
-const char *const cli_later[] = {"plan",    "reschedule", "sites",    "suppress", "contacts",
-                                 "segment", "track",      "forget",   "export",   "feedback",
-                                 "purge",   "backup",     "classify", NULL};
+const char *const cli_later[] = {"plan",   "reschedule", "suppress", "contacts", "segment",
+                                 "track",  "forget",     "export",   "feedback", "purge",
+                                 "backup", "classify",   NULL};

@@ -233,6 +233,21 @@ cli_call(struct cli *c, const char *path, const char *body, struct cli_reply *ou
 	return CLI_FAILED;
 }
 
+enum cli_exit
+cli_pass_on(struct cli *c, const char *path)
+{
+	struct cli_reply reply;
+	enum cli_exit result = cli_call(c, path, NULL, &reply);
+	if (result != CLI_DONE)
+		return result;
+	struct pr_str text = pr_buf_str(&reply.body);
+	fwrite(text.p, 1, text.n, stdout);
+	if (!pr_str_ends(text, "\n"))
+		putchar('\n');
+	pr_buf_finish(&reply.body);
+	return CLI_DONE;
+}
+
 json_t *
 cli_get(struct cli *c, const char *path)
 {

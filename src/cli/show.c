@@ -5,22 +5,6 @@
 
 #include <stdlib.h>
 
-/* With --json: the answer as it came. */
-static enum cli_exit
-pass_on(struct cli *c, const char *path)
-{
-	struct cli_reply reply;
-	enum cli_exit result = cli_call(c, path, NULL, &reply);
-	if (result != CLI_DONE)
-		return result;
-	struct pr_str text = pr_buf_str(&reply.body);
-	fwrite(text.p, 1, text.n, stdout);
-	if (!pr_str_ends(text, "\n"))
-		putchar('\n');
-	pr_buf_finish(&reply.body);
-	return CLI_DONE;
-}
-
 static const char *
 state_words(const char *state)
 {
@@ -101,7 +85,7 @@ enum cli_exit
 cli_run_status(struct cli *c)
 {
 	if (c->arguments.json)
-		return pass_on(c, "/v1/status");
+		return cli_pass_on(c, "/v1/status");
 	json_t *s = cli_get(c, "/v1/status");
 	char text[CLI_TEXT];
 	if (!s)
@@ -167,7 +151,7 @@ enum cli_exit
 cli_run_campaigns(struct cli *c)
 {
 	if (c->arguments.json)
-		return pass_on(c, "/v1/campaigns");
+		return cli_pass_on(c, "/v1/campaigns");
 	json_t *answer = cli_get(c, "/v1/campaigns");
 	const json_t *list = json_object_get(answer, "campaigns");
 	if (!answer)
@@ -265,7 +249,7 @@ cli_run_campaign(struct cli *c)
 {
 	const char *path = cli_campaign_path(c->arguments.words[0], "");
 	if (c->arguments.json)
-		return pass_on(c, path);
+		return cli_pass_on(c, path);
 	json_t *o = cli_get(c, path);
 	if (!o)
 		return CLI_FAILED;
@@ -298,7 +282,7 @@ cli_run_recipient(struct cli *c)
 	pr_buf_adds(&path, "/v1/recipient?address=");
 	cli_path_add(&path, c->arguments.words[0]);
 	if (c->arguments.json)
-		result = pass_on(c, path.data);
+		result = cli_pass_on(c, path.data);
 	else {
 		json_t *answer = cli_get(c, path.data), *one;
 		json_t *list = json_object_get(answer, "campaigns");

@@ -14,7 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import postrider_test as pt
 
-LATER = ("plan", "reschedule", "sites", "suppress", "contacts",
+LATER = ("plan", "reschedule", "suppress", "contacts",
          "segment", "track", "forget", "export", "feedback", "purge", "backup", "classify")
 
 
@@ -39,7 +39,7 @@ class AloneTest(pt.TestCase):
         text = self.assertExit(0, "--help").stdout
         for command in ("init", "check", "preview", "submit", "approve", "pause", "resume",
                         "cancel", "resolve", "status", "campaigns", "campaign", "watch", "wait",
-                        "recipient", "events", "report", "adopt", "reload", "drain", "liquid",
+                        "sites", "recipient", "events", "report", "adopt", "reload", "drain", "liquid",
                         "address"):
             self.assertRegex(text, r"(?m)^  %s\b" % command)
             self.assertIn("usage: postrider " + command, self.assertExit(0, command, "--help").stdout)
