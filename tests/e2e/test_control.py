@@ -243,9 +243,8 @@ class BadInputTest(Control):
             connection.close()
 
     def test_what_comes_later_is_refused_by_name(self):
-        for method, path in (("GET", "/v1/sites"), ("POST", "/v1/campaigns/none/reschedule")):
-            error = self.assertRefused(501, method, path)
-            self.assertIn("not available yet", error["message"])
+        error = self.assertRefused(501, "POST", "/v1/campaigns/none/reschedule")
+        self.assertIn("not available yet", error["message"])
 
     def test_bad_arguments_are_400(self):
         c = self.held(rows=2)
@@ -618,7 +617,7 @@ class RoleTest(Control):
     def test_strangers_read_counts_but_no_addresses_and_do_nothing(self):
         c = self.held(rows=3)
         path = "/v1/campaigns/" + c["id"]
-        for get in ("/v1/status", "/v1/campaigns", path, "/metrics", "/healthz"):
+        for get in ("/v1/status", "/v1/campaigns", path, "/v1/sites", "/metrics", "/healthz"):
             self.assertEqual(self.as_user(STRANGER, "GET", get)[0], 200, get)
         for get in (path + "/recipients", path + "/report?format=csv", path + "/report",
                     "/v1/recipient?address=user1@example.com"):
@@ -629,6 +628,23 @@ class RoleTest(Control):
             self.assertEqual(self.as_user(STRANGER, "POST", post, body)[0], 403, post)
         self.assertEqual(self.daemon.get(path)["state"], "held")
         self.assertTrue(self.daemon.running)
+
+    def test_strangers_see_why_a_site_is_slow_without_addresses(self):
+        folder = os.path.join(self.folder, "closed")
+        os.mkdir(folder)
+        closed = self.enterContext(pt.Sink(
+            folder, rules=['on=mail,reply="421 4.7.0 enough for ann@example.com"']))
+        self.daemon.write_config(routes={"default": {"port": closed.port}})
+        self.daemon.post("/v1/reload")
+        self.drop("slow", rows=3)
+
+        def failing():
+            lane, = self.daemon.get("/v1/sites")["sites"]
+            return lane if lane["failures"] else None
+        self.assertIn("ann@example.com", pt.wait_until(failing, "a failure")["last_reply"])
+        status, answer = self.as_user(STRANGER, "GET", "/v1/sites")
+        self.assertEqual((status, answer["sites"][0]["last_reply"]), (200, "421"))
+        self.assertGreater(answer["sites"][0]["failures"], 0)
 
     def test_strangers_see_events_without_addresses(self):
         self.campaign(rows=3)
