@@ -116,7 +116,7 @@ struct pr_delivery_status {
 };
 void pr_delivery_status(pr_delivery *d, struct pr_delivery_status *out);
 
-/* A lane, and why it is slow. Its texts are views, valid during the call that gets it. */
+/* A lane, and why it is slow. Its texts are views, valid until the loop goes on. */
 struct pr_lane_view {
 	const char *route, *source; /* source: "" where the system chooses */
 	const char *site;           /* key of the exchangers; "" for routes not via mx */

@@ -9,16 +9,17 @@
 #include "postrider/smtp.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum rank { RANK_FAILING, RANK_BUSY, RANK_OTHER, RANKS };
 
+/* One look at all lanes, of which there may be very many: the first of each rank are kept. */
 struct listing {
-	const struct request *request;
-	struct pr_buf *out;
-	const char *site; /* only those whose key holds it */
-	uint64_t left;
-	enum rank rank;
-	bool more; /* than the limit */
+	const char *site; /* only those whose key holds it; NULL: all */
+	uint64_t limit;
+	struct pr_lane_view *found[RANKS];
+	size_t n[RANKS];
+	bool more; /* than the limit, of one rank */
 };
 
 static void
@@ -73,12 +74,11 @@ add_limits(struct pr_buf *b, const struct pr_lane_view *v)
 }
 
 static void
-add_lane(const struct listing *g, const struct pr_lane_view *v)
+add_lane(const struct request *q, struct pr_buf *b, const struct pr_lane_view *v)
 {
-	struct pr_buf *b = g->out;
 	char code[16];
 	snprintf(code, sizeof code, "%u", v->last_code);
-	bool hide = v->last_code && !g->request->peer.is_operator;
+	bool hide = v->last_code && !q->peer.is_operator;
 	pr_buf_adds(b, b->data[b->len - 1] == '[' ? "{" : ",{");
 	add_word(b, "", "route", v->route);
 	add_word(b, ",", "site", v->site);
@@ -107,28 +107,40 @@ static bool
 on_lane(void *context, const struct pr_lane_view *v)
 {
 	struct listing *g = context;
-	if (rank_of(v) != g->rank || (g->site && !strstr(v->site, g->site)))
+	if (g->site && !strstr(v->site, g->site))
 		return true;
-	if (g->left == 0) {
+	enum rank rank = rank_of(v);
+	if (g->n[rank] < g->limit)
+		g->found[rank][g->n[rank]++] = *v;
+	else
 		g->more = true;
-		return false;
-	}
-	g->left--;
-	add_lane(g, v);
 	return true;
+}
+
+static void
+add_lanes(const struct request *q, struct pr_buf *b, const struct listing *g)
+{
+	uint64_t n = 0;
+	pr_buf_adds(b, "{\"sites\":[");
+	for (int rank = 0; rank < RANKS; rank++)
+		for (size_t i = 0; i < g->n[rank] && n < g->limit; i++, n++)
+			add_lane(q, b, &g->found[rank][i]);
+	bool more = g->more || g->n[RANK_FAILING] + g->n[RANK_BUSY] + g->n[RANK_OTHER] > n;
+	pr_buf_addf(b, "],\"more\":%s}", more ? "true" : "false");
 }
 
 void
 get_sites(struct request *q)
 {
 	struct pr_buf b = {0};
-	struct listing g = {
-	    .request = q, .out = &b, .site = request_argument(q, "site"), .left = PAGE_MAX};
-	if (!read_number(q, "limit", 1, PAGE_MAX, &g.left))
+	struct listing g = {.site = request_argument(q, "site"), .limit = PAGE_MAX};
+	if (!read_number(q, "limit", 1, PAGE_MAX, &g.limit))
 		return;
-	pr_buf_adds(&b, "{\"sites\":[");
-	for (g.rank = 0; g.rank < RANKS && !g.more; g.rank++)
-		pr_delivery_each_lane(q->control->options.delivery, on_lane, &g);
-	pr_buf_addf(&b, "],\"more\":%s}", g.more ? "true" : "false");
+	for (int rank = 0; rank < RANKS; rank++)
+		g.found[rank] = pr_calloc(g.limit, sizeof *g.found[rank]);
+	pr_delivery_each_lane(q->control->options.delivery, on_lane, &g);
+	add_lanes(q, &b, &g);
+	for (int rank = 0; rank < RANKS; rank++)
+		free(g.found[rank]);
 	request_json(q, &b);
 }
