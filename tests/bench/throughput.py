@@ -2,8 +2,12 @@
 alone, one after the other on this machine, into the same sink program.
 
 Postrider is measured from the moment its campaign leaves `importing` until it is `finished`,
-the others from the start of smtp-source until the sink has the last message."""
+the others from the start of smtp-source until the sink has the last message.
+
+--tls: STARTTLS to the sink, AES-GCM. --dkim rsa|ed25519: each message is signed; beside it what
+`openssl speed` signs on all cores right after."""
 import os
+import re
 import socket
 import subprocess
 import time
@@ -36,12 +40,41 @@ def result(program, messages, seconds, cpu_us, sink_cpu_us, peak_kb):
             "sink_cpu_us": sink_cpu_us / messages, "peak_mb": peak_kb / 1024}
 
 
+ALGORITHMS = {"rsa": (["RSA", "-pkeyopt", "rsa_keygen_bits:2048"], "rsa2048"),
+              "ed25519": (["ED25519"], "ed25519")}
+
+
+def signing(folder, args):
+    """Configuration of a key for the campaign's domain."""
+    if not args.dkim:
+        return {}
+    key = os.path.join(folder, "dkim.pem")
+    subprocess.run(["openssl", "genpkey", "-out", key, "-algorithm", *ALGORITHMS[args.dkim][0]],
+                   check=True, capture_output=True)
+    os.chmod(key, 0o600)
+    return {"dkim": [{"domain": "acme.example", "selector": "b", "key_file": key}]}
+
+
+def openssl_speed(algorithm):
+    """Signatures a second of all cores."""
+    bench.note("openssl speed ...")
+    done = subprocess.run(["openssl", "speed", "-seconds", "5", "-multi", str(os.cpu_count()),
+                           ALGORITHMS[algorithm][1]], check=True, capture_output=True, text=True)
+    line = [x for x in done.stdout.splitlines() if re.search(r"\ds +[\d.]+ +[\d.]+$", x)][-1]
+    return float(line.split()[-2])
+
+
 def run_postrider(folder, args):
     bench.note("Postrider: %d messages ..." % args.count)
     campaign = pt.make_campaign(folder, "bench", args.count, args.domains, bench.OCTETS)
     env = slow_sync(folder, args.slow_sync)
-    with pt.Sink(folder, log=False) as sink, \
-         pt.Daemon(folder, sink, args.connections, env=env) as daemon:
+    with pt.Sink(folder, *(["--tls", "required"] if args.tls else []), log=False) as sink, \
+         pt.Daemon(folder, sink, args.connections, env=env, start=False,
+                   config=signing(folder, args)) as daemon:
+        if args.tls:
+            daemon.config["routes"]["default"]["tls"] = "required"
+            daemon.write_config()
+        daemon.start()
         sending = {}
 
         def done(objects):
@@ -98,6 +131,7 @@ def main():
         __doc__, count=(200000, "messages of Postrider and smtp-source"),
         postfix_count=(10000, "messages of Postfix"), domains=(1, "recipient domains"),
         connections=(20, "connections of Postrider"), slow_sync=("", "delay each sync: 10ms"),
+        tls=(False, "STARTTLS to the sink"), dkim=("", "sign with a key: rsa or ed25519"),
         only=("", "run only postrider, postfix or smtp-source"),
         timeout=(600.0, "seconds for each"))
     rows, facts = [], {}
@@ -114,6 +148,9 @@ def main():
     if "postrider" in rates:
         facts["import_seconds"] = rows[0]["import_seconds"]
         facts["octets_a_message"] = rows[0]["octets"]
+        if args.dkim:
+            facts["openssl_speed"] = openssl_speed(args.dkim)
+            facts["share_of_openssl_speed"] = rates["postrider"] / facts["openssl_speed"]
         if "postfix" in rates:
             facts["times_postfix"] = rates["postrider"] / rates["postfix"]
     bench.show(args, "throughput", rows, COLUMNS, facts)
