@@ -297,8 +297,12 @@ forget(struct wire *w)
 	c->plan_n = 0;
 }
 
-static const struct wire_kind kind = {
-    .next_hop = next_hop, .reached = reached, .missed = missed, .forget = forget, .goes_on = true};
+static const struct wire_kind kind = {.next_hop = next_hop,
+                                      .reached = reached,
+                                      .missed = missed,
+                                      .forget = forget,
+                                      .goes_on = true,
+                                      .chunk_alone = true};
 
 /* ---- what routes.h asks ---- */
 

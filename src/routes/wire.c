@@ -216,7 +216,7 @@ open_session(struct wire *w)
 	    .messages_max = o->messages_max,
 	    .lookahead = !o->no_lookahead,
 	    .chunking = !o->no_chunking,
-	    .chunk_alone = true,
+	    .chunk_alone = w->kind->chunk_alone,
 	    .dsn = w->base.target->dsn,
 	    .starttls = starttls_of(w),
 	    .secured = w->hop.tls == PR_ROUTE_TLS_IMPLICIT,

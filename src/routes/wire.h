@@ -49,6 +49,9 @@ struct wire_kind {
 	/* It was not, for w->why. */
 	void (*missed)(struct wire *w);
 	bool goes_on; /* a hop that refuses before any message: the next one is tried */
+	/* Nothing travels behind a chunk: strangers refuse recipients every day, and one that keeps
+	 * its sender until RSET would take the next message under it. */
+	bool chunk_alone;
 	void (*forget)(struct wire *w); /* of look-ups under way: the connection ends */
 };
 

@@ -136,7 +136,8 @@ class KillTest(accounted.TestCase):
         return [r["row"] for r in daemon.get(path)["recipients"]]
 
     def test_rows_on_the_wire_when_a_campaign_is_cancelled_are_in_doubt_after_a_kill(self):
-        sink = self.enter(pt.Sink(self.folder, rules=["on=dot,stall"], commands=True))
+        sink = self.enter(pt.Sink(self.folder, "--no-chunking", rules=["on=dot,stall"],
+                                  commands=True))
         daemon = self.enter(pt.Daemon(self.folder, relay=sink, connections=4))
         daemon.drop(pt.make_campaign(self.folder, "cancelled", rows=500))
         pt.wait_until(lambda: len(sink.messages()) == 4, "four messages without an answer")
