@@ -22,10 +22,10 @@ ROUNDS = int(os.environ.get("POSTRIDER_POWER_ROUNDS", "6"))
 ROWS = int(os.environ.get("POSTRIDER_POWER_ROWS", "6000"))
 SEED = int(os.environ.get("POSTRIDER_POWER_SEED", "1"))
 CONNECTIONS = 20
-# Rows that may be open at once. The sink answers after 10 ms, so the rate is 2,000/s at most: a
-# lane is granted 0.1 s of it ahead, each connection holds two, and outcomes of some 30 ms may wait
-# for their sync.
-OPEN_MAX = 200 + 2 * CONNECTIONS + 60
+# Rows that may be open at once. The sink answers after 10 ms and a connection has two messages
+# unanswered, so the rate is 4,000/s at most: a lane is granted 0.1 s of it ahead, each connection
+# holds two, and outcomes of some 30 ms may wait for their sync.
+OPEN_MAX = 400 + 2 * CONNECTIONS + 120
 
 
 class Machine:
