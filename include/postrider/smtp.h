@@ -140,8 +140,7 @@ struct pr_smtp_options {
 	bool lookahead;        /* allow pipelined next envelope */
 	bool chunking;         /* BDAT where it is offered (RFC 3030) */
 	bool chunk_alone;      /* no look-ahead behind a BDAT: still one round trip a message, one
-	                        * in doubt instead of two, and none that a peer which keeps its
-	                        * sender takes under the one before */
+	                        * in doubt instead of two, no RSET between them */
 	bool dsn;              /* NOTIFY=FAILURE RET=HDRS where it is offered (RFC 3461) */
 	int starttls;          /* enum pr_smtp_starttls */
 	bool secured;          /* the stream is TLS from its first octet */

@@ -52,15 +52,6 @@ smtp_return(pr_smtp *s, struct transaction *t)
 	s->events.returned(s->context, m);
 }
 
-void
-smtp_settle_held(pr_smtp *s, struct transaction *t)
-{
-	if (t->held == HELD_RETURN)
-		smtp_return(s, t);
-	else
-		smtp_settle(s, t, &t->refusal);
-}
-
 struct transaction *
 smtp_follower(pr_smtp *s, const struct transaction *t)
 {
@@ -91,8 +82,19 @@ smtp_may_take(pr_smtp *s)
 		return true;
 	enum step last = smtp_planned_at(s, s->planned - 1)->step;
 	return s->options.lookahead && smtp_pipelines(s) && !next_place(s)->open &&
-	       (last == STEP_DOT ||
-	        (last == STEP_BDAT && !s->keeps_sender && !s->options.chunk_alone));
+	       (last == STEP_DOT || (last == STEP_BDAT && !s->options.chunk_alone));
+}
+
+/* Where nobody knows yet what becomes of the message before, and it or this one travels with
+ * its octets, a clean slate goes between them: a refused recipient leaves the peer with a
+ * sender, and this message would be taken in its name (seen with Postfix). By DATA there is
+ * time to see that (transaction.c). */
+static bool
+needs_reset(pr_smtp *s, bool chunks)
+{
+	if (s->reset_due || smtp_nothing_planned(s))
+		return s->reset_due;
+	return chunks || smtp_planned_at(s, s->planned - 1)->step == STEP_BDAT;
 }
 
 static void
@@ -104,8 +106,8 @@ begin(pr_smtp *s, struct pr_envelope *m)
 	t->chunks = s->options.chunking && s->features & PR_SMTP_CHUNKING && pr_envelope_octets(m);
 	s->newest = t;
 	s->begun++;
-	t->fresh = s->reset_due;
-	if (s->reset_due)
+	t->fresh = needs_reset(s, t->chunks);
+	if (t->fresh)
 		smtp_plan(s, STEP_RSET, NULL);
 	s->reset_due = false;
 	smtp_plan(s, STEP_MAIL, t);

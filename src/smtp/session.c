@@ -9,7 +9,7 @@
  *   BANNER  EHLO [HELO]  [STARTTLS  HANDSHAKE  EHLO]  [AUTH ...]
  *   [RSET] MAIL RCPT DATA  DOT  [RSET] MAIL RCPT DATA  DOT ...  QUIT
  *                 answered ^    sent ^                  planned ^
- *   [RSET] MAIL RCPT BDAT  [RSET] MAIL RCPT BDAT ...  QUIT
+ *   [RSET] MAIL RCPT BDAT   RSET  MAIL RCPT BDAT ...  QUIT
  *
  * DOT is the message and its final dot; it enters the plan when DATA was answered 354. BDAT
  * is a command with the message behind it (RFC 3030): with PIPELINING it needs no answer
@@ -20,7 +20,8 @@
  *
  * What goes wrong. A refused MAIL, RCPT or DATA ends its transaction, not the session;
  * the next group begins with RSET, since a refused RCPT can leave the peer with a sender
- * that the next message would inherit. Nothing that was committed can be taken back: a
+ * that the next message would inherit. One that travels behind a chunk begins with RSET in
+ * any case: whether it is needed is known too late. Nothing that was committed can be taken back: a
  * peer that answers 354 although it refused the envelope is left at once, because any
  * octet, a lone dot too, could deliver something wrong. By BDAT the octets are out already,
  * and their answer says what came of them (transaction.c). All that is not SMTP ends the
@@ -91,7 +92,7 @@ release(pr_smtp *s, struct transaction *t)
 	if (!t->m)
 		return;
 	if (t->held && !(doubt && t->suspect)) {
-		smtp_settle_held(s, t);
+		smtp_settle(s, t, &t->refusal);
 		return;
 	}
 	if (!doubt && !spoken_of) {

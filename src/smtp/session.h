@@ -25,9 +25,6 @@ enum step {
 	STEPS
 };
 
-/* A refused envelope whose octets travel behind it is not told before BDAT was answered. */
-enum held { HELD_NOTHING, HELD_REFUSAL, HELD_RETURN };
-
 /* One message on its way. */
 struct transaction {
 	struct pr_envelope *m; /* NULL: its result was told, or the place is free */
@@ -40,8 +37,8 @@ struct transaction {
 	bool fresh;            /* RSET went before it */
 	bool unclean;          /* it travelled behind one that was refused, without RSET */
 	bool sender_refused;   /* MAIL was */
-	bool suspect;          /* and an older sender may stand in its place */
-	enum held held;        /* what is told when BDAT is answered, unless it is accepted */
+	bool suspect;          /* and yet its recipient was accepted: it may be taken */
+	bool held; /* the refusal is told when BDAT is answered, unless that accepts the message */
 	struct pr_smtp_result refusal;
 	struct pr_buf refusal_text;
 };
@@ -87,7 +84,6 @@ struct pr_smtp {
 	bool quitting;     /* takes no more */
 	bool dry;          /* `next` had nothing: not asked again before there is cause */
 	bool reset_due;    /* no transaction was begun well since one ended badly */
-	bool keeps_sender; /* the peer does, of a refused message: none is sent behind BDAT */
 	bool stalled;      /* a part of the body is with the stream: wait for drained */
 	bool over, told;   /* ended; and the owner knows */
 	struct pr_smtp_result end; /* why, when over */
@@ -114,7 +110,6 @@ void smtp_cut(pr_smtp *s); /* forget what was planned and not sent */
 bool smtp_pipelines(const pr_smtp *s);
 void smtp_settle(pr_smtp *s, struct transaction *t, const struct pr_smtp_result *r);
 void smtp_return(pr_smtp *s, struct transaction *t);
-void smtp_settle_held(pr_smtp *s, struct transaction *t); /* what was held back */
 /* The one that travels behind t; NULL: none does. */
 struct transaction *smtp_follower(pr_smtp *s, const struct transaction *t);
 

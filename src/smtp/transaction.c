@@ -16,7 +16,7 @@ hold(struct transaction *t, enum pr_smtp_stage stage, const struct pr_reply *r)
 {
 	pr_buf_clear(&t->refusal_text);
 	pr_buf_add_str(&t->refusal_text, r->text);
-	t->held = HELD_REFUSAL;
+	t->held = true;
 	t->refusal = (struct pr_smtp_result){.stage = stage, .answered = true, .reply = *r};
 	t->refusal.reply.text = pr_buf_str(&t->refusal_text);
 }
@@ -42,20 +42,13 @@ smtp_send_mail(pr_smtp *s, struct transaction *t)
 }
 
 /* 503 to an envelope that travelled behind a message which was then refused speaks of the
- * one before (a peer that keeps its sender until RSET), not of this one. If it is not whole
- * yet, it must not become so: the peer could take it in the name of the other. */
+ * one before (a peer that keeps its sender until RSET), not of this one. Only by DATA: behind
+ * a chunk all begin with RSET. */
 static void
 give_back(pr_smtp *s, struct transaction *t)
 {
-	s->keeps_sender = true;
 	t->refused = true;
-	if (t->announced && t->whole) {
-		t->held = HELD_RETURN;
-		return;
-	}
 	smtp_return(s, t);
-	if (t->announced)
-		smtp_end(s, PR_STAGE_MAIL, "the peer refused the sender of a message on its way");
 }
 
 void
@@ -68,7 +61,6 @@ smtp_on_mail_reply(pr_smtp *s, struct transaction *t, const struct pr_reply *r)
 		return;
 	}
 	t->sender_refused = true;
-	t->suspect = t->unclean;
 	if (r->code == 503 && t->unclean)
 		give_back(s, t);
 	else
@@ -91,8 +83,6 @@ smtp_on_rcpt_reply(pr_smtp *s, struct transaction *t, const struct pr_reply *r)
 		smtp_nonsense(s, PR_STAGE_RCPT);
 	else if (!t->refused)
 		smtp_refuse(s, t, PR_STAGE_RCPT, r);
-	else
-		t->suspect = false; /* no sender, no recipient: nothing can come of it */
 }
 
 /* The next part of the message. True: that was the last. */
@@ -131,7 +121,7 @@ smtp_on_message_reply(pr_smtp *s, struct transaction *t, const struct pr_reply *
 		behind->unclean = !behind->fresh;
 	result.wrong_return_path = smtp_good(r) && t->sender_refused;
 	if (t->held && smtp_refused(r))
-		smtp_settle_held(s, t);
+		smtp_settle(s, t, &t->refusal);
 	else
 		smtp_settle(s, t, &result);
 	if (result.wrong_return_path)

@@ -105,8 +105,8 @@ on_data(struct server *v)
 		v->in_data = true;
 }
 
-/* By DATA never in the name of another sender; by BDAT octets can be ahead of the refusal
- * that makes it so. Never for another recipient. */
+/* Never in the name of another sender, or none, unless the peer lets RSET or MAIL fail and
+ * takes what is on its way all the same. Never for another recipient. */
 static void
 accept_message(struct server *v, int body)
 {
@@ -392,7 +392,7 @@ START_TEST(what_is_told_is_what_happened_whatever_happens)
 	/* the harness itself: neither does all succeed nor nothing */
 	ck_assert_uint_gt(accepted, told / 4);
 	ck_assert_uint_lt(accepted, told);
-	ck_assert_uint_gt(wrong, 10);
+	ck_assert_uint_lt(wrong, 10); /* never but by a RSET that fails, or a MAIL refused alone */
 }
 END_TEST
 

@@ -104,8 +104,9 @@ START_TEST(a_message_takes_so_many_round_trips)
 	ck_assert_uint_eq(l.sink.totals.refused, 0);
 	ck_assert_uint_eq(pr_smtp_accepted(l.t.s), 8);
 	ck_assert(l.t.chunked[0] == trips[_i].chunking);
-	/* no RSET after success */
+	/* no RSET after success; one before what is sent when that is not known yet */
 	unsigned steps = trips[_i].chunking ? 3 : 4;
+	steps += trips[_i].turns == 4;
 	ck_assert_uint_le(l.sink.totals.commands, 1 + 8 * steps);
 	finish(&l);
 }
@@ -144,9 +145,8 @@ static const struct {
 	bool alone;        /* no look-ahead */
 } refusals[] = {
     {"on=rcpt,match=r1@*,reply=\"550 no\"", "r1:rcpt:550 w2 r2:dot:250", 3, true},
-    /* the sink keeps the sender of a refused message, as RFC 5321 has it: what travelled
-     * behind is taken in that name, and that is the end of the connection */
-    {"on=rcpt,match=r1@*,reply=\"550 no\"", "w2 r1:rcpt:550 r2:dot:250:wrong end:quit:221", 1},
+    /* the sink keeps the sender of a refused message, as RFC 5321 has it: RSET stands between */
+    {"on=rcpt,match=r1@*,reply=\"550 no\"", "w2 r1:rcpt:550 r2:dot:250 w3 w4 r3:dot:250", 3},
     {"on=mail,first=1,reply=\"451 no\"", "r1:mail:451", 3},
     {"on=dot,after=1,first=1,reply=\"452 no\"", "r2:dot:452", 3},
 };
