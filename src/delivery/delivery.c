@@ -138,7 +138,7 @@ find_outlet(struct pr_delivery *d, struct pr_str name)
 {
 	PR_LIST_EACH(link, &d->outlets) {
 		struct outlet *o = PR_CONTAINER(link, struct outlet, link);
-		if (pr_str_is(name, o->name))
+		if (!o->superseded && pr_str_is(name, o->name))
 			return o;
 	}
 	return NULL;
@@ -158,6 +158,10 @@ make_outlets(struct pr_delivery *d)
 		PR_CONTAINER(link, struct outlet, link)->gone = true;
 	for (size_t i = 0; i < d->config->routes.n; i++) {
 		struct outlet *o = find_outlet(d, pr_text_str(&routes[i].name));
+		if (o && o->mx != (routes[i].via == PR_VIA_MX)) {
+			o->superseded = true;
+			o = NULL;
+		}
 		if (o)
 			outlet_configure(o, &routes[i]);
 		else

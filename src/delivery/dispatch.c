@@ -14,8 +14,8 @@
  * Look-ups have a window; rows of other unknown domains are behind until it has room. What a
  * look-up that failed says is the outcome of the rows that waited for it.
  *
- * Due rows that their site cannot take are put off in the ledger, without a word to the journal:
- * a restart finds them due again.
+ * A receiver that cannot be reached gets its rows back to the ledger, deferred by their schedule
+ * like rows that it would have refused (site.c): a campaign ends although a receiver is dead.
  */
 #include "internal.h"
 
@@ -25,8 +25,8 @@
 #define LOOKUP_ROWS 32u /* that wait with a look-up */
 #define FLOW_ROWS 64u   /* that wait in a flow, or for a tenth of a second of its rate */
 #define FLOW_ROWS_MAX 4096u
-#define READ_AGAIN_MS 50 /* with a full window */
-#define PUT_OFF_MS (20 * PR_SECOND_MS)
+#define READ_AGAIN_MS 20 /* a batch this often, also when no site asks for more */
+#define HELD_MAX 20000u  /* rows of a campaign in memory, before new domains wait */
 
 struct lookup {
 	struct pr_dns_wait wait;
@@ -72,7 +72,7 @@ hold(struct pr_campaign *c, const struct pr_row *row, bool due)
 	return h;
 }
 
-void
+static void
 held_free(struct pr_campaign *c, struct held *h)
 {
 	pr_list_remove(&h->link);
@@ -83,12 +83,10 @@ held_free(struct pr_campaign *c, struct held *h)
 static unsigned
 flow_rows_max(struct flow *f)
 {
-	double rows = 0;
-	int64_t now = pr_loop_now_ms(f->campaign->delivery->loop);
-	PR_LIST_EACH(link, &f->site->lanes)
-		rows += meter_recent(&PR_CONTAINER(link, struct lane, of_site)->meter, now) / 10;
-	return rows < FLOW_ROWS ? FLOW_ROWS
-	                        : (rows < FLOW_ROWS_MAX ? (unsigned)rows : FLOW_ROWS_MAX);
+	double rows = site_rate(f->site) / 10;
+	if (f->site->given_up || rows > FLOW_ROWS_MAX)
+		return FLOW_ROWS_MAX;
+	return rows < FLOW_ROWS ? FLOW_ROWS : (unsigned)rows;
 }
 
 /* ---- a domain's site is known ---- */
@@ -129,17 +127,38 @@ verdict_of(const struct pr_mx *mx, struct pr_smtp_result *r, struct pr_verdict *
 }
 
 static void
-settle_rows(struct pr_campaign *c, struct pr_list *rows, const struct pr_mx *mx)
+settle_rows(struct pr_campaign *c, struct pr_list *rows, const struct pr_smtp_result *r,
+            const struct pr_verdict *v, int64_t since_ms)
+{
+	struct pr_list *link;
+	while ((link = pr_list_shift(rows))) {
+		struct held *h = PR_CONTAINER(link, struct held, link);
+		outcome_unroutable(c, &h->row, r, v, since_ms);
+		held_free(c, h);
+	}
+}
+
+static void
+settle_unroutable(struct pr_campaign *c, struct pr_list *rows, const struct pr_mx *mx)
 {
 	struct pr_smtp_result r;
 	struct pr_verdict v;
-	struct pr_list *link;
 	verdict_of(mx, &r, &v);
-	while ((link = pr_list_shift(rows))) {
-		struct held *h = PR_CONTAINER(link, struct held, link);
-		outcome_unroutable(c, &h->row, &r, &v);
-		held_free(c, h);
-	}
+	settle_rows(c, rows, &r, &v, due_now(c->delivery));
+}
+
+void
+dispatch_defer(struct flow *f, const struct pr_smtp_result *r, const struct pr_verdict *v,
+               int64_t since_ms)
+{
+	struct pr_list rows;
+	pr_list_init(&rows);
+	pr_list_splice(&rows, &f->rows);
+	f->rows_n = 0;
+	f->sends++; /* stays while we look */
+	settle_rows(f->campaign, &rows, r, v, since_ms);
+	f->sends--;
+	flow_update(f);
 }
 
 /* It has an answer: no site, or one that is known. The rows that waited go on by it. */
@@ -162,7 +181,7 @@ end_lookup(struct lookup *l, const struct pr_mx *mx, struct site *site)
 		f->rows_n += l->rows_n;
 		pr_list_splice(&f->rows, &rows);
 	} else
-		settle_rows(c, &rows, mx);
+		settle_unroutable(c, &rows, mx);
 	if (d->behind && !d->queued)
 		behind_push(c, number);
 	if (f)
@@ -269,9 +288,14 @@ look_up(struct pr_campaign *c, struct held *h)
 
 /* ---- rows come by ---- */
 
-/* Whether it found a place. most: rows a flow may have with it. */
-static bool
-place(struct pr_campaign *c, const struct pr_row *row, bool due, unsigned factor)
+bool
+dispatch_may_look(const struct pr_campaign *c)
+{
+	return c->lookups_n < LOOKUPS_MAX && c->held_n < HELD_MAX;
+}
+
+bool
+dispatch_place(struct pr_campaign *c, const struct pr_row *row, bool due, unsigned factor)
 {
 	struct domain *d = domain_of(c, row->domain);
 	if (d->stage == DOMAIN_FLOW) {
@@ -295,7 +319,7 @@ place(struct pr_campaign *c, const struct pr_row *row, bool due, unsigned factor
 		l->rows_n++;
 		return true;
 	}
-	if (c->lookups_n >= LOOKUPS_MAX)
+	if (!dispatch_may_look(c))
 		return false;
 	look_up(c, hold(c, row, due));
 	return true;
@@ -307,7 +331,7 @@ dispatch_row(struct pr_campaign *c, const struct pr_row *row)
 	struct domain *d = domain_of(c, row->domain);
 	if (d->behind || row->row < d->from)
 		return; /* its index brings it, or has brought it */
-	if (place(c, row, false, 1))
+	if (dispatch_place(c, row, false, 1))
 		return;
 	d->from = row->row;
 	d->behind = true;
@@ -327,7 +351,7 @@ void
 dispatch_read(struct pr_campaign *c, const struct pr_row *row)
 {
 	struct domain *d = domain_of(c, row->domain);
-	if (place(c, row, false, 2))
+	if (dispatch_place(c, row, false, 2))
 		d->from = row->row + 1;
 }
 
@@ -338,71 +362,11 @@ dispatch_wants(const struct pr_campaign *c)
 	int64_t wait = c->fresh_read_ms + READ_AGAIN_MS - now;
 	if (!campaign_may_send(c) || c->fresh_end || c->fresh_running)
 		return false;
-	if (wait <= 0 || (c->wants_fresh && c->lookups_n < LOOKUPS_MAX))
+	if (wait <= 0 || (c->wants_fresh && dispatch_may_look(c)))
 		return true;
 	if (!pr_timer_running(&c->delivery->read_again))
 		pr_timer_start(&c->delivery->read_again, wait);
 	return false;
-}
-
-/* ---- due rows ---- */
-
-struct put_off_job {
-	struct pr_job job;
-	struct pr_campaign *campaign;
-	pr_ledger *ledger;
-	int64_t due_ms;
-	unsigned n;
-	int result;
-	struct pr_error error;
-	uint32_t rows[];
-};
-
-static void
-work_put_off(struct pr_job *job, void *worker)
-{
-	(void)worker;
-	struct put_off_job *j = PR_CONTAINER(job, struct put_off_job, job);
-	j->result = pr_ledger_put_off(j->ledger, j->rows, j->n, j->due_ms, &j->error);
-}
-
-static void
-put_off_done(struct pr_job *job)
-{
-	struct put_off_job *j = PR_CONTAINER(job, struct put_off_job, job);
-	struct pr_campaign *c = j->campaign;
-	c->reads--;
-	if (j->result < 0 && j->result != PR_ENOSPC)
-		campaign_fail(c, j->error.text);
-	refill_note_due(c, j->due_ms);
-	free(j);
-	campaign_check_end(c);
-}
-
-static void
-put_off(struct pr_campaign *c, struct put_off_job *j)
-{
-	j->job.work = work_put_off;
-	j->job.done = put_off_done;
-	j->campaign = c;
-	j->ledger = c->ledger;
-	j->due_ms = due_now(c->delivery) + PUT_OFF_MS;
-	c->reads++;
-	pr_lane_submit(c->delivery->folder_lane, &j->job);
-}
-
-void
-dispatch_due(struct pr_campaign *c, struct pr_batch *b)
-{
-	struct put_off_job *j = pr_calloc(1, sizeof *j + b->n * sizeof *j->rows);
-	for (unsigned i = 0; i < b->n; i++)
-		if (!place(c, &b->rows[i], true, 2))
-			j->rows[j->n++] = b->rows[i].row;
-	pr_batch_unref(b);
-	if (j->n)
-		put_off(c, j);
-	else
-		free(j);
 }
 
 /* ---- rows go back ---- */

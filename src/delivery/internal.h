@@ -198,8 +198,10 @@ struct outlet {
 	bool mx;
 	struct pr_list sites; /* not via mx: one, for all that goes by this route */
 	struct pr_map by_key; /* hash of the key -> site, chained */
+	struct pr_hash_key key_of_keys;
 	unsigned sites_n;
-	bool gone; /* not in the configuration any more */
+	bool gone;       /* not in the configuration any more */
+	bool superseded; /* and another has its name: by exchangers instead of one host, or back */
 };
 
 /* Domains with the same mail exchangers: a receiver, as it counts its senders. */
@@ -215,6 +217,7 @@ struct site {
 	struct pr_list ring; /* flows that may send; the first has the turn */
 	unsigned ring_n;
 	struct pr_list lanes; /* one a source */
+	bool given_up;        /* not reached for give_up: what is for it expires */
 	struct pr_list idle;  /* delivery->idle_sites, the longest idle first */
 	int64_t idle_ms;
 };
@@ -234,6 +237,7 @@ struct lane {
 	struct pr_delivery *delivery;
 	struct site *site;
 	char *source; /* name or address of it; "" where the system chooses */
+	bool retired; /* the route has this source no more: takes nothing */
 	unsigned weight;
 	struct pr_list ways;
 	struct way *way; /* the one that counts; NULL: the route cannot be used */
@@ -252,6 +256,7 @@ struct lane {
 	/* A failing lane waits, longer each time; one connection tries first. */
 	int64_t retry_at_ms; /* monotonic */
 	unsigned failures;
+	int64_t failing_since_ms; /* due clock */
 	struct pr_timer timer;
 	unsigned last_code; /* 0: last_reply is no answer of the peer */
 	char last_reply[200];
@@ -339,14 +344,16 @@ void outlet_take_away(struct outlet *o); /* its route is gone: campaigns wait */
 void outlet_destroy(struct outlet *o);
 /* The site of these exchangers on this route, made where it is not there. */
 struct site *site_of(struct outlet *o, const char *key, const struct pr_exchanger *to, size_t n);
-void site_ask(struct site *s); /* look at it in this turn: something may go */
+void site_ask(struct site *s);          /* look at it in this turn: something may go */
+double site_rate(const struct site *s); /* results a second, of late */
 bool site_has_healthy_lane(const struct site *s);
+/* A try to reach it failed once more, the first one at since_ms (due clock). */
+void site_unreached(struct site *s, const struct pr_smtp_result *r, int64_t since_ms);
 struct lane *site_lane(struct site *s); /* the one to grant by; NULL: none has room */
 void sites_tidy(struct pr_delivery *d); /* once a second: those that have nothing to do go */
 struct flow *flow_of(struct pr_campaign *c, struct site *s);
 bool flow_has_rows(const struct flow *f);
 void flow_update(struct flow *f); /* in the ring or not; it may be gone when this returns */
-void flow_destroy(struct flow *f);
 void flows_enter(struct pr_campaign *c);
 void flows_leave(struct pr_campaign *c);
 void flows_withdraw(struct pr_campaign *c); /* its ready messages */
@@ -370,9 +377,13 @@ bool campaign_may_send(const struct pr_campaign *c);
 /* ---- lane.c ---- */
 struct lane *lane_create(struct site *site, const char *source);
 void lane_configure(struct lane *l);
+void lane_lead(struct lane *l);   /* to where its site's exchangers are now */
+void lane_retire(struct lane *l); /* its source is used no more, until it is configured again */
 void lane_destroy(struct lane *l);
 void lane_ready(struct lane *l, struct send *s);           /* composed and durable */
 void lane_withdraw(struct lane *l, struct pr_campaign *c); /* ready ones; c NULL: all */
+void lane_defer(struct lane *l, const struct pr_smtp_result *r, const struct pr_verdict *v,
+                int64_t since_ms); /* ready ones: nobody can be reached */
 /* As many connections as it can use; true: it could use more than the daemon may have. */
 bool lane_connect(struct lane *l);
 unsigned lane_room(struct lane *l);               /* how many more rows to grant */
@@ -395,12 +406,17 @@ void refill_note_due(struct pr_campaign *c, int64_t due_ms);
 void dispatch_fresh(struct pr_campaign *c, struct pr_batch *b); /* uses up the batch */
 void dispatch_due(struct pr_campaign *c, struct pr_batch *b);   /* likewise */
 /* A row of a domain that was behind. */
+/* Whether the row found a place; factor: times as many rows as usual may wait there. */
+bool dispatch_place(struct pr_campaign *c, const struct pr_row *row, bool due, unsigned factor);
 void dispatch_read(struct pr_campaign *c, const struct pr_row *row);
 struct domain *domain_of(struct pr_campaign *c, uint32_t number);
-void dispatch_drop(struct pr_campaign *c);        /* rows in memory that were not granted */
-void dispatch_forget(struct pr_campaign *c);      /* all of it: the campaign ends */
-bool dispatch_wants(const struct pr_campaign *c); /* fresh rows */
-void held_free(struct pr_campaign *c, struct held *h);
+void dispatch_drop(struct pr_campaign *c);           /* rows in memory that were not granted */
+void dispatch_forget(struct pr_campaign *c);         /* all of it: the campaign ends */
+bool dispatch_wants(const struct pr_campaign *c);    /* fresh rows */
+bool dispatch_may_look(const struct pr_campaign *c); /* up another domain */
+/* The rows of a flow whose receiver cannot be reached: deferred for r, or expired. */
+void dispatch_defer(struct flow *f, const struct pr_smtp_result *r, const struct pr_verdict *v,
+                    int64_t since_ms);
 
 /* ---- behind.c ---- */
 void behind_push(struct pr_campaign *c, uint32_t domain); /* rows from domain.from on */
@@ -412,9 +428,14 @@ void outcome_result(struct send *s, const struct pr_smtp_result *r, const char *
                     const struct pr_verdict *verdict);
 void outcome_withdraw(struct send *s);
 void outcome_unsendable(struct send *s); /* composing failed */
-/* A row that never got a lane: its domain has no exchangers, or they are not known now. */
+/* A row that never got a lane: its domain has no exchangers, they are not known now, or none of
+ * them can be reached. Its time to give_up began at since_ms (due clock) at the latest. */
 void outcome_unroutable(struct pr_campaign *c, const struct pr_row *row,
-                        const struct pr_smtp_result *r, const struct pr_verdict *v);
+                        const struct pr_smtp_result *r, const struct pr_verdict *v,
+                        int64_t since_ms);
+/* The same of one that was granted. */
+void outcome_unreachable(struct send *s, const struct pr_smtp_result *r, const struct pr_verdict *v,
+                         int64_t since_ms);
 void outcome_append(struct pr_campaign *c, uint32_t row, const struct pr_outcome *o);
 /* A row that is not open: resolve. */
 void outcome_settle(struct pr_campaign *c, const struct pr_row *row, enum pr_state from,

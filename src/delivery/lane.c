@@ -28,6 +28,7 @@
 #define BACK_OFF_MIN_MS 500
 #define BACK_OFF_MAX_MS (5 * PR_MINUTE_MS)
 #define RETURNS_MAX 3
+#define UNREACHED 3       /* failed tries in a row, and what is for there is deferred */
 #define AHEAD_MAX_MS 1000 /* how long after its last message a connection takes one ahead */
 /* How far ahead a lane's rate is granted: several slow syncs. When connections ask for what is
  * granted but not composed or durable yet, so many times as far for a while. */
@@ -108,7 +109,8 @@ back_off(struct conn *n, const struct pr_smtp_result *r)
 	if (now < l->retry_at_ms)
 		return; /* several connections of the same moment are one failure */
 	int64_t wait = BACK_OFF_MIN_MS << (l->failures < 10 ? l->failures : 10);
-	l->failures++;
+	if (l->failures++ == 0)
+		l->failing_since_ms = due_now(l->delivery);
 	l->retry_at_ms = now + (wait < BACK_OFF_MAX_MS ? wait : BACK_OFF_MAX_MS);
 	pr_timer_start(&l->timer, l->retry_at_ms - now + 1);
 	note_trouble(l, r);
@@ -123,6 +125,7 @@ all_is_well(struct lane *l)
 		PR_LOG(PR_LOG_INFO, "lane_well", "route %s answers again", name_of(l));
 	l->failures = 0;
 	l->retry_at_ms = 0;
+	l->site->given_up = false;
 }
 
 /* ---- messages ---- */
@@ -158,6 +161,10 @@ feed_ahead(struct lane *l)
 void
 lane_ready(struct lane *l, struct send *s)
 {
+	if (l->retired) {
+		outcome_withdraw(s); /* another source has it */
+		return;
+	}
 	pr_list_push(&l->ready, &s->link);
 	l->ready_n++;
 	if (!pr_list_empty(&l->hungry))
@@ -185,13 +192,25 @@ lane_withdraw(struct lane *l, struct pr_campaign *c)
 	}
 }
 
+void
+lane_defer(struct lane *l, const struct pr_smtp_result *r, const struct pr_verdict *v,
+           int64_t since_ms)
+{
+	PR_LIST_EACH(link, &l->ready) {
+		struct send *s = PR_CONTAINER(link, struct send, link);
+		unready(l, s);
+		l->waiting--;
+		outcome_unreachable(s, r, v, since_ms);
+	}
+}
+
 /* The row is as it was before its connection took it. */
 static void
 take_back(struct lane *l, struct send *s)
 {
 	s->flying = false;
 	l->waiting++;
-	if (!campaign_may_send(s->campaign) || send_is_stale(s)) {
+	if (!campaign_may_send(s->campaign) || send_is_stale(s) || l->retired) {
 		outcome_withdraw(s);
 		return;
 	}
@@ -297,7 +316,9 @@ on_ended(void *context, const struct pr_smtp_result *r)
 {
 	struct conn *n = context;
 	struct lane *l = n->lane;
-	if (pr_verdict_connection(r).lane_backs_off && pr_connection_accepted(n->connection) == 0)
+	bool failed =
+	    pr_verdict_connection(r).lane_backs_off && pr_connection_accepted(n->connection) == 0;
+	if (failed)
 		back_off(n, r);
 	pr_list_remove(&n->link);
 	pr_list_remove(&n->hungry);
@@ -309,6 +330,8 @@ on_ended(void *context, const struct pr_smtp_result *r)
 		way_close(n->way);
 	lane_ask(l);
 	free(n);
+	if (failed && l->failures >= UNREACHED)
+		site_unreached(l->site, r, l->failing_since_ms);
 }
 
 /* ---- ways ---- */
@@ -421,7 +444,7 @@ unsigned
 lane_room(struct lane *l)
 {
 	int64_t now = pr_loop_now_ms(l->delivery->loop);
-	if (!l->way || l->site->outlet->gone || l->weight == 0)
+	if (!l->way || l->site->outlet->gone || l->retired)
 		return 0;
 	if (l->failures) /* enough to try with */
 		return l->waiting ? 0 : 1;
@@ -479,6 +502,7 @@ find_source(struct lane *l, struct pr_target_options *o)
 	const struct pr_config *config = l->delivery->config;
 	const struct pr_source_address *s = pr_config_source(config, pr_str(l->source));
 	l->weight = s ? (unsigned)s->weight : 1;
+	l->retired = false;
 	if (s && s->hostname.p)
 		o->hostname = s->hostname.p;
 	return !*l->source || pr_address_parse(s ? s->address.p : l->source, 0, &o->source) == 0;
@@ -505,9 +529,23 @@ lane_configure(struct lane *l)
 		l->failures = 0; /* they speak of the old way */
 		l->retry_at_ms = 0;
 	}
-	if (l->site->outlet->mx)
-		pr_target_lead(l->way->target, l->site->exchangers, l->site->exchangers_n);
+	lane_lead(l);
 	lane_shrink(l, l->connections_max);
+}
+
+void
+lane_lead(struct lane *l)
+{
+	if (l->way && l->site->outlet->mx)
+		pr_target_lead(l->way->target, l->site->exchangers, l->site->exchangers_n);
+}
+
+void
+lane_retire(struct lane *l)
+{
+	l->retired = true;
+	lane_withdraw(l, NULL);
+	lane_quit(l);
 }
 
 struct lane *

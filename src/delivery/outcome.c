@@ -172,9 +172,18 @@ outcome_result(struct send *s, const struct pr_smtp_result *r, const char *mx,
 
 void
 outcome_unroutable(struct pr_campaign *c, const struct pr_row *row, const struct pr_smtp_result *r,
-                   const struct pr_verdict *v)
+                   const struct pr_verdict *v, int64_t since_ms)
 {
-	outcome_result(send_of_row(c, row), r, "", v);
+	outcome_unreachable(send_of_row(c, row), r, v, since_ms);
+}
+
+void
+outcome_unreachable(struct send *s, const struct pr_smtp_result *r, const struct pr_verdict *v,
+                    int64_t since_ms)
+{
+	if (!s->first_ms)
+		s->first_ms = since_ms;
+	outcome_result(s, r, "", v);
 }
 
 void

@@ -39,7 +39,7 @@ limit_of(const struct lane *l)
 		return "route is gone";
 	if (!l->way)
 		return "route cannot be used";
-	if (l->weight == 0)
+	if (l->retired)
 		return "source is not in use";
 	if (l->failures)
 		return "back-off";
