@@ -177,8 +177,9 @@ void pr_doctor_report_finish(struct pr_doctor_report *report);
 struct pr_doctor_question {
 	const struct pr_config *config; /* NULL: none; domain is needed then */
 	const char *domain;             /* A-labels; NULL: all From domains of the configuration */
-	const struct pr_brand *brand;   /* whose return path; NULL: those of the configuration */
-	const struct pr_route *route;   /* whose sources; NULL: all of the configuration */
+	const struct pr_brand *brand; /* whose return path; NULL: those of the configuration, with a
+	                               * route that of the From address itself */
+	const struct pr_route *route; /* whose sources; NULL: all of the configuration */
 };
 /* PR_EINVAL: no domain to look at. What is wrong in the DNS is a finding. */
 int pr_doctor_check(const struct pr_doctor_dns *dns, const struct pr_doctor_question *question,

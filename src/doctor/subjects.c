@@ -87,8 +87,8 @@ doctor_collect(struct examination *x, const struct pr_doctor_question *q)
 {
 	x->subjects = pr_arena_alloc(&x->report->arena, SUBJECTS_MAX * sizeof *x->subjects);
 	x->sources = pr_arena_alloc(&x->report->arena, SOURCES_MAX * sizeof *x->sources);
-	if (q->domain && q->brand)
-		add_subject(x, q->domain, q->brand->bounce_domain.p);
+	if (q->domain && (q->brand || q->route))
+		add_subject(x, q->domain, q->brand ? q->brand->bounce_domain.p : NULL);
 	else if (x->config)
 		add_brands(x, q->domain);
 	if (q->domain && !x->subjects_n)
