@@ -30,6 +30,14 @@
 typedef struct pr_delivery pr_delivery;
 typedef struct pr_campaign pr_campaign;
 
+struct pr_preflight { /* a look at the sender of a campaign that goes by `route` */
+	const struct pr_config *config;
+	const char *from_domain; /* A-labels */
+	const struct pr_route *route;
+	const struct pr_brand *brand; /* NULL: none */
+	const _Atomic bool *stop;     /* set: nobody waits for it any more */
+};
+
 struct pr_delivery_options {
 	pr_loop *loop;
 	const struct pr_config *config; /* replaced by pr_delivery_reload */
@@ -39,6 +47,10 @@ struct pr_delivery_options {
 	struct pr_dns *dns; /* for routes via mx; outlives delivery, as tls does */
 	struct pr_tls *tls; /* NULL: no TLS */
 	struct pr_sts *sts; /* NULL: nobody's policies */
+	/* Whether receivers will believe it: 0; PR_EINVAL: problems are told; PR_EAGAIN: it cannot
+	 * be known now. Called on lanes of delivery's, may block for some time. NULL: nobody
+	 * looks. */
+	int (*preflight)(const struct pr_preflight *p, struct pr_problems *problems);
 	void *context;
 	void (*on_fatal)(void *context, const struct pr_error *e);
 	void (*on_drained)(void *context); /* after pr_delivery_drain: nothing is in flight */

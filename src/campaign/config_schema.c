@@ -62,6 +62,7 @@ static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const vias[] = {"", "relay", "maildir", "mx", "esmtp", NULL};
 static const char *const tls_modes[] = {"none",     "opportunistic", "required",
                                         "verified", "implicit",      NULL};
+static const char *const preflights[] = {"off", "warn", "refuse", NULL};
 static const char *const doubts[] = {"", "resend", "hold", NULL};
 
 #define DAYS(n) ((n) * (double)PR_DAY_MS)
@@ -260,7 +261,8 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "dkim", .type = PR_YAML_SECTIONS, .schema = &dkim_schema, .max = 1000,
 	 .offset = AT(dkim)},
 	{.key = "shaping", .type = PR_YAML_LATER},
-	{.key = "preflight", .type = PR_YAML_LATER},
+	{.key = "preflight", .type = PR_YAML_ENUM, .words = preflights, .fallback = "warn",
+	 .offset = AT(preflight)},
 	{.key = "secrets", .type = PR_YAML_LATER},
 	{.key = "track", .type = PR_YAML_LATER},
 	{.key = "bounce", .type = PR_YAML_LATER},

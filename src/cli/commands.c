@@ -107,8 +107,9 @@ const struct cli_command cli_commands[] = {
     {"doctor", "[DOMAIN]", "look up whether receivers will believe mail from a domain",
      "SPF, DKIM, DMARC, the return path, and the names of the source addresses, as the DNS has\n"
      "them now. Without DOMAIN all From domains of brands and DKIM keys in postrider.yaml.\n"
-     "Each finding is ok, a warning or a problem, with the record to publish. Needs no daemon,\n"
-     "but must be able to read the DKIM keys. Exit status 1 when there is a problem.",
+     "Each finding is ok, a warning, a problem with the record to publish, or unknown where a\n"
+     "name server does not answer. Needs no daemon, but must be able to read the DKIM keys.\n"
+     "Exit status 1 when there is a problem or something unknown.",
      0, 1, NULL, cli_run_doctor, PREPARE},
 
     {"submit", "DIR", "hand a campaign over and print its id",

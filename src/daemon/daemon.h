@@ -47,7 +47,8 @@ int daemon_check(const struct pr_config *config, struct pr_error *e);
 /* ---- network.c ---- */
 int network_open(struct daemon *d, struct pr_error *e);
 void network_reload(struct daemon *d); /* by the configuration in force */
-void network_close(struct daemon *d);  /* what is asked nobody waits for any more; TLS stays */
+int network_preflight(const struct pr_preflight *p, struct pr_problems *problems); /* blocks */
+void network_close(struct daemon *d); /* what is asked nobody waits for any more; TLS stays */
 
 /* ---- finish.c: the end of a campaign ---- */
 /* Write results.csv, report.json, report.html; move the folder to done/; tell delivery. */

@@ -1,10 +1,12 @@
 /*
- * What delivery needs of the network: the resolver, and TLS. Both follow the configuration; whom
- * to trust (tls.ca_file) is read at the start only.
+ * What delivery needs of the network: the resolver, TLS, and the doctor's look at a sender, which
+ * has a resolver of its own. They follow the configuration; whom to trust (tls.ca_file) is read at
+ * the start only.
  */
 #include "daemon.h"
 
 #include "postrider/base/log.h"
+#include "postrider/doctor.h"
 
 static struct pr_dns_options
 dns_options(const struct daemon *d, const struct pr_config *c,
@@ -42,6 +44,13 @@ network_reload(struct daemon *d)
 	struct pr_dns_options dns = dns_options(d, d->config, servers);
 	if (pr_dns_configure(d->dns, &dns, &e) < 0)
 		PR_LOG(PR_LOG_ERROR, "dns_unusable", "%s; the resolver stays as it was", e.text);
+}
+
+int
+network_preflight(const struct pr_preflight *p, struct pr_problems *problems)
+{
+	struct pr_doctor_question question = {p->config, p->from_domain, p->brand, p->route};
+	return pr_doctor_campaign(&question, p->stop, problems);
 }
 
 void

@@ -230,7 +230,9 @@ make_threads(struct pr_delivery *d, struct pr_error *e)
 	int r = pr_lane_create(d->loop, &composers, &d->composers, e);
 	if (r == 0)
 		r = pr_lane_create(d->loop, &folder, &d->folder_lane, e);
-	return r < 0 ? r : pr_lane_create(d->loop, &versions, &d->versions_lane, e);
+	if (r == 0)
+		r = pr_lane_create(d->loop, &versions, &d->versions_lane, e);
+	return r < 0 ? r : preflight_open(d, e);
 }
 
 int
@@ -291,6 +293,7 @@ pr_delivery_close(pr_delivery *d)
 	pr_timer_stop(&d->drain_timer);
 	d->draining = d->closing = true;
 	reopen_give_up(d);
+	preflight_close(d);
 	if (d->versions_lane)
 		pr_lane_destroy(d->versions_lane);
 	if (d->composers)

@@ -10,6 +10,7 @@
  *   outcome.c  results, verdicts, retries; counts                (a state of the table)
  *   fold.c     the folder lane folds the journal into ledgers
  *   campaign.c a campaign's life: gates, verbs, finishing
+ *   preflight.c will its sender be believed? before it begins
  *   recover.c  the same after a restart
  *   verb.c     what people ask
  *   replace.c  corrected content for what is unsent; content.c compiles it
@@ -48,6 +49,7 @@
 struct lane;
 struct site;
 struct flow;
+struct look;
 
 /* A row between its grant and its outcome. */
 struct send {
@@ -118,6 +120,13 @@ struct pr_campaign {
 	bool approved;           /* by a person: may begin although it is late */
 	bool restored;           /* from a backup or another daemon: waits for a person */
 	int64_t indexed_ms;
+
+	/* Its sender: preflight.c. */
+	struct look *look;     /* under way */
+	bool looked;           /* nothing was wrong */
+	bool overridden;       /* a person lets it begin, whatever is found */
+	unsigned looks_failed; /* that could not tell */
+	int64_t look_again_ms; /* monotonic; 0: at once */
 
 	/* Rows in memory. */
 	struct pr_batch *fresh, *fresh_next, *due;
@@ -285,6 +294,7 @@ struct pr_delivery {
 	pr_journal *journal;
 	pr_lane *composers, *folder_lane;
 	pr_lane *versions_lane; /* copies and checks corrections: may take long */
+	pr_lane *preflight_lane;
 	struct folder *folder;
 
 	struct pr_list campaigns, outlets, lanes;
@@ -514,6 +524,20 @@ void reopen_give_up(struct pr_delivery *d); /* it will not be any more */
 
 /* ---- drain.c ---- */
 void drain_init(struct pr_delivery *d);
+
+/* ---- preflight.c ---- */
+/* Of the record of an approval that lets it begin whatever is found. An approval for another
+ * reason does not: that was given before anybody looked. */
+#define PR_OVERRIDE_VERB "override"
+int preflight_open(struct pr_delivery *d, struct pr_error *e);
+void preflight_close(struct pr_delivery *d); /* before the campaigns go */
+/* The gate is open: whether it may begin now. Else the gate is asked again by who knows more. */
+bool preflight_lets_begin(struct pr_campaign *c);
+void preflight_ask(struct pr_campaign *c);    /* held by preflight: still? */
+void preflight_anew(struct pr_campaign *c);   /* what was found holds no more: unless it began */
+void preflight_forget(struct pr_campaign *c); /* a look's answer is not wanted any more */
+/* It began while its sender is looked at: what is found is yet to be told. */
+bool preflight_is_owed(const struct pr_campaign *c);
 
 /* ---- recover.c ---- */
 int recover_run(struct pr_delivery *d, struct pr_error *e);

@@ -9,7 +9,7 @@
 
 /* ---- SPF ---- */
 
-static bool
+static int
 check_spf_source(struct examination *x, const struct subject *s, const struct source *source)
 {
 	struct about about = {s->domain, source->address, "spf"};
@@ -18,31 +18,39 @@ check_spf_source(struct examination *x, const struct subject *s, const struct so
 	    .address = source->address, .domain = s->bounce, .helo = source->hostname};
 	enum pr_spf_result result = pr_spf_check(x->dns, &query, why);
 	const char *term = strchr(source->address, ':') ? "ip6" : "ip4";
-	const char *remedy = "look again later";
+	const char *remedy;
 	if (result == PR_SPF_PASS) {
 		doctor_say(x, about, PR_DOCTOR_OK, "", "SPF passes for %s from %s (%s).", s->bounce,
 		           source->address, why);
-		return true;
+		return 1;
+	}
+	if (result == PR_SPF_TEMPERROR) {
+		doctor_say(x, about, PR_DOCTOR_UNKNOWN, LATER, "SPF of %s from %s is %s: %s.",
+		           s->bounce, source->address, pr_spf_word(result), why);
+		return PR_EAGAIN;
 	}
 	if (result == PR_SPF_NONE)
 		remedy = doctor_remedy(x, "publish: %s. IN TXT \"v=spf1 %s:%s -all\"", s->bounce,
 		                       term, source->address);
 	else if (result == PR_SPF_PERMERROR)
 		remedy = doctor_remedy(x, "correct the SPF record of %s", s->bounce);
-	else if (result != PR_SPF_TEMPERROR)
+	else
 		remedy = doctor_remedy(x, "add %s:%s to the SPF record of %s, before its all", term,
 		                       source->address, s->bounce);
 	doctor_say(x, about, PR_DOCTOR_PROBLEM, remedy, "SPF of %s from %s is %s: %s.", s->bounce,
 	           source->address, pr_spf_word(result), why);
-	return false;
+	return 0;
 }
 
-bool
+int
 doctor_check_spf(struct examination *x, const struct subject *s)
 {
-	bool all = x->sources_n > 0;
-	for (size_t i = 0; i < x->sources_n; i++)
-		all &= check_spf_source(x, s, &x->sources[i]);
+	int all = x->sources_n > 0;
+	for (size_t i = 0; i < x->sources_n; i++) {
+		int one = check_spf_source(x, s, &x->sources[i]);
+		if (one == 0 || all == 1)
+			all = one; /* one that fails decides, whatever is not known of others */
+	}
 	return all;
 }
 
@@ -120,7 +128,7 @@ find_key(const struct pr_doctor_answer *answer, struct pr_dkim_record *record, s
 	return r;
 }
 
-bool
+int
 doctor_check_dkim(struct examination *x, const char *from_domain, const struct pr_dkim_key *k)
 {
 	struct about about = {from_domain, "", "dkim"};
@@ -133,17 +141,17 @@ doctor_check_dkim(struct examination *x, const char *from_domain, const struct p
 		doctor_say(x, about, PR_DOCTOR_PROBLEM,
 		           "correct dkim.key_file, or run this as a user who may read it",
 		           "The DKIM key of %s cannot be read: %s.", name, e.text);
-		return false;
+		return 0;
 	}
 	if (x->dns->look_up(x->dns->context, name, PR_DNS_TXT, &answer) == PR_DNS_TEMP) {
-		doctor_say(x, about, PR_DOCTOR_PROBLEM, "look again later",
+		doctor_say(x, about, PR_DOCTOR_UNKNOWN, LATER,
 		           "The DKIM record %s cannot be looked up now.", name);
-		return false;
+		return PR_EAGAIN;
 	}
 	if (find_key(&answer, &record, &e) < 0) {
 		doctor_say(x, about, PR_DOCTOR_PROBLEM, record_to_publish(x, name, &key),
 		           "The DKIM record %s cannot be used: %s.", name, e.text);
-		return false;
+		return 0;
 	}
 	return judge_key(x, about, name, &record, &key);
 }
@@ -178,7 +186,7 @@ doctor_check_return_path(struct examination *x, const struct subject *s)
 		doctor_say(x, about, PR_DOCTOR_WARNING, remedy,
 		           "The return path %s has an address, but no MX for bounces.", s->bounce);
 	else if (mx < 0 || a < 0)
-		doctor_say(x, about, PR_DOCTOR_PROBLEM, "look again later",
+		doctor_say(x, about, PR_DOCTOR_UNKNOWN, LATER,
 		           "The return path %s cannot be looked up now.", s->bounce);
 	else
 		doctor_say(x, about, PR_DOCTOR_PROBLEM, remedy,

@@ -64,6 +64,8 @@ struct pr_dkim_key {
 	struct pr_text key_file; /* absolute; PEM, RSA or Ed25519 */
 };
 
+enum pr_preflight_mode { PR_PREFLIGHT_OFF, PR_PREFLIGHT_WARN, PR_PREFLIGHT_REFUSE };
+
 struct pr_brand {
 	struct pr_text name;                     /* first */
 	struct pr_texts from_domains;            /* A-labels, lower case; empty: any */
@@ -116,6 +118,7 @@ struct pr_config {
 		struct pr_text ca_file; /* absolute; p NULL: the system's */
 		bool mta_sts;
 	} tls;
+	int preflight;               /* enum pr_preflight_mode */
 	struct pr_yaml_array brands; /* struct pr_brand */
 	/* What message/dkim.h made of `dkim` before others share the configuration, and how it
 	 * ends; NULL: nothing is signed. */
