@@ -131,7 +131,7 @@ put_in_force(struct replace_job *j)
 	c->version = (uint16_t)j->version;
 	c->content = j->content;
 	c->manifest = j->manifest;
-	gcra_change(&c->gcra, c->manifest->rate, pr_mono_us());
+	pr_gcra_change(&c->gcra, c->manifest->rate, pr_mono_us());
 	j->content = NULL;
 	j->manifest = NULL;
 	free(c->by);
