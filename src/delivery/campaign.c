@@ -119,7 +119,7 @@ campaign_adopt_manifest(struct pr_campaign *c, struct pr_manifest *m)
 	c->name = pr_strndup(m->name.p, m->name.n);
 	c->priority = (unsigned)m->priority;
 	c->weight = m->priority ? 2 * (unsigned)m->priority : 1;
-	gcra_set(&c->gcra, m->rate);
+	pr_gcra_set(&c->gcra, m->rate);
 	campaign_configure(c);
 }
 

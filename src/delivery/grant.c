@@ -270,7 +270,7 @@ static bool
 paced(struct pr_campaign *c, int64_t now_us, int64_t *wait_us)
 {
 	int64_t wait = 0;
-	if (gcra_ready(&c->gcra, now_us, &wait))
+	if (pr_gcra_ready(&c->gcra, now_us, &wait))
 		return true;
 	if (wait < *wait_us)
 		*wait_us = wait;
@@ -297,7 +297,7 @@ rest(struct flow *f)
 	if (c->fresh_running || c->due_running)
 		return;
 	f->deficit = 0;
-	gcra_rest(&c->gcra);
+	pr_gcra_rest(&c->gcra);
 }
 
 static struct flow *
@@ -342,7 +342,7 @@ grant_site(struct site *s, int64_t now_us, int64_t *wait_us)
 		struct flow *f = choose(s, now_us, wait_us);
 		if (!f)
 			break;
-		gcra_take(&f->campaign->gcra, now_us);
+		pr_gcra_take(&f->campaign->gcra, now_us);
 		grant(f, l);
 		flow_update(f);
 	}

@@ -24,11 +24,11 @@
 #ifndef DELIVERY_INTERNAL_H
 #define DELIVERY_INTERNAL_H
 
-#include "gcra.h"
 #include "postrider/delivery.h"
 #include "postrider/delivery/verdict.h"
 #include "postrider/message.h"
 #include "postrider/routes.h"
+#include "postrider/shaping/gcra.h"
 
 #include <pthread.h>
 
@@ -155,7 +155,7 @@ struct pr_campaign {
 	struct pr_list flows;
 	bool sending; /* its gate is open: its flows are in the rings of their sites */
 	unsigned priority, weight;
-	struct gcra gcra;
+	struct pr_gcra gcra;
 	enum pr_gate gate;
 	int64_t gate_again_ms; /* wall clock: ask the timetable again */
 };

@@ -147,7 +147,7 @@ flows_leave(struct pr_campaign *c)
 	if (!c->sending)
 		return;
 	c->sending = false;
-	gcra_rest(&c->gcra);
+	pr_gcra_rest(&c->gcra);
 	PR_LIST_EACH(link, &c->flows)
 		flow_update(PR_CONTAINER(link, struct flow, link));
 }
