@@ -132,6 +132,49 @@ void shaping_subject(const struct pr_shape_reply *reply, struct subject *out);
 bool rule_matches(const struct pr_shaping *s, const struct rule *r, const struct subject *subject,
                   pcre2_match_data *data);
 
+/* ---- a lane's trouble: what rules have set, and what they have counted ---- */
+
+enum kind {
+	SET_CONNECTIONS,
+	SET_MESSAGES, /* per connection */
+	SET_MESSAGE_RATE,
+	SET_CONNECTION_RATE,
+	SET_SUSPEND,
+	KINDS,
+};
+struct setting {
+	const struct rule *rule; /* NULL: not set; of the shape's shaping */
+	int64_t set_ms, lifts_ms;
+	struct pr_rate rate; /* ..._RATE */
+	unsigned n;          /* CONNECTIONS, MESSAGES */
+};
+#define HEARD_MAX 16 /* rules that count at a time; the one that heard longest ago makes room */
+struct heard {
+	const struct rule *rule; /* NULL: free */
+	unsigned n;
+	int64_t at_ms[PR_SHAPING_COUNT_MAX]; /* the latest, oldest first */
+};
+struct pr_shape_trouble {
+	struct setting set[KINDS];
+	struct heard heard[HEARD_MAX];
+};
+
+/* The setting of a kind, NULL when there is none; one whose time is over is lifted here. */
+const struct setting *shape_setting(struct pr_shape *s, enum kind kind, int64_t now_ms);
+/* Sets it if nothing stricter stands. False: that does, or the rule has acted just now. */
+bool shape_set(struct pr_shape *s, enum kind kind, const struct setting *wanted);
+/* Another shaping or policy: what belongs to rules that are gone goes. */
+void shape_move_trouble(struct pr_shape *s);
+const struct rule *shape_rule(const struct pr_shape *s, uint32_t id);
+
+/* Rates in force: the policy's, or what a rule has set where that is slower. */
+struct pr_rate_figure shape_rate(struct pr_shape *s, enum kind kind, int64_t now_ms);
+bool rate_is_slower(struct pr_rate a, struct pr_rate b);
+/* Pacing by the rates in force. */
+void shape_tune(struct pr_shape *s, int64_t now_ms);
+/* Connections in force, with who says so. */
+struct pr_shape_limit shape_connections(struct pr_shape *s, int64_t now_ms, unsigned *n);
+
 /* conf/shaping.yaml of this version. */
 extern const unsigned char shaping_shipped[];
 extern const size_t shaping_shipped_n;

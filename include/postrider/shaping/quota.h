@@ -42,9 +42,10 @@ struct pr_quota {
 
 /* Another day, or other figures for the same. Days and clocks that jump: see above. */
 void pr_quota_begin(struct pr_quota *q, const struct pr_allowance *today);
-/* Room for n messages is wanted (n: what is waiting, bounded by the block that a crash may
- * waste). How many more have to be made durable first: save, write, and say pr_quota_durable
- * when it is there. 0: there is room enough, a claim is under way, or the day has no more. */
+/* Room for n messages is wanted (n: a block, what a crash may waste). How many more have to be
+ * made durable first: save, write, and say pr_quota_durable when it is there. 0: half of n and
+ * more is there, a claim is under way, or the day has no more. A write that failed is repeated
+ * with what pr_quota_save gives. */
 int64_t pr_quota_claim(struct pr_quota *q, int64_t n);
 #define PR_QUOTA_TEXT_MAX 64
 /* "20783 1500": the day and all that is claimed on it. Its length; 0: nothing to keep. */

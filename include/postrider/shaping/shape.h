@@ -80,7 +80,7 @@ struct pr_shape_why {
 	const char *who;   /* "shaping.yaml:41 google" */
 };
 /* 0: now. Else when to ask again, later than now_ms; INT64_MAX: when one of its connections has
- * closed. */
+ * closed, or pr_shape_connections has risen. */
 int64_t pr_shape_may_connect(struct pr_shape *s, int64_t now_ms, struct pr_shape_why *why);
 void pr_shape_connected(struct pr_shape *s, int64_t now_ms); /* one is being opened: debits */
 void pr_shape_closed(struct pr_shape *s);                    /* it is gone, however it ended */
@@ -89,16 +89,17 @@ void pr_shape_closed(struct pr_shape *s);                    /* it is gone, howe
 int64_t pr_shape_may_send(struct pr_shape *s, int64_t now_ms, struct pr_shape_why *why);
 void pr_shape_sent(struct pr_shape *s, int64_t now_ms); /* granted: debits */
 
-/* Connections it may have at once now: a lane that has more closes some. */
+/* Connections it may have at once now, 0 while it is suspended: a lane that has more closes
+ * some. */
 unsigned pr_shape_connections(struct pr_shape *s, int64_t now_ms);
-/* Messages of a connection that is opened now; 0: any number. */
+/* Messages of a connection that is opened now; at least 1. */
 unsigned pr_shape_messages(struct pr_shape *s, int64_t now_ms);
 
 /* ---- what receivers say ---- */
 
 /* A message was accepted. latency_ms: the lane's average of the time from its last octets to the
  * answer, as the caller keeps it; 0: not known. */
-void pr_shape_accepted(struct pr_shape *s, int64_t now_ms, double latency_ms);
+void pr_shape_accepted(struct pr_shape *s, double latency_ms);
 
 /* What a reply is. enhanced {0}: none. code 0: not answered (lost, refused, timed out). */
 struct pr_shape_reply {
