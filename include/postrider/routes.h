@@ -35,6 +35,7 @@ struct pr_target_options {
 	pr_tls *tls;              /* the process's; NULL: no TLS */
 	pr_dns *dns;              /* the process's; via mx needs it */
 	int tls_least;            /* enum pr_route_tls, when more than the route says: shaping */
+	bool no_opportunistic;    /* TLS is broken there: not where it is merely welcome */
 	bool no_chunking, no_lookahead;
 	int64_t idle_ms;            /* a connection without a message ends; 0: 5 s */
 	int64_t connect_timeout_ms; /* per address; 0: 30 s */
@@ -72,6 +73,7 @@ void pr_target_lead(struct pr_route_target *t, const struct pr_exchanger *exchan
 /* What the last peer offered (PR_SMTP_...); 0: not known. */
 unsigned pr_target_offers(const struct pr_route_target *t);
 /* CHUNKING or look-ahead turned out to be more than the peer bears: for later connections. */
+void pr_target_limit(struct pr_route_target *t, unsigned messages_max); /* of later connections */
 void pr_target_forgo(struct pr_route_target *t, bool chunking, bool lookahead);
 
 struct pr_connection_events {

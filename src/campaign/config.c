@@ -53,6 +53,7 @@ pr_config_parse(struct pr_str text, const char *file, const char *folder,
 	resolve(c, &c->state, folder);
 	resolve(c, &c->socket.path, folder);
 	resolve(c, &c->tls.ca_file, folder);
+	resolve(c, &c->shaping, folder);
 	for (size_t i = 0; i < c->routes.n; i++) {
 		struct pr_route *route = pr_config_routes(c) + i;
 		resolve(c, &route->path, folder);
@@ -105,6 +106,8 @@ pr_config_unref(struct pr_config *c)
 		return;
 	if (c->signing)
 		c->end_signing(c->signing);
+	if (c->shapes)
+		c->end_shapes(c->shapes);
 	pr_arena_finish(&c->arena);
 	free(c);
 }

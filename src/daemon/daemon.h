@@ -44,6 +44,9 @@ int daemon_run(const char *config_path, struct pr_config *config);
  * whom the spool belongs to: root may what the daemon may not. */
 int daemon_check(const struct pr_config *config, struct pr_error *e);
 
+/* ---- load.c ---- */
+int daemon_load(const char *path, struct pr_problems *problems, struct pr_config **out);
+
 /* ---- network.c ---- */
 int network_open(struct daemon *d, struct pr_error *e);
 void network_reload(struct daemon *d); /* by the configuration in force */

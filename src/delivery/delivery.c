@@ -121,6 +121,7 @@ on_second(struct pr_timer *t)
 			flow_update(PR_CONTAINER(of, struct flow, link));
 	}
 	sites_tidy(d);
+	shaped_second(d);
 	if (pr_loop_now_ms(d->loop) - d->clock_saved_ms >= 10 * PR_SECOND_MS) {
 		d->clock_saved_ms = pr_loop_now_ms(d->loop);
 		d->save_asked = true;
@@ -250,6 +251,8 @@ pr_delivery_open(const struct pr_delivery_options *options, pr_delivery **out, s
 	pr_list_init(&d->wanting);
 	pr_list_init(&d->idle_sites);
 	pr_list_init(&d->idle_conns);
+	pr_list_init(&d->changed_lanes);
+	pr_list_init(&d->groups);
 	pr_list_init(&d->reopen_later);
 	pr_list_init(&d->open);
 	pr_list_init(&d->undurable);
@@ -260,8 +263,11 @@ pr_delivery_open(const struct pr_delivery_options *options, pr_delivery **out, s
 	pr_timer_init(&d->second, d->loop, on_second);
 	pr_timer_init(&d->fold_timer, d->loop, on_fold_timer);
 	drain_init(d);
-	make_outlets(d);
-	int r = make_threads(d, e);
+	int r = shaped_open(d, e);
+	if (r == 0)
+		make_outlets(d);
+	if (r == 0)
+		r = make_threads(d, e);
 	if (r == 0)
 		r = recover_run(d, e);
 	if (r < 0) {
@@ -308,6 +314,7 @@ pr_delivery_close(pr_delivery *d)
 		campaign_destroy(PR_CONTAINER(link, struct pr_campaign, link));
 	PR_LIST_EACH(link, &d->outlets)
 		outlet_destroy(PR_CONTAINER(link, struct outlet, link));
+	shaped_close(d);
 	if (d->folder)
 		fold_close(d);
 	free_sends(d);

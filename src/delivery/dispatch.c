@@ -19,6 +19,7 @@
  */
 #include "internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define LOOKUPS_MAX 1000u
@@ -192,13 +193,29 @@ end_lookup(struct lookup *l, const struct pr_mx *mx, struct site *site)
 	campaign_check_end(c);
 }
 
+/* Domains with the same exchangers share a site, but for those that shaping names, and those whose
+ * exchangers a policy has chosen: others may have none, or another. */
+static struct site *
+enter_site(struct lookup *l, const char *exchangers, bool enforce, const struct pr_exchanger *to,
+           size_t n)
+{
+	char key[PR_MX_SITE_SIZE + PR_DNS_NAME_SIZE + 16];
+	struct pr_campaign *c = l->campaign;
+	pr_shaping *shaping = c->delivery->config->shapes;
+	bool own = pr_shaping_match_domain(shaping, pr_str(l->name)) != NULL;
+	snprintf(key, sizeof key, "%s%s%s%s%s", exchangers, own ? " (" : "", own ? l->name : "",
+	         own ? ")" : "", enforce ? " (sts)" : "");
+	return site_of(c->outlet, key, own ? l->name : NULL, to, n);
+}
+
 /* The exchangers that the policy lets be used, by names that are theirs (RFC 8461 section 5). */
 static struct site *
-find_site(struct pr_campaign *c, const struct pr_mx *mx, const struct pr_sts_policy *policy)
+find_site(struct lookup *l, const struct pr_sts_policy *policy)
 {
 	struct pr_exchanger to[PR_EXCHANGERS_MAX];
 	const char *names[PR_EXCHANGERS_MAX] = {NULL};
-	char key[PR_MX_SITE_SIZE + 8];
+	char key[PR_MX_SITE_SIZE];
+	const struct pr_mx *mx = l->mx;
 	bool enforce = policy && policy->mode == PR_STS_ENFORCE;
 	size_t n = 0;
 	for (size_t i = 0; i < mx->n && n < PR_EXCHANGERS_MAX; i++) {
@@ -210,20 +227,18 @@ find_site(struct pr_campaign *c, const struct pr_mx *mx, const struct pr_sts_pol
 		                                .secure = mx->secure,
 		                                .verified = enforce};
 	}
-	if (!enforce)
-		return site_of(c->outlet, mx->site, to, n);
 	if (n == 0)
 		return NULL;
-	pr_mx_site(names, n, key);
-	strcat(key, " (sts)"); /* others of these exchangers may have no policy, or another */
-	return site_of(c->outlet, key, to, n);
+	if (enforce)
+		pr_mx_site(names, n, key);
+	return enter_site(l, enforce ? key : mx->site, enforce, to, n);
 }
 
 static void
 take_policy(struct lookup *l, const struct pr_sts_policy *policy)
 {
 	struct pr_campaign *c = l->campaign;
-	struct site *site = c->outlet ? find_site(c, l->mx, policy) : NULL;
+	struct site *site = c->outlet ? find_site(l, policy) : NULL;
 	pr_sts_policy_unref(policy);
 	end_lookup(l, l->mx, site);
 }

@@ -7,6 +7,7 @@
  *   site.c     sites of an outlet, flows of campaigns into them
  *   grant.c    fair choice among campaigns; intent; composer     (sending)
  *   lane.c     ready messages, connections, wire marks           (sending)
+ *   shaped.c   what the receiver is granted; kept.c keeps what was learnt and used
  *   outcome.c  results, verdicts, retries; counts                (a state of the table)
  *   fold.c     the folder lane folds the journal into ledgers
  *   campaign.c a campaign's life: gates, verbs, finishing
@@ -28,7 +29,7 @@
 #include "postrider/delivery/verdict.h"
 #include "postrider/message.h"
 #include "postrider/routes.h"
-#include "postrider/shaping/gcra.h"
+#include "postrider/shaping/shape.h"
 
 #include <pthread.h>
 
@@ -50,6 +51,8 @@ struct lane;
 struct site;
 struct flow;
 struct look;
+struct group;
+struct keeping;
 
 /* A row between its grant and its outcome. */
 struct send {
@@ -70,6 +73,7 @@ struct send {
 	uint8_t from_state;        /* where it came from */
 	bool composed, durable, flying, wired;
 	uint8_t returns;  /* how often it came back unanswered */
+	int64_t wired_ms; /* when its last octets left */
 	int64_t first_ms; /* due clock; 0: never tried */
 	uint64_t lsn;
 	struct pr_message *message;
@@ -220,6 +224,7 @@ struct site {
 	struct site *chained;   /* of the same hash */
 	struct outlet *outlet;
 	char *key;
+	char *domain; /* it is this domain's alone: shaping names it; NULL: by exchangers */
 	struct pr_exchanger *exchangers; /* names too are its own; NULL: not via mx */
 	size_t exchangers_n;
 	struct pr_list flows;
@@ -266,7 +271,15 @@ struct lane {
 	int64_t retry_at_ms; /* monotonic */
 	unsigned failures;
 	int64_t failing_since_ms; /* due clock */
-	struct pr_timer timer;
+	struct pr_timer timer;   /* asks at ask_at_ms */
+	int64_t ask_at_ms;
+	/* via mx: what its receiver grants (shaped.c). */
+	struct group *group; /* NULL: nobody limits it but the route */
+	struct pr_shape shape;
+	struct pr_list changed; /* delivery->changed_lanes: there is something to keep */
+	const char *waits_for;  /* the limit that the last question met; NULL: none */
+	int64_t shut_until_ms;
+	double latency_ms;
 	unsigned last_code; /* 0: last_reply is no answer of the peer */
 	char last_reply[200];
 };
@@ -275,7 +288,7 @@ struct conn {
 	struct pr_list link;
 	struct pr_list hungry; /* lane->hungry or ->ahead */
 	struct pr_list idle;   /* delivery->idle_conns, while it is hungry */
-	int64_t asked_ms;
+	int64_t asked_ms, heard_ms; /* when the lane was last told what its peer said */
 	struct lane *lane;
 	struct way *way;
 	pr_connection *connection;
@@ -303,6 +316,13 @@ struct pr_delivery {
 	struct pr_list idle_sites;   /* sites without anything to send, for a while */
 	struct pr_list reopen_later; /* verbs, by waiter.link */
 	struct pr_map by_serial;
+
+	struct keeping *keeping; /* kept.c */
+	struct pr_list changed_lanes, groups;
+	struct pr_map groups_by_key;
+	struct pr_hash_key key_of_groups;
+	pr_zone *zone; /* whose days quotas are of */
+	int64_t kept_ms;
 
 	struct pr_list open;      /* all sends by lsn: the oldest intent is first */
 	struct pr_list undurable; /* sends whose intent is not durable, by lsn */
@@ -353,7 +373,9 @@ void outlet_configure(struct outlet *o, const struct pr_route *route);
 void outlet_take_away(struct outlet *o); /* its route is gone: campaigns wait */
 void outlet_destroy(struct outlet *o);
 /* The site of these exchangers on this route, made where it is not there. */
-struct site *site_of(struct outlet *o, const char *key, const struct pr_exchanger *to, size_t n);
+/* domain: whose alone it is; NULL: of all that have these exchangers. */
+struct site *site_of(struct outlet *o, const char *key, const char *domain,
+                     const struct pr_exchanger *to, size_t n);
 void site_ask(struct site *s);          /* look at it in this turn: something may go */
 double site_rate(const struct site *s); /* results a second, of late */
 bool site_has_healthy_lane(const struct site *s);
@@ -386,8 +408,6 @@ bool campaign_may_send(const struct pr_campaign *c);
 
 /* ---- lane.c ---- */
 struct lane *lane_create(struct site *site, const char *source);
-void lane_configure(struct lane *l);
-void lane_lead(struct lane *l);   /* to where its site's exchangers are now */
 void lane_retire(struct lane *l); /* its source is used no more, until it is configured again */
 void lane_destroy(struct lane *l);
 void lane_ready(struct lane *l, struct send *s);           /* composed and durable */
@@ -400,8 +420,47 @@ unsigned lane_room(struct lane *l);               /* how many more rows to grant
 void lane_quit(struct lane *l);                   /* close politely */
 void lane_abort(struct lane *l, const char *why); /* close at once */
 void lane_shrink(struct lane *l, unsigned limit); /* so many connections stay */
-unsigned lane_conns_there(const struct lane *l);  /* by its way: what the limit counts */
+void lane_ask_at(struct lane *l, int64_t when_ms); /* look at it then, or earlier */
 unsigned lane_staying(const struct lane *l);      /* how many do now */
+
+/* ---- way.c ---- */
+void lane_configure(struct lane *l);
+void lane_lead(struct lane *l); /* to where its site's exchangers are now */
+unsigned lane_conns_there(const struct lane *l); /* by its way: what the limit counts */
+void way_left(struct conn *n);                   /* by one of its connections */
+void ways_close(struct lane *l);
+
+/* ---- shaped.c: all of it says yes, and does nothing, where the route is not via mx ---- */
+int shaped_open(struct pr_delivery *d, struct pr_error *e);
+void shaped_reload(struct pr_delivery *d);
+void shaped_second(struct pr_delivery *d); /* days begin; what has changed is kept */
+void shaped_close(struct pr_delivery *d);  /* lanes and threads are gone */
+void shaped_configure(struct lane *l, unsigned connections_max); /* or begin */
+void shaped_end(struct lane *l);
+const struct pr_shaping_policy *shaped_policy(const struct lane *l); /* NULL: none */
+/* Where the answer is no, the lane is asked again in time. */
+bool shaped_lets_connect(struct lane *l);
+bool shaped_lets_send(struct lane *l);
+unsigned shaped_room(struct lane *l);        /* rows that may go in the next moment */
+unsigned shaped_connections(struct lane *l); /* at once, now */
+unsigned shaped_messages(struct lane *l);    /* of a connection; 0: any number */
+void shaped_connected(struct lane *l);
+void shaped_closed(struct lane *l);
+void shaped_sent(struct lane *l);
+void shaped_accepted(struct lane *l, int64_t wired_ms);
+struct pr_shape_done shaped_heard(struct lane *l, const struct pr_smtp_result *r,
+                                  enum pr_class class_);
+void group_durable(struct group *g, const char *text); /* what it claimed */
+
+/* ---- kept.c ---- */
+#define KEPT_QUOTA "quota/"
+#define KEPT_SHAPE "shape/"
+int kept_open(struct pr_delivery *d, struct pr_error *e);
+void kept_close(struct pr_delivery *d);
+const char *kept_find(struct pr_delivery *d, const char *key); /* NULL: nothing */
+/* n 0: forget it. group: who is told when it is durable; NULL: nobody. False: too many. */
+bool kept_put(struct pr_delivery *d, const char *key, struct pr_str text, struct group *group);
+void kept_write(struct pr_delivery *d); /* what changed, soon */
 
 /* ---- refill.c ---- */
 void refill_ask(struct pr_campaign *c); /* ask for each missing thing */

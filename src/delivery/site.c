@@ -189,9 +189,10 @@ site_rate(const struct site *s)
 bool
 site_has_healthy_lane(const struct site *s)
 {
+	int64_t soon = pr_loop_now_ms(s->outlet->delivery->loop) + PR_SECOND_MS;
 	PR_LIST_EACH(link, &s->lanes) {
 		const struct lane *l = PR_CONTAINER(link, struct lane, of_site);
-		if (l->way && !l->retired && !l->failures)
+		if (l->way && !l->retired && !l->failures && l->shut_until_ms <= soon)
 			return true;
 	}
 	return false;
@@ -289,11 +290,13 @@ keep_exchangers(struct site *s, const struct pr_exchanger *to, size_t n)
 }
 
 static struct site *
-site_create(struct outlet *o, const char *key, const struct pr_exchanger *to, size_t n)
+site_create(struct outlet *o, const char *key, const char *domain, const struct pr_exchanger *to,
+            size_t n)
 {
 	struct site *s = pr_calloc(1, sizeof *s);
 	s->outlet = o;
 	s->key = pr_strdup(key);
+	s->domain = domain ? pr_strdup(domain) : NULL;
 	keep_exchangers(s, to, n);
 	pr_list_init(&s->wanting);
 	pr_list_init(&s->flows);
@@ -328,6 +331,7 @@ site_destroy(struct site *s)
 	o->sites_n--;
 	forget_exchangers(s);
 	free(s->key);
+	free(s->domain);
 	free(s);
 }
 
@@ -355,11 +359,12 @@ lead_anew(struct site *s, const struct pr_exchanger *to, size_t n)
 }
 
 struct site *
-site_of(struct outlet *o, const char *key, const struct pr_exchanger *to, size_t n)
+site_of(struct outlet *o, const char *key, const char *domain, const struct pr_exchanger *to,
+        size_t n)
 {
 	struct site *s = site_find(o, key);
 	if (!s)
-		return site_create(o, key, to, n);
+		return site_create(o, key, domain, to, n);
 	lead_anew(s, to, n);
 	return s;
 }
@@ -447,7 +452,7 @@ outlet_create(struct pr_delivery *d, const struct pr_route *route)
 	pr_list_init(&o->sites);
 	pr_list_push(&d->outlets, &o->link);
 	if (!o->mx)
-		site_create(o, "", NULL, 0);
+		site_create(o, "", NULL, NULL, 0);
 	return o;
 }
 

@@ -102,6 +102,8 @@ tls_of(const struct mx_connection *c)
 {
 	const struct pr_route_target *t = c->wire.base.target;
 	int tls = t->tls > t->options.tls_least ? t->tls : t->options.tls_least;
+	if (tls == PR_ROUTE_TLS_OPPORTUNISTIC && t->options.no_opportunistic)
+		tls = PR_ROUTE_TLS_NONE;
 	if (c->plan[c->at].verified && tls < PR_ROUTE_TLS_VERIFIED)
 		tls = PR_ROUTE_TLS_VERIFIED;
 	return tls;

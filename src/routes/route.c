@@ -100,9 +100,10 @@ pr_target_differs(const struct pr_route_target *t, const struct pr_route *route,
 	    differs(t->user, route->user.p))
 		return true;
 	if (a.source.n != b.source.n || memcmp(&a.source.sa, &b.source.sa, a.source.n) != 0 ||
-	    a.tls_least != b.tls_least || a.tls != b.tls || a.dns != b.dns)
+	    a.tls_least != b.tls_least || a.no_opportunistic != b.no_opportunistic ||
+	    a.tls != b.tls || a.dns != b.dns)
 		return true;
-	return a.messages_max != b.messages_max || a.idle_ms != b.idle_ms ||
+	return a.idle_ms != b.idle_ms ||
 	       a.connect_timeout_ms != b.connect_timeout_ms ||
 	       a.timeout_banner_ms != b.timeout_banner_ms ||
 	       a.timeout_command_ms != b.timeout_command_ms ||
@@ -121,6 +122,12 @@ pr_target_forgo(struct pr_route_target *t, bool chunking, bool lookahead)
 {
 	t->options.no_chunking |= chunking;
 	t->options.no_lookahead |= lookahead;
+}
+
+void
+pr_target_limit(struct pr_route_target *t, unsigned messages_max)
+{
+	t->options.messages_max = messages_max;
 }
 
 pr_connection *

@@ -56,6 +56,8 @@ struct pr_source_address {
 	struct pr_text address;  /* an IP address */
 	struct pr_text hostname; /* EHLO argument; p NULL: the daemon's */
 	int64_t weight;
+	struct pr_text warm_up; /* of the shaping file; p NULL: it is warm */
+	struct pr_text since;   /* "2026-11-01": its first day */
 };
 
 struct pr_dkim_key {
@@ -118,12 +120,16 @@ struct pr_config {
 		struct pr_text ca_file; /* absolute; p NULL: the system's */
 		bool mta_sts;
 	} tls;
+	struct pr_text shaping;      /* absolute; p NULL: what is built in */
 	int preflight;               /* enum pr_preflight_mode */
 	struct pr_yaml_array brands; /* struct pr_brand */
 	/* What message/dkim.h made of `dkim` before others share the configuration, and how it
 	 * ends; NULL: nothing is signed. */
 	struct pr_dkim *signing;
 	void (*end_signing)(struct pr_dkim *signing);
+	/* The same by shaping.h of `shaping` and the sources' warm-ups. */
+	struct pr_shaping *shapes;
+	void (*end_shapes)(struct pr_shaping *shapes);
 	const char *file; /* as given */
 	unsigned refs;
 	struct pr_arena arena; /* owns all of the above */
