@@ -192,28 +192,20 @@ end_lookup(struct lookup *l, const struct pr_mx *mx, struct site *site)
 	campaign_check_end(c);
 }
 
-/* The exchangers that the policy lets be used, by names that are theirs (RFC 8461 section 5). */
+/* NULL: the domain's policy names none of its exchangers. */
 static struct site *
 find_site(struct pr_campaign *c, const struct pr_mx *mx, const struct pr_sts_policy *policy)
 {
 	struct pr_exchanger to[PR_EXCHANGERS_MAX];
 	const char *names[PR_EXCHANGERS_MAX] = {NULL};
 	char key[PR_MX_SITE_SIZE + 8];
-	bool enforce = policy && policy->mode == PR_STS_ENFORCE;
-	size_t n = 0;
-	for (size_t i = 0; i < mx->n && n < PR_EXCHANGERS_MAX; i++) {
-		if (enforce && !pr_sts_matches(policy, mx->exchangers[i].name))
-			continue;
-		names[n] = mx->exchangers[i].name;
-		to[n++] = (struct pr_exchanger){.name = mx->exchangers[i].name,
-		                                .preference = mx->exchangers[i].preference,
-		                                .secure = mx->secure,
-		                                .verified = enforce};
-	}
-	if (!enforce)
-		return site_of(c->outlet, mx->site, to, n);
+	size_t n = pr_exchangers_of(mx, policy, to);
 	if (n == 0)
 		return NULL;
+	if (!to[0].verified)
+		return site_of(c->outlet, mx->site, to, n);
+	for (size_t i = 0; i < n; i++)
+		names[i] = to[i].name;
 	pr_mx_site(names, n, key);
 	strcat(key, " (sts)"); /* others of these exchangers may have no policy, or another */
 	return site_of(c->outlet, key, to, n);

@@ -503,9 +503,7 @@ find_source(struct lane *l, struct pr_target_options *o)
 	const struct pr_source_address *s = pr_config_source(config, pr_str(l->source));
 	l->weight = s ? (unsigned)s->weight : 1;
 	l->retired = false;
-	if (s && s->hostname.p)
-		o->hostname = s->hostname.p;
-	return !*l->source || pr_address_parse(s ? s->address.p : l->source, 0, &o->source) == 0;
+	return !*l->source || pr_target_source(o, config, l->source) == 0;
 }
 
 void

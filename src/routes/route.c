@@ -42,6 +42,16 @@ read_credentials(struct pr_route_target *t, const struct pr_route *route, struct
 }
 
 int
+pr_target_source(struct pr_target_options *o, const struct pr_config *config, const char *source)
+{
+	const struct pr_source_address *s = pr_config_source(config, pr_str(source));
+	int rc = pr_address_parse(s ? s->address.p : source, 0, &o->source);
+	if (rc == 0 && s && s->hostname.p)
+		o->hostname = s->hostname.p;
+	return rc;
+}
+
+int
 pr_target_open(pr_loop *loop, const struct pr_route *route, const struct pr_target_options *options,
                struct pr_route_target **out, struct pr_error *e)
 {
