@@ -194,14 +194,20 @@ struct pr_preview {
 	                      * was */
 	unsigned in_force;   /* 0: as the ledger says */
 	pr_content *content; /* of the version in force; NULL: it is compiled */
+	/* A proof for this address (struct pr_content_source); of the version in force, when none
+	 * is named. NULL: none. */
+	const char *proof_to;
 	int64_t utc_ms;
+	struct pr_buf address, message; /* made: the row's, and all octets */
+	struct pr_buf from, route;      /* made: the reverse-path; of a proof the route's name */
+	bool eight_bit, smtputf8;       /* made: see struct pr_message */
 };
-/* Any thread but the loop's. Fills in row and version, appends the message. It is what was sent
- * but for its Date and what the templates make of the time; what the configuration gives it
- * (hostname, brand) is that of now. PR_ENOENT: no such row or version; PR_EINVAL: the row cannot
- * be sent, e tells why; PR_EAGAIN: addresses are not indexed yet; else as pr_ledger_open. */
-int pr_delivery_preview(struct pr_preview *p, struct pr_buf *email, struct pr_buf *message,
-                        struct pr_error *e);
+/* Any thread but the loop's. Fills in row, version and what is made; that is the caller's to
+ * finish, whatever comes back. It is what was sent but for its Date and what the templates make
+ * of the time; what the configuration gives it (hostname, brand) is that of now. PR_ENOENT: no such
+ * row or version; PR_EINVAL: the row cannot be sent, e tells why; PR_EAGAIN: addresses are not
+ * indexed yet; else as pr_ledger_open. */
+int pr_delivery_preview(struct pr_preview *p, struct pr_error *e);
 
 /* After on_finished: the report is written and the folder moved to `dir`, all durable. The
  * campaign is finished then. error: it failed, on_finished comes again after some seconds

@@ -7,6 +7,7 @@
 #include "config_internal.h"
 #include "postrider/base/file.h"
 #include "postrider/campaign/manifest.h"
+#include "postrider/dns.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -139,6 +140,16 @@ pr_config_brand(const struct pr_config *c, struct pr_str name)
 		if (pr_str_eq(pr_text_str(&pr_config_brands(c)[i].name), name))
 			return &pr_config_brands(c)[i];
 	return NULL;
+}
+
+void
+pr_config_dns(const struct pr_config *c, const char **servers, struct pr_dns_options *out)
+{
+	out->servers = servers;
+	out->timeout_ms = c->dns.timeout;
+	out->trusted = c->dns.trusted;
+	for (size_t i = 0; i < c->dns.servers.n && i < PR_DNS_SERVERS_MAX; i++)
+		servers[out->servers_n++] = c->dns.servers.items[i].p;
 }
 
 struct changes {

@@ -96,12 +96,13 @@ const struct cli_command cli_commands[] = {
      "force if it never was. But for the date, it is what was sent.",
      1, 1, preview_options, cli_run_preview, PREPARE},
 
-    {"proof", "DIR", "send the finished messages of some rows to an address of yours",
+    {"proof", "DIR|ID", "send the finished messages of some rows to an address of yours",
      "As preview makes them, but to ADDRESS and with [Proof] before the subject; signed where\n"
-     "there are keys. They go by the campaign's own route as postrider.yaml has it, or with --via\n"
-     "by another server, TLS where it offers it. Needs no daemon, and nothing is counted; the\n"
-     "unsubscribe links act on nothing. Prints what the server said of each row. Exit status 1\n"
-     "when one was not accepted.",
+     "there are keys. With the id of a campaign, also one that has ended: from its rows, in the\n"
+     "version in force. They go from here by the campaign's own route as postrider.yaml has it,\n"
+     "to mail exchangers too, or with --via by another server, TLS where it offers it. Nothing is\n"
+     "counted; the unsubscribe links act on nothing. A folder needs no daemon. Prints what the\n"
+     "server said of each row. Exit status 1 when one was not accepted.",
      1, 1, proof_options, cli_run_proof, PREPARE},
 
     {"doctor", "[DOMAIN]", "look up whether receivers will believe mail from a domain",

@@ -1,7 +1,6 @@
 /* Signals, and reading the configuration again. */
 #include "daemon.h"
 
-
 #include "postrider/base/log.h"
 
 #include <signal.h>

@@ -196,7 +196,7 @@ end_lookup(struct lookup *l, const struct pr_mx *mx, struct site *site)
 /* Domains with the same exchangers share a site, but for those that shaping names, and those whose
  * exchangers a policy has chosen: others may have none, or another. */
 static struct site *
-enter_site(struct lookup *l, const char *exchangers, bool enforce, const struct pr_exchanger *to,
+enter_site(struct lookup *l, const char *exchangers, bool chosen, const struct pr_exchanger *to,
            size_t n)
 {
 	char key[PR_MX_SITE_SIZE + PR_DNS_NAME_SIZE + 16];
@@ -204,34 +204,26 @@ enter_site(struct lookup *l, const char *exchangers, bool enforce, const struct 
 	pr_shaping *shaping = c->delivery->config->shapes;
 	bool own = pr_shaping_match_domain(shaping, pr_str(l->name)) != NULL;
 	snprintf(key, sizeof key, "%s%s%s%s%s", exchangers, own ? " (" : "", own ? l->name : "",
-	         own ? ")" : "", enforce ? " (sts)" : "");
+	         own ? ")" : "", chosen ? " (sts)" : "");
 	return site_of(c->outlet, key, own ? l->name : NULL, to, n);
 }
 
-/* The exchangers that the policy lets be used, by names that are theirs (RFC 8461 section 5). */
+/* NULL: the domain's policy names none of its exchangers. */
 static struct site *
 find_site(struct lookup *l, const struct pr_sts_policy *policy)
 {
 	struct pr_exchanger to[PR_EXCHANGERS_MAX];
 	const char *names[PR_EXCHANGERS_MAX] = {NULL};
 	char key[PR_MX_SITE_SIZE];
-	const struct pr_mx *mx = l->mx;
-	bool enforce = policy && policy->mode == PR_STS_ENFORCE;
-	size_t n = 0;
-	for (size_t i = 0; i < mx->n && n < PR_EXCHANGERS_MAX; i++) {
-		if (enforce && !pr_sts_matches(policy, mx->exchangers[i].name))
-			continue;
-		names[n] = mx->exchangers[i].name;
-		to[n++] = (struct pr_exchanger){.name = mx->exchangers[i].name,
-		                                .preference = mx->exchangers[i].preference,
-		                                .secure = mx->secure,
-		                                .verified = enforce};
-	}
+	size_t n = pr_exchangers_of(l->mx, policy, to);
 	if (n == 0)
 		return NULL;
-	if (enforce)
+	bool chosen = to[0].verified;
+	for (size_t i = 0; chosen && i < n; i++)
+		names[i] = to[i].name;
+	if (chosen)
 		pr_mx_site(names, n, key);
-	return enter_site(l, enforce ? key : mx->site, enforce, to, n);
+	return enter_site(l, chosen ? key : l->mx->site, chosen, to, n);
 }
 
 static void

@@ -271,7 +271,7 @@ struct lane {
 	int64_t retry_at_ms; /* monotonic */
 	unsigned failures;
 	int64_t failing_since_ms; /* due clock */
-	struct pr_timer timer;   /* asks at ask_at_ms */
+	struct pr_timer timer;    /* asks at ask_at_ms */
 	int64_t ask_at_ms;
 	/* via mx: what its receiver grants (shaped.c). */
 	struct group *group; /* NULL: nobody limits it but the route */
@@ -286,8 +286,8 @@ struct lane {
 
 struct conn {
 	struct pr_list link;
-	struct pr_list hungry; /* lane->hungry or ->ahead */
-	struct pr_list idle;   /* delivery->idle_conns, while it is hungry */
+	struct pr_list hungry;      /* lane->hungry or ->ahead */
+	struct pr_list idle;        /* delivery->idle_conns, while it is hungry */
 	int64_t asked_ms, heard_ms; /* when the lane was last told what its peer said */
 	struct lane *lane;
 	struct way *way;
@@ -416,16 +416,16 @@ void lane_defer(struct lane *l, const struct pr_smtp_result *r, const struct pr_
                 int64_t since_ms); /* ready ones: nobody can be reached */
 /* As many connections as it can use; true: it could use more than the daemon may have. */
 bool lane_connect(struct lane *l);
-unsigned lane_room(struct lane *l);               /* how many more rows to grant */
-void lane_quit(struct lane *l);                   /* close politely */
-void lane_abort(struct lane *l, const char *why); /* close at once */
-void lane_shrink(struct lane *l, unsigned limit); /* so many connections stay */
+unsigned lane_room(struct lane *l);                /* how many more rows to grant */
+void lane_quit(struct lane *l);                    /* close politely */
+void lane_abort(struct lane *l, const char *why);  /* close at once */
+void lane_shrink(struct lane *l, unsigned limit);  /* so many connections stay */
 void lane_ask_at(struct lane *l, int64_t when_ms); /* look at it then, or earlier */
-unsigned lane_staying(const struct lane *l);      /* how many do now */
+unsigned lane_staying(const struct lane *l);       /* how many do now */
 
 /* ---- way.c ---- */
 void lane_configure(struct lane *l);
-void lane_lead(struct lane *l); /* to where its site's exchangers are now */
+void lane_lead(struct lane *l);                  /* to where its site's exchangers are now */
 unsigned lane_conns_there(const struct lane *l); /* by its way: what the limit counts */
 void way_left(struct conn *n);                   /* by one of its connections */
 void ways_close(struct lane *l);

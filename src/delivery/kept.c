@@ -123,8 +123,7 @@ work_write(struct pr_job *job, void *worker)
 {
 	(void)worker;
 	struct keep_job *j = PR_CONTAINER(job, struct keep_job, job);
-	j->result =
-	    pr_statedb_set_all(j->delivery->options.statedb, j->facts, j->n, &j->error);
+	j->result = pr_statedb_set_all(j->delivery->options.statedb, j->facts, j->n, &j->error);
 }
 
 static void

@@ -348,7 +348,8 @@ on_returned(void *context, struct pr_envelope *m)
 	take_back(n->lane, send_of(m));
 }
 
-/* Whether it failed: before it was of any use. A receiver that says why is heard in any case, once. */
+/* Whether it failed: before it was of any use. A receiver that says why is heard in any case, once.
+ */
 static bool
 has_failed(struct conn *n, const struct pr_smtp_result *r)
 {

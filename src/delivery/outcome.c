@@ -96,8 +96,8 @@ defer_or_expire(struct send *s, const struct pr_verdict *v, struct pr_outcome *o
 {
 	struct pr_campaign *c = s->campaign;
 	unsigned tries = v->early_retry && o->attempts == 1 ? 0 : o->attempts;
-	o->due_ms = v->retry_ms ? due_now(c->delivery) + v->retry_ms
-	                        : retry_due(c, s->number, tries);
+	o->due_ms =
+	    v->retry_ms ? due_now(c->delivery) + v->retry_ms : retry_due(c, s->number, tries);
 	if (o->due_ms <= o->first_ms + c->delivery->config->retry.give_up)
 		return;
 	o->state = PR_BOUNCED;

@@ -147,7 +147,7 @@ judge(struct pr_campaign *c, const struct look *k)
 	if (!k->refuses)
 		warn(c, k);
 	else if (!waits)
-		; /* paused meanwhile: it is looked at when it goes on; or its deadline has passed */
+		; /* paused: it is looked at when it goes on; or its deadline has passed */
 	else if (k->result == 0)
 		pass(c, k);
 	else if (k->result == PR_EAGAIN && !is_held(c) && ++c->looks_failed < TRIES_MAX)

@@ -19,11 +19,11 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#define HORIZON_MS 100      /* granted so long before they may go: composing, a slow sync */
+#define HORIZON_MS 100 /* granted so long before they may go: composing, a slow sync */
 #define WRITE_MS (5 * PR_SECOND_MS)
-#define CLAIM_MAX 1000      /* messages that a crash may waste */
-#define CLAIMS_A_DAY 50     /* at least, where that is less */
-#define LATENCY_SHARE 8     /* of the average a new value is */
+#define CLAIM_MAX 1000  /* messages that a crash may waste */
+#define CLAIMS_A_DAY 50 /* at least, where that is less */
+#define LATENCY_SHARE 8 /* of the average a new value is */
 
 struct group {
 	struct group *chained;
@@ -89,8 +89,8 @@ group_make(struct pr_delivery *d, const char *key, const char *source, const cha
 	g->source = pr_strdup(source);
 	g->provider = pr_strdup(provider);
 	if (kept && pr_quota_restore(&g->shared.quota, pr_str(kept)) < 0)
-		PR_LOG(PR_LOG_WARNING, "state_odd", "%s: \"%.60s\" is no quota; it begins anew", key,
-		       kept);
+		PR_LOG(PR_LOG_WARNING, "state_odd", "%s: \"%.60s\" is no quota; it begins anew",
+		       key, kept);
 	pr_list_push(&d->groups, &g->link);
 	group_begin_day(g);
 	return g;
@@ -141,8 +141,8 @@ restore(struct lane *l)
 	struct pr_buf key = {0};
 	key_of(l, &key);
 	const char *text = kept_find(d, key.data);
-	if (text && pr_shape_restore(&l->shape, pr_str(text), pr_loop_now_ms(d->loop),
-	                             pr_utc_ms()) < 0)
+	if (text &&
+	    pr_shape_restore(&l->shape, pr_str(text), pr_loop_now_ms(d->loop), pr_utc_ms()) < 0)
 		PR_LOG(PR_LOG_WARNING, "state_odd", "%s: not a lane's; it begins anew", key.data);
 	pr_buf_finish(&key);
 }
@@ -311,8 +311,7 @@ tell(const struct lane *l, const struct pr_smtp_result *r, const struct pr_shape
 static void
 obey(struct lane *l, const struct pr_smtp_result *r, const struct pr_shape_done *done)
 {
-	const unsigned fewer =
-	    PR_SHAPE_SUSPENDED | PR_SHAPE_FEWER_CONNECTIONS | PR_SHAPE_HALVED;
+	const unsigned fewer = PR_SHAPE_SUSPENDED | PR_SHAPE_FEWER_CONNECTIONS | PR_SHAPE_HALVED;
 	if (done->actions & ~(unsigned)PR_SHAPE_DEFER)
 		tell(l, r, done);
 	if (done->actions & fewer)

@@ -15,7 +15,8 @@ way_open(struct lane *l, const struct pr_route *route, const struct pr_target_op
 	struct pr_error e;
 	struct pr_route_target *target;
 	if (pr_target_open(l->delivery->loop, route, o, &target, &e) < 0) {
-		struct pr_log_about about = {.event = "route_unusable", .route = l->site->outlet->name};
+		struct pr_log_about about = {.event = "route_unusable",
+		                             .route = l->site->outlet->name};
 		pr_log(PR_LOG_ERROR, &about, "%s", e.text);
 		return NULL;
 	}
@@ -73,9 +74,7 @@ find_source(struct lane *l, struct pr_target_options *o)
 	const struct pr_source_address *s = pr_config_source(config, pr_str(l->source));
 	l->weight = s ? (unsigned)s->weight : 1;
 	l->retired = false;
-	if (s && s->hostname.p)
-		o->hostname = s->hostname.p;
-	return !*l->source || pr_address_parse(s ? s->address.p : l->source, 0, &o->source) == 0;
+	return !*l->source || pr_target_source(o, config, l->source) == 0;
 }
 
 /* What its receiver is known to want. */
@@ -132,4 +131,3 @@ lane_lead(struct lane *l)
 	if (l->way && l->site->outlet->mx)
 		pr_target_lead(l->way->target, l->site->exchangers, l->site->exchangers_n);
 }
-

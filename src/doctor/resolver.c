@@ -85,12 +85,9 @@ pr_doctor_resolver_create(const struct pr_config *config, pr_doctor_resolver **o
                           struct pr_error *e)
 {
 	const char *servers[PR_DNS_SERVERS_MAX];
-	struct pr_dns_options options = {.servers = servers};
-	if (config) {
-		options.timeout_ms = config->dns.timeout;
-		for (size_t i = 0; i < config->dns.servers.n && i < PR_DNS_SERVERS_MAX; i++)
-			servers[options.servers_n++] = config->dns.servers.items[i].p;
-	}
+	struct pr_dns_options options = {0};
+	if (config)
+		pr_config_dns(config, servers, &options);
 	struct pr_doctor_resolver *r = pr_calloc(1, sizeof *r);
 	pr_arena_init(&r->arena);
 	int code = pr_loop_create(&r->loop, e);

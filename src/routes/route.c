@@ -42,6 +42,16 @@ read_credentials(struct pr_route_target *t, const struct pr_route *route, struct
 }
 
 int
+pr_target_source(struct pr_target_options *o, const struct pr_config *config, const char *source)
+{
+	const struct pr_source_address *s = pr_config_source(config, pr_str(source));
+	int rc = pr_address_parse(s ? s->address.p : source, 0, &o->source);
+	if (rc == 0 && s && s->hostname.p)
+		o->hostname = s->hostname.p;
+	return rc;
+}
+
+int
 pr_target_open(pr_loop *loop, const struct pr_route *route, const struct pr_target_options *options,
                struct pr_route_target **out, struct pr_error *e)
 {
@@ -103,8 +113,7 @@ pr_target_differs(const struct pr_route_target *t, const struct pr_route *route,
 	    a.tls_least != b.tls_least || a.no_opportunistic != b.no_opportunistic ||
 	    a.tls != b.tls || a.dns != b.dns)
 		return true;
-	return a.idle_ms != b.idle_ms ||
-	       a.connect_timeout_ms != b.connect_timeout_ms ||
+	return a.idle_ms != b.idle_ms || a.connect_timeout_ms != b.connect_timeout_ms ||
 	       a.timeout_banner_ms != b.timeout_banner_ms ||
 	       a.timeout_command_ms != b.timeout_command_ms ||
 	       a.timeout_data_ms != b.timeout_data_ms || a.timeout_block_ms != b.timeout_block_ms ||

@@ -158,6 +158,10 @@ pr_config_brands(const struct pr_config *c)
 const struct pr_route *pr_config_route(const struct pr_config *c, struct pr_str name);
 const struct pr_source_address *pr_config_source(const struct pr_config *c, struct pr_str name);
 const struct pr_brand *pr_config_brand(const struct pr_config *c, struct pr_str name);
+/* What it says of the resolver (dns.h), but for the loop. servers holds PR_DNS_SERVERS_MAX, views
+ * of the configuration; out refers to it. */
+struct pr_dns_options;
+void pr_config_dns(const struct pr_config *c, const char **servers, struct pr_dns_options *out);
 
 /* Read the file. PR_EINVAL: problems told. Looks at nothing else of the system, but the host's
  * name where the file gives none. */
