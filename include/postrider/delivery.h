@@ -128,6 +128,12 @@ struct pr_delivery_status {
 };
 void pr_delivery_status(pr_delivery *d, struct pr_delivery_status *out);
 
+/* Outcomes since the start by provider, those without one left out: the rest of `messages`. */
+void pr_delivery_each_provider(pr_delivery *d,
+                               void (*each)(void *context, const char *provider,
+                                            const uint64_t messages[PR_STATES]),
+                               void *context);
+
 /* A lane, and why it is slow. Its texts are views, valid until the loop goes on. */
 struct pr_lane_view {
 	const char *route, *source; /* source: "" where the system chooses */
@@ -144,7 +150,18 @@ struct pr_lane_view {
 	                         * the peer may quote an address */
 	unsigned offers;        /* PR_SMTP_... of the last peer; 0: not known */
 	const char *limited_by; /* "route connections", "back-off"...; "": nothing here */
+	const char *provider;   /* by shaping: "google"; "": none */
+	struct lane *lane;
 };
+/* Limits of a lane in force: who set each, and when it lifts. */
+struct pr_lane_limit {
+	const char *what;  /* "connections", "suspended", ... */
+	const char *value; /* "5", "10/m"; "": it has none */
+	const char *by;
+	int64_t lifts_ms; /* from now; 0: stays */
+};
+void pr_lane_limits(const struct pr_lane_view *v,
+                    void (*each)(void *context, const struct pr_lane_limit *limit), void *context);
 /* All lanes, until `each` returns false. */
 void pr_delivery_each_lane(pr_delivery *d,
                            bool (*each)(void *context, const struct pr_lane_view *v),

@@ -253,6 +253,7 @@ pr_delivery_open(const struct pr_delivery_options *options, pr_delivery **out, s
 	pr_list_init(&d->idle_conns);
 	pr_list_init(&d->changed_lanes);
 	pr_list_init(&d->groups);
+	pr_list_init(&d->tallies);
 	pr_list_init(&d->reopen_later);
 	pr_list_init(&d->open);
 	pr_list_init(&d->undurable);
@@ -263,7 +264,9 @@ pr_delivery_open(const struct pr_delivery_options *options, pr_delivery **out, s
 	pr_timer_init(&d->second, d->loop, on_second);
 	pr_timer_init(&d->fold_timer, d->loop, on_fold_timer);
 	drain_init(d);
-	int r = shaped_open(d, e);
+	int r = groups_open(d, e);
+	if (r == 0)
+		r = kept_open(d, e);
 	if (r == 0)
 		make_outlets(d);
 	if (r == 0)
@@ -314,7 +317,8 @@ pr_delivery_close(pr_delivery *d)
 		campaign_destroy(PR_CONTAINER(link, struct pr_campaign, link));
 	PR_LIST_EACH(link, &d->outlets)
 		outlet_destroy(PR_CONTAINER(link, struct outlet, link));
-	shaped_close(d);
+	kept_close(d);
+	groups_close(d);
 	if (d->folder)
 		fold_close(d);
 	free_sends(d);
@@ -363,6 +367,7 @@ pr_delivery_reload(pr_delivery *d, const struct pr_config *config)
 	pthread_mutex_lock(&d->vet_lock);
 	d->config = config;
 	pthread_mutex_unlock(&d->vet_lock);
+	groups_reload(d);
 	make_outlets(d);
 	shrink_lanes(d);
 	PR_LIST_EACH(link, &d->campaigns) {

@@ -7,7 +7,7 @@
  *   site.c     sites of an outlet, flows of campaigns into them
  *   grant.c    fair choice among campaigns; intent; composer     (sending)
  *   lane.c     ready messages, connections, wire marks           (sending)
- *   shaped.c   what the receiver is granted; kept.c keeps what was learnt and used
+ *   shaped.c   what the receiver is granted; group.c by its provider; kept.c keeps what was learnt
  *   outcome.c  results, verdicts, retries; counts                (a state of the table)
  *   fold.c     the folder lane folds the journal into ledgers
  *   campaign.c a campaign's life: gates, verbs, finishing
@@ -244,6 +244,23 @@ struct way {
 	unsigned conns_n;
 };
 
+/* Outcomes since the start, by provider. */
+struct tally {
+	struct pr_list link; /* delivery->tallies */
+	char *provider;
+	uint64_t messages[PR_STATES];
+};
+
+/* What the lanes of one source to one provider share. */
+struct group {
+	struct group *chained;
+	struct pr_list link; /* delivery->groups */
+	struct pr_delivery *delivery;
+	struct pr_shape_group shared;
+	struct tally *tally; /* whose provider is its own */
+	char *key, *source;
+};
+
 /* Where messages for one site leave from one source. */
 struct lane {
 	struct pr_list link;    /* delivery->lanes */
@@ -318,7 +335,7 @@ struct pr_delivery {
 	struct pr_map by_serial;
 
 	struct keeping *keeping; /* kept.c */
-	struct pr_list changed_lanes, groups;
+	struct pr_list changed_lanes, groups, tallies;
 	struct pr_map groups_by_key;
 	struct pr_hash_key key_of_groups;
 	pr_zone *zone; /* whose days quotas are of */
@@ -431,10 +448,7 @@ void way_left(struct conn *n);                   /* by one of its connections */
 void ways_close(struct lane *l);
 
 /* ---- shaped.c: all of it says yes, and does nothing, where the route is not via mx ---- */
-int shaped_open(struct pr_delivery *d, struct pr_error *e);
-void shaped_reload(struct pr_delivery *d);
 void shaped_second(struct pr_delivery *d); /* days begin; what has changed is kept */
-void shaped_close(struct pr_delivery *d);  /* lanes and threads are gone */
 void shaped_configure(struct lane *l, unsigned connections_max); /* or begin */
 void shaped_end(struct lane *l);
 const struct pr_shaping_policy *shaped_policy(const struct lane *l); /* NULL: none */
@@ -450,6 +464,14 @@ void shaped_sent(struct lane *l);
 void shaped_accepted(struct lane *l, int64_t wired_ms);
 struct pr_shape_done shaped_heard(struct lane *l, const struct pr_smtp_result *r,
                                   enum pr_class class_);
+
+/* ---- group.c ---- */
+int groups_open(struct pr_delivery *d, struct pr_error *e);
+void groups_reload(struct pr_delivery *d);
+void groups_second(struct pr_delivery *d); /* days begin */
+void groups_close(struct pr_delivery *d);
+struct group *group_of(struct pr_delivery *d, const char *source, const char *provider);
+void group_claim(struct group *g); /* more of the day, when what is claimed runs low */
 void group_durable(struct group *g, const char *text); /* what it claimed */
 
 /* ---- kept.c ---- */

@@ -54,6 +54,8 @@ tell(struct pr_campaign *c, const struct send *s, const struct pr_outcome *o)
 	meter_add(&d->meter, now);
 	if (s->lane)
 		meter_add(&s->lane->meter, now);
+	if (s->lane && s->lane->group)
+		s->lane->group->tally->messages[o->state]++;
 	if (o->attempts > s->attempts)
 		c->counts.attempts++;
 	if (s->attempts == 0 && c->untried > 0)

@@ -8,8 +8,7 @@
  *   on the wire -> shaped_lets_send, debited there: as the receiver counts
  *   reply       -> shaped_heard: rules, and the adaptive limit
  *
- * A group is what the lanes of one source to one provider share: caps, and the day's quota, which
- * is claimed durably (kept.c) before it is used.
+ * What lanes of a provider share is their group's (group.c).
  */
 #include "internal.h"
 
@@ -21,98 +20,7 @@
 
 #define HORIZON_MS 100 /* granted so long before they may go: composing, a slow sync */
 #define WRITE_MS (5 * PR_SECOND_MS)
-#define CLAIM_MAX 1000  /* messages that a crash may waste */
-#define CLAIMS_A_DAY 50 /* at least, where that is less */
 #define LATENCY_SHARE 8 /* of the average a new value is */
-
-struct group {
-	struct group *chained;
-	struct pr_list link; /* delivery->groups */
-	struct pr_delivery *delivery;
-	struct pr_shape_group shared;
-	char *key, *source, *provider;
-};
-
-/* ---- groups ---- */
-
-static int64_t
-block_of(const struct pr_quota *q)
-{
-	int64_t block = q->today.n / CLAIMS_A_DAY + 1;
-	return block < CLAIM_MAX ? block : CLAIM_MAX;
-}
-
-/* More of the day, when what is claimed runs low. */
-static void
-group_claim(struct group *g)
-{
-	char text[PR_QUOTA_TEXT_MAX];
-	struct pr_quota *q = &g->shared.quota;
-	if (!q->limited || pr_quota_claim(q, block_of(q)) <= 0)
-		return;
-	size_t n = pr_quota_save(q, text);
-	if (kept_put(g->delivery, g->key, pr_str_n(text, n), g))
-		kept_write(g->delivery);
-}
-
-void
-group_durable(struct group *g, const char *text)
-{
-	pr_quota_durable(&g->shared.quota, pr_str(text));
-	group_claim(g); /* a claim that was refused while this one was made */
-}
-
-static void
-group_begin_day(struct group *g)
-{
-	struct pr_delivery *d = g->delivery;
-	const struct pr_config *c = d->config;
-	const struct pr_source_address *s = pr_config_source(c, pr_str(g->source));
-	const struct pr_shaping_policy *policy = pr_shaping_policy(c->shapes, pr_str(g->provider));
-	const struct pr_warm_up *plan = NULL;
-	int64_t since = 0;
-	if (s && s->warm_up.p && pr_quota_parse_day(pr_text_str(&s->since), &since))
-		plan = pr_shaping_warm_up(c->shapes, pr_text_str(&s->warm_up));
-	struct pr_allowance today =
-	    pr_quota_today(policy ? policy : pr_shaping_default(c->shapes), plan, since, d->zone,
-	                   pr_loop_now_ms(d->loop), pr_utc_ms());
-	pr_quota_begin(&g->shared.quota, &today);
-}
-
-static struct group *
-group_make(struct pr_delivery *d, const char *key, const char *source, const char *provider)
-{
-	struct group *g = pr_calloc(1, sizeof *g);
-	const char *kept = kept_find(d, key);
-	g->delivery = d;
-	g->key = pr_strdup(key);
-	g->source = pr_strdup(source);
-	g->provider = pr_strdup(provider);
-	if (kept && pr_quota_restore(&g->shared.quota, pr_str(kept)) < 0)
-		PR_LOG(PR_LOG_WARNING, "state_odd", "%s: \"%.60s\" is no quota; it begins anew",
-		       key, kept);
-	pr_list_push(&d->groups, &g->link);
-	group_begin_day(g);
-	return g;
-}
-
-static struct group *
-group_of(struct pr_delivery *d, const char *source, const char *provider)
-{
-	struct pr_buf key = {0};
-	pr_buf_addf(&key, KEPT_QUOTA "%s/%s", source, provider);
-	uint64_t hash = pr_siphash(d->key_of_groups, key.data, key.len);
-	struct group *first = pr_map_get(&d->groups_by_key, hash), *g = first;
-	while (g && strcmp(g->key, key.data) != 0)
-		g = g->chained;
-	if (!g) {
-		g = group_make(d, key.data, source, provider);
-		g->chained = first;
-		pr_map_put(&d->groups_by_key, hash, g);
-	}
-	pr_buf_finish(&key);
-	return g;
-}
 
 /* ---- a lane's shape ---- */
 
@@ -341,52 +249,15 @@ shaped_heard(struct lane *l, const struct pr_smtp_result *r, enum pr_class class
 
 /* ---- of all lanes ---- */
 
-int
-shaped_open(struct pr_delivery *d, struct pr_error *e)
-{
-	pr_hash_key_random(&d->key_of_groups);
-	int r = pr_zone_open(d->config->timezone.p, &d->zone, e);
-	return r < 0 ? r : kept_open(d, e);
-}
-
-void
-shaped_reload(struct pr_delivery *d)
-{
-	struct pr_error e;
-	pr_zone *zone;
-	if (pr_zone_open(d->config->timezone.p, &zone, &e) < 0) {
-		PR_LOG(PR_LOG_ERROR, "zone_unusable", "%s; days stay as they were", e.text);
-		return;
-	}
-	pr_zone_unref(d->zone);
-	d->zone = zone;
-}
-
 void
 shaped_second(struct pr_delivery *d)
 {
 	int64_t now = pr_loop_now_ms(d->loop);
-	PR_LIST_EACH(link, &d->groups)
-		group_begin_day(PR_CONTAINER(link, struct group, link));
+	groups_second(d);
 	if (now - d->kept_ms < WRITE_MS)
 		return;
 	d->kept_ms = now;
 	PR_LIST_EACH(link, &d->changed_lanes)
 		keep(PR_CONTAINER(link, struct lane, changed));
 	kept_write(d);
-}
-
-void
-shaped_close(struct pr_delivery *d)
-{
-	kept_close(d);
-	PR_LIST_EACH(link, &d->groups) {
-		struct group *g = PR_CONTAINER(link, struct group, link);
-		free(g->key);
-		free(g->source);
-		free(g->provider);
-		free(g);
-	}
-	pr_map_finish(&d->groups_by_key);
-	pr_zone_unref(d->zone);
 }
