@@ -163,6 +163,8 @@ struct pr_shape_trouble {
 const struct setting *shape_setting(struct pr_shape *s, enum kind kind, int64_t now_ms);
 /* Sets it if nothing stricter stands. False: that does, or the rule has acted just now. */
 bool shape_set(struct pr_shape *s, enum kind kind, const struct setting *wanted);
+/* Where the adaptive limit begins. */
+double shape_start(const struct pr_shape *s);
 /* Another shaping or policy: what belongs to rules that are gone goes. */
 void shape_move_trouble(struct pr_shape *s);
 const struct rule *shape_rule(const struct pr_shape *s, uint32_t id);

@@ -47,20 +47,29 @@ save_settings(struct pr_shape *s, const struct clocks *c, json_t *out)
 	json_decref(list);
 }
 
+/* What of a rule's count still counts; NULL: nothing. */
+static json_t *
+pack_heard(const struct heard *h, const struct clocks *c)
+{
+	json_t *times = json_array();
+	for (unsigned k = 0; k < h->n; k++)
+		if (h->at_ms[k] > c->now_ms - h->rule->within_ms)
+			json_array_append_new(times, json_integer(to_utc(c, h->at_ms[k])));
+	if (json_array_size(times))
+		return json_pack("[Io]", (json_int_t)h->rule->id, times);
+	json_decref(times);
+	return NULL;
+}
+
 static void
 save_heard(const struct pr_shape *s, const struct clocks *c, json_t *out)
 {
 	json_t *list = json_array();
 	for (int i = 0; i < HEARD_MAX; i++) {
 		const struct heard *h = &s->trouble->heard[i];
-		json_t *times = json_array();
-		for (unsigned k = 0; h->rule && k < h->n; k++)
-			if (h->at_ms[k] > c->now_ms - h->rule->within_ms)
-				json_array_append_new(times, json_integer(to_utc(c, h->at_ms[k])));
-		if (json_array_size(times))
-			json_array_append_new(list,
-			                      json_pack("[IO]", (json_int_t)h->rule->id, times));
-		json_decref(times);
+		json_t *packed = h->rule ? pack_heard(h, c) : NULL;
+		if (packed)
+			json_array_append_new(list, packed);
 	}
 	if (json_array_size(list))
 		json_object_set(out, "heard", list);
@@ -73,8 +82,7 @@ pr_shape_save(struct pr_shape *s, int64_t now_ms, int64_t utc_ms, struct pr_buf 
 	struct clocks c = {now_ms, utc_ms};
 	json_t *root = json_object();
 	size_t before = out->len;
-	double start = (double)s->policy->start.n;
-	if (s->limit != (start < s->connections_max ? start : s->connections_max))
+	if (s->limit != shape_start(s))
 		json_object_set_new(root, "limit", json_real(s->limit));
 	if (now_ms - s->fell_ms < PR_SHAPE_FALL_MS)
 		json_object_set_new(root, "fell", json_integer(to_utc(&c, s->fell_ms)));

@@ -20,15 +20,23 @@
 
 /* ---- coming and going ---- */
 
-static void
-set_max(struct pr_shape *s, unsigned connections_max)
+double
+shape_start(const struct pr_shape *s)
 {
-	unsigned max = (unsigned)s->policy->connections.n;
-	s->connections_max = connections_max < max ? connections_max : max;
-	if (s->limit > s->connections_max)
-		s->limit = s->connections_max;
+	double start = (double)s->policy->start.n;
+	return start < s->connections_max ? start : s->connections_max;
 }
 
+static void
+set_policy(struct pr_shape *s, const struct pr_shaping_policy *policy, unsigned connections_max)
+{
+	unsigned max = (unsigned)policy->connections.n;
+	PR_ASSERT(connections_max > 0);
+	s->policy = policy;
+	s->connections_max = connections_max < max ? connections_max : max;
+}
+
+/* Who comes later finds the group's pace as it is. */
 static void
 join(struct pr_shape *s, struct pr_shape_group *group)
 {
@@ -36,7 +44,8 @@ join(struct pr_shape *s, struct pr_shape_group *group)
 	if (!group)
 		return;
 	group->connections += s->connections;
-	pr_gcra_set(&group->messages, s->policy->provider_message_rate.rate);
+	if (group->messages.interval_us <= 0)
+		pr_gcra_set(&group->messages, s->policy->provider_message_rate.rate);
 	pr_gcra_save(&group->messages, 1);
 }
 
@@ -54,12 +63,9 @@ void
 pr_shape_init(struct pr_shape *s, pr_shaping *shaping, const struct pr_shaping_policy *policy,
               struct pr_shape_group *group, unsigned connections_max)
 {
-	PR_ASSERT(connections_max > 0);
-	*s = (struct pr_shape){.shaping = pr_shaping_ref(shaping),
-	                       .policy = policy,
-	                       .limit = (double)policy->start.n,
-	                       .fell_ms = NEVER_MS};
-	set_max(s, connections_max);
+	*s = (struct pr_shape){.shaping = pr_shaping_ref(shaping), .fell_ms = NEVER_MS};
+	set_policy(s, policy, connections_max);
+	s->limit = shape_start(s);
 	join(s, group);
 	shape_tune(s, 0);
 }
@@ -76,15 +82,16 @@ void
 pr_shape_configure(struct pr_shape *s, pr_shaping *shaping, const struct pr_shaping_policy *policy,
                    struct pr_shape_group *group, unsigned connections_max, int64_t now_ms)
 {
-	PR_ASSERT(connections_max > 0);
 	pr_shaping *old = s->shaping;
-	if (s->limit == (double)s->policy->start.n) /* nothing found out yet */
-		s->limit = (double)policy->start.n;
+	bool untouched = s->limit == shape_start(s);
 	leave(s);
 	s->shaping = pr_shaping_ref(shaping);
-	s->policy = policy;
-	set_max(s, connections_max);
+	set_policy(s, policy, connections_max);
+	if (untouched || s->limit > s->connections_max)
+		s->limit = untouched ? shape_start(s) : s->connections_max;
 	join(s, group);
+	if (group)
+		pr_gcra_change(&group->messages, policy->provider_message_rate.rate, now_ms * 1000);
 	shape_move_trouble(s);
 	shape_tune(s, now_ms);
 	pr_shaping_unref(old);

@@ -54,9 +54,9 @@ world_end(void)
 	shaping = NULL;
 }
 
-/* "421 4.7.0 text", at a stage, of a class. */
+/* "421 4.7.0 text", at a stage, of a class; without a code: not answered. */
 static inline struct pr_shape_done
-world_hear(enum pr_smtp_stage stage, enum pr_class class_, const char *text)
+world_tell(struct pr_shape *s, enum pr_smtp_stage stage, enum pr_class class_, const char *text)
 {
 	struct pr_shape_reply r = {.stage = stage, .class_ = class_};
 	unsigned a, b, c;
@@ -70,7 +70,13 @@ world_hear(enum pr_smtp_stage stage, enum pr_class class_, const char *text)
 		text += used;
 	}
 	r.text = pr_str(text);
-	return pr_shape_heard(&shape, now, &r);
+	return pr_shape_heard(s, now, &r);
+}
+
+static inline struct pr_shape_done
+world_hear(enum pr_smtp_stage stage, enum pr_class class_, const char *text)
+{
+	return world_tell(&shape, stage, class_, text);
 }
 
 static inline void

@@ -176,6 +176,21 @@ START_TEST(the_stricter_stands_until_it_lifts)
 }
 END_TEST
 
+START_TEST(what_is_throttled_saves_nothing_up)
+{
+	world_begin("providers: {a: {domains: [a.example], burst: 50}}\n"
+	            "rules: [{reply: slow, action: throttle, rate: 1/m, for: 1h}]\n",
+	            "a");
+	hear("421 slow");
+	now += 30 * MINUTE;
+	pr_shape_sent(&shape, now);
+	ck_assert_int_gt(pr_shape_may_send(&shape, now, &why), now + 59 * SECOND);
+	now += 30 * MINUTE;
+	for (int i = 0; i < 50; i++, pr_shape_sent(&shape, now))
+		ck_assert_int_eq(pr_shape_may_send(&shape, now, &why), 0);
+}
+END_TEST
+
 START_TEST(a_factor_never_stops_a_lane)
 {
 	world_begin(acme, "acme");
@@ -312,6 +327,7 @@ main(void)
 	    {connections_are_halved_once_by_what_was_under_way},
 	    {a_connection_gets_fewer_messages},
 	    {the_stricter_stands_until_it_lifts},
+	    {what_is_throttled_saves_nothing_up},
 	    {a_factor_never_stops_a_lane},
 	    {rules_of_all_hold_for_all_and_others_rules_for_nobody_else},
 	    {a_rule_that_is_gone_takes_along_what_it_set},

@@ -264,6 +264,32 @@ START_TEST(another_file_holds_at_once)
 }
 END_TEST
 
+START_TEST(a_slow_pace_of_the_provider_is_gone_with_its_figure)
+{
+	world_begin("providers: {a: {domains: [a.example], provider_message_rate: 1/h}}", "a");
+	ck_assert_uint_eq(send_all(&shape), 1);
+	ck_assert_int_gt(pr_shape_may_send(&shape, now, &why), now + 59 * MINUTE);
+	pr_shaping *new_ =
+	    world_parse("providers: {a: {domains: [a.example], provider_message_rate: 5/s}}");
+	pr_shape_configure(&shape, new_, pr_shaping_policy(new_, PR_STR("a")), &group, 1000, now);
+	pr_shaping_unref(new_);
+	ck_assert_int_eq(pr_shape_may_send(&shape, now, &why), now + 200);
+	pr_shape_init(&other, shape.shaping, shape.policy, &group, 1000); /* one more lane */
+	ck_assert_int_eq(pr_shape_may_send(&other, now, &why), now + 200);
+	pr_shape_finish(&other);
+}
+END_TEST
+
+START_TEST(a_route_that_allows_more_lets_a_fresh_lane_begin_higher)
+{
+	world_begin(acme, "slow");
+	pr_shape_configure(&shape, shaping, shape.policy, &group, 1, now);
+	ck_assert_uint_eq(pr_shape_connections(&shape, now), 1);
+	pr_shape_configure(&shape, shaping, shape.policy, &group, 20, now);
+	ck_assert_uint_eq(pr_shape_connections(&shape, now), 2);
+}
+END_TEST
+
 START_TEST(connections_move_along_to_another_group)
 {
 	struct pr_shape_group elsewhere = {0};
@@ -311,6 +337,8 @@ main(void)
 	    {lanes_of_a_provider_share_its_rate_and_who_is_refused_pays_nothing},
 	    {a_day_that_is_used_up_ends_at_midnight},
 	    {another_file_holds_at_once},
+	    {a_slow_pace_of_the_provider_is_gone_with_its_figure},
+	    {a_route_that_allows_more_lets_a_fresh_lane_begin_higher},
 	    {connections_move_along_to_another_group},
 	    {limits_in_force_are_told_with_who_set_them},
 	};

@@ -56,7 +56,7 @@ struct pr_shape {
 	struct pr_gcra messages, connects;
 	double limit;      /* of connections, adaptive */
 	double latency_ms; /* what it has been at its best, slowly forgotten */
-	int64_t fell_ms;   /* when the limit was last halved; 0: never */
+	int64_t fell_ms;   /* when the limit was last halved */
 	unsigned connections;
 	unsigned connections_max; /* the policy's, or the route's where that is less */
 };
