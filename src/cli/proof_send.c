@@ -108,10 +108,8 @@ static int
 send_from(struct sending *s, const char *source, struct pr_error *e)
 {
 	const struct pr_config *c = s->config;
-	struct pr_target_options options = {.hostname =
-	                                        c && c->hostname.p ? c->hostname.p : "localhost",
-	                                    .dns = s->dns,
-	                                    .tls = s->tls};
+	const char *hostname = c && c->hostname.p ? c->hostname.p : "localhost";
+	struct pr_target_options options = {.hostname = hostname, .dns = s->dns, .tls = s->tls};
 	struct pr_route_target *target;
 	if (source && pr_target_source(&options, c, source) < 0)
 		return pr_fail(e, PR_EINVAL, "the route's source %s is no address", source);

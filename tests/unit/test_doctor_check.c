@@ -25,6 +25,7 @@ static const struct zone_row rows[] = {
     {"_dmarc.acme.test", PR_DNS_TXT, "v=DMARC1; p=none"},
     {"b.test", PR_DNS_TXT, "v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 -all"},
     {"b.test", PR_DNS_MX, "."},
+    {"b.test", PR_DNS_A, "192.0.2.10"},
     {"mta.acme.test", PR_DNS_A, "192.0.2.10"},
     {"mta.acme.test", PR_DNS_AAAA, "2001:db8:0::10"},
     {"10.2.0.192.in-addr.arpa", PR_DNS_PTR, "mta.acme.test"},
@@ -95,7 +96,7 @@ START_TEST(spf_of_another_organization_does_not_align)
 	examine("acme.test", pr_config_brand(config, PR_STR("one")));
 	ck_assert_uint_eq(count("acme.test", "192.0.2.10", "spf", PR_DOCTOR_OK), 1);
 	ck_assert_uint_eq(count("acme.test", "", "dmarc", PR_DOCTOR_PROBLEM), 1);
-	/* b.test has an MX that takes no mail (RFC 7505), and no address */
+	/* b.test has an MX that takes no mail (RFC 7505): its address does not count */
 	ck_assert_uint_eq(count("acme.test", "", "return-path", PR_DOCTOR_PROBLEM), 1);
 	ck_assert_uint_eq(count("other.test", "192.0.2.10", "spf", PR_DOCTOR_PROBLEM), 0);
 }
@@ -105,6 +106,47 @@ START_TEST(address_alone_will_do_as_a_return_path_but_is_warned_of)
 {
 	examine("acme.test", pr_config_brand(config, PR_STR("two")));
 	ck_assert_uint_eq(count("acme.test", "", "return-path", PR_DOCTOR_WARNING), 1);
+}
+END_TEST
+
+START_TEST(exchangers_of_a_return_path_must_have_an_address)
+{
+	static const struct zone_row lost[] = {
+	    {"acme.test", PR_DNS_MX, "gone.acme.test"},
+	    {"acme.test", PR_DNS_A, "192.0.2.10"},
+	    {NULL, 0, NULL},
+	};
+	static const struct zone_row found[] = {
+	    {"acme.test", PR_DNS_MX, "gone.acme.test"},
+	    {"acme.test", PR_DNS_MX, "mx.acme.test"},
+	    {"mx.acme.test", PR_DNS_AAAA, "2001:db8::10"},
+	    {NULL, 0, NULL},
+	};
+	const struct pr_doctor_question q = {config, "acme.test",
+	                                     pr_config_brand(config, PR_STR("two")), NULL};
+	examine_by(lost, &q);
+	ck_assert_uint_eq(count("acme.test", "", "return-path", PR_DOCTOR_PROBLEM), 1);
+	pr_doctor_report_finish(&report);
+	examine_by(found, &q);
+	ck_assert_uint_eq(count("acme.test", "", "return-path", PR_DOCTOR_OK), 1);
+}
+END_TEST
+
+START_TEST(one_spf_record_for_all_sources_is_what_to_publish)
+{
+	static const struct zone_row nothing[] = {{NULL, 0, NULL}};
+	unsigned n = 0;
+	examine_by(nothing, &(struct pr_doctor_question){
+				config, "acme.test", pr_config_brand(config, PR_STR("two")), NULL});
+	for (size_t i = 0; i < report.n; i++) {
+		if (strcmp(report.items[i].check, "spf") != 0)
+			continue;
+		ck_assert_str_eq(report.items[i].remedy,
+		                 "publish: acme.test. IN TXT \"v=spf1 ip4:192.0.2.10 "
+		                 "ip6:2001:db8::10 ip4:192.0.2.11 -all\"");
+		n++;
+	}
+	ck_assert_uint_eq(n, 3);
 }
 END_TEST
 
@@ -198,6 +240,8 @@ main(void)
 	    {each_return_path_and_source_is_looked_at},
 	    {spf_of_another_organization_does_not_align},
 	    {address_alone_will_do_as_a_return_path_but_is_warned_of},
+	    {exchangers_of_a_return_path_must_have_an_address},
+	    {one_spf_record_for_all_sources_is_what_to_publish},
 	    {nobody_to_look_at_is_an_error},
 	    {with_a_route_its_sources_and_the_return_path_of_the_campaign_are_looked_at},
 	    {what_is_not_told_and_what_depends_on_it_is_unknown},
