@@ -336,7 +336,9 @@ class Daemon(Process):
                  "message_rate": "1000000/s", "connection_rate": "1000000/s", "burst": 1000}
         path = os.path.join(self.folder, "shaping.yaml")
         with open(path, "w", encoding="utf-8") as f:
-            json.dump({"default": dict(loose, **(default or {})), **sections}, f, indent=1)
+            figures = dict(loose, **(default or {}))
+            figures["start"] = min(figures["start"], figures["connections"])
+            json.dump({"default": figures, **sections}, f, indent=1)
         self.write_config(shaping=path)
 
     def start(self, timeout=None, wait=True):
