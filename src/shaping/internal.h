@@ -161,8 +161,9 @@ struct pr_shape_trouble {
 
 /* The setting of a kind, NULL when there is none; one whose time is over is lifted here. */
 const struct setting *shape_setting(struct pr_shape *s, enum kind kind, int64_t now_ms);
-/* Sets it if nothing stricter stands. False: that does, or the rule has acted just now. */
-bool shape_set(struct pr_shape *s, enum kind kind, const struct setting *wanted);
+/* Sets it if nothing stricter stands. What is in force; NULL: something stricter is, or the rule
+ * has acted just now. */
+const struct setting *shape_set(struct pr_shape *s, enum kind kind, const struct setting *wanted);
 /* Where the adaptive limit begins. */
 double shape_start(const struct pr_shape *s);
 /* Another shaping or policy: what belongs to rules that are gone goes. */

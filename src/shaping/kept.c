@@ -195,8 +195,8 @@ restore_count(struct kept *k, struct heard *h, json_t *entry)
 		int64_t at_ms, last_ms = h->n ? h->at_ms[h->n - 1] : INT64_MIN;
 		if (!json_is_integer(time))
 			return false;
-		if (r && from_utc(&k->c, json_integer_value(time), &at_ms) && at_ms >= last_ms &&
-		    at_ms <= k->c.now_ms && at_ms > k->c.now_ms - r->within_ms)
+		if (r && h->n + 1 < r->count && from_utc(&k->c, json_integer_value(time), &at_ms) &&
+		    at_ms >= last_ms && at_ms <= k->c.now_ms && at_ms > k->c.now_ms - r->within_ms)
 			h->at_ms[h->n++] = at_ms;
 	}
 	h->rule = h->n ? r : NULL;

@@ -113,6 +113,8 @@ START_TEST(a_limit_rises_when_all_connections_have_had_their_messages)
 	accept_messages(10000, 0);
 	ck_assert_uint_eq(pr_shape_connections(&shape, now), 4);
 	ck_assert_ptr_nonnull(strstr(world_limits(), "connections 4 (own.yaml:1 default)"));
+	world_hear(PR_STAGE_MAIL, PR_CLASS_RATE_LIMITED, "421 too fast");
+	ck_assert_uint_eq(pr_shape_connections(&shape, now), 2); /* nothing had piled up above it */
 }
 END_TEST
 
@@ -195,9 +197,36 @@ START_TEST(who_was_refused_has_the_next_connection)
 	ck_assert_int_eq(pr_shape_may_connect(&other, now, &why), 0);
 	pr_shape_connected(&other, now);
 	pr_shape_closed(&shape);
-	now += SECOND; /* nobody waits any more */
-	ck_assert_int_eq(pr_shape_may_connect(&shape, now, &why), 0);
+	ck_assert_int_eq(pr_shape_may_connect(&shape, now, &why), 0); /* nobody waits any more */
 	pr_shape_finish(&other);
+}
+END_TEST
+
+START_TEST(who_has_none_is_not_kept_out_by_who_waits)
+{
+	struct pr_shape third;
+	begin_two();
+	shape.limit = 4;
+	world_open(3);
+	pr_shape_init(&third, shaping, shape.policy, &group, 1000);
+	ck_assert_int_gt(pr_shape_may_connect(&other, now, &why), now);
+	pr_shape_closed(&shape);
+	ck_assert_int_eq(pr_shape_may_connect(&third, now, &why), 0);
+	pr_shape_finish(&third);
+	pr_shape_finish(&other);
+}
+END_TEST
+
+START_TEST(late_timers_cost_a_provider_no_rate)
+{
+	world_begin("providers: {a: {domains: [a.example], message_rate: 100000/s,\n"
+	            "  provider_message_rate: 1000/s}}",
+	            "a");
+	unsigned n = send_all(&shape);
+	for (int i = 0; i < 50; i++, now += 20)
+		n += send_all(&shape);
+	ck_assert_uint_ge(n, 980);
+	ck_assert_uint_le(n, 1021);
 }
 END_TEST
 
@@ -333,6 +362,8 @@ main(void)
 	    {the_route_bounds_it_as_well},
 	    {lanes_of_a_provider_share_its_connections},
 	    {who_was_refused_has_the_next_connection},
+	    {who_has_none_is_not_kept_out_by_who_waits},
+	    {late_timers_cost_a_provider_no_rate},
 	    {who_does_not_ask_again_is_not_waited_for},
 	    {lanes_of_a_provider_share_its_rate_and_who_is_refused_pays_nothing},
 	    {a_day_that_is_used_up_ends_at_midnight},
