@@ -168,7 +168,7 @@ const struct setting *shape_set(struct pr_shape *s, enum kind kind, const struct
 double shape_start(const struct pr_shape *s);
 /* Another shaping or policy: what belongs to rules that are gone goes. */
 void shape_move_trouble(struct pr_shape *s);
-const struct rule *shape_rule(const struct pr_shape *s, uint32_t id);
+const struct rule *shape_rule(const struct pr_shape *s, int64_t id);
 
 /* Rates in force: the policy's, or what a rule has set where that is slower. */
 struct pr_rate_figure shape_rate(struct pr_shape *s, enum kind kind, int64_t now_ms);

@@ -78,7 +78,7 @@ shape_set(struct pr_shape *s, enum kind kind, const struct setting *wanted)
 }
 
 const struct rule *
-shape_rule(const struct pr_shape *s, uint32_t id)
+shape_rule(const struct pr_shape *s, int64_t id)
 {
 	for (size_t i = 0; i < s->shaping->rules_n; i++) {
 		const struct rule *r = &s->shaping->rules[i];
