@@ -30,6 +30,14 @@
 typedef struct pr_delivery pr_delivery;
 typedef struct pr_campaign pr_campaign;
 
+struct pr_preflight { /* a look at the sender of a campaign that goes by `route` */
+	const struct pr_config *config;
+	const char *from_domain; /* A-labels */
+	const struct pr_route *route;
+	const struct pr_brand *brand; /* NULL: none */
+	const _Atomic bool *stop;     /* set: nobody waits for it any more */
+};
+
 struct pr_delivery_options {
 	pr_loop *loop;
 	const struct pr_config *config; /* replaced by pr_delivery_reload */
@@ -39,6 +47,10 @@ struct pr_delivery_options {
 	struct pr_dns *dns; /* for routes via mx; outlives delivery, as tls does */
 	struct pr_tls *tls; /* NULL: no TLS */
 	struct pr_sts *sts; /* NULL: nobody's policies */
+	/* Whether receivers will believe it: 0; PR_EINVAL: problems are told; PR_EAGAIN: it cannot
+	 * be known now. Called on lanes of delivery's, may block for some time. NULL: nobody
+	 * looks. */
+	int (*preflight)(const struct pr_preflight *p, struct pr_problems *problems);
 	void *context;
 	void (*on_fatal)(void *context, const struct pr_error *e);
 	void (*on_drained)(void *context); /* after pr_delivery_drain: nothing is in flight */
@@ -116,6 +128,12 @@ struct pr_delivery_status {
 };
 void pr_delivery_status(pr_delivery *d, struct pr_delivery_status *out);
 
+/* Outcomes since the start by provider, those without one left out: the rest of `messages`. */
+void pr_delivery_each_provider(pr_delivery *d,
+                               void (*each)(void *context, const char *provider,
+                                            const uint64_t messages[PR_STATES]),
+                               void *context);
+
 /* A lane, and why it is slow. Its texts are views, valid until the loop goes on. */
 struct pr_lane_view {
 	const char *route, *source; /* source: "" where the system chooses */
@@ -132,7 +150,18 @@ struct pr_lane_view {
 	                         * the peer may quote an address */
 	unsigned offers;        /* PR_SMTP_... of the last peer; 0: not known */
 	const char *limited_by; /* "route connections", "back-off"...; "": nothing here */
+	const char *provider;   /* by shaping: "google"; "": none */
+	struct lane *lane;
 };
+/* Limits of a lane in force: who set each, and when it lifts. */
+struct pr_lane_limit {
+	const char *what;  /* "connections", "suspended", ... */
+	const char *value; /* "5", "10/m"; "": it has none */
+	const char *by;
+	int64_t lifts_ms; /* from now; 0: stays */
+};
+void pr_lane_limits(const struct pr_lane_view *v,
+                    void (*each)(void *context, const struct pr_lane_limit *limit), void *context);
 /* All lanes, until `each` returns false. */
 void pr_delivery_each_lane(pr_delivery *d,
                            bool (*each)(void *context, const struct pr_lane_view *v),
@@ -182,14 +211,20 @@ struct pr_preview {
 	                      * was */
 	unsigned in_force;   /* 0: as the ledger says */
 	pr_content *content; /* of the version in force; NULL: it is compiled */
+	/* A proof for this address (struct pr_content_source); of the version in force, when none
+	 * is named. NULL: none. */
+	const char *proof_to;
 	int64_t utc_ms;
+	struct pr_buf address, message; /* made: the row's, and all octets */
+	struct pr_buf from, route;      /* made: the reverse-path; of a proof the route's name */
+	bool eight_bit, smtputf8;       /* made: see struct pr_message */
 };
-/* Any thread but the loop's. Fills in row and version, appends the message. It is what was sent
- * but for its Date and what the templates make of the time; what the configuration gives it
- * (hostname, brand) is that of now. PR_ENOENT: no such row or version; PR_EINVAL: the row cannot
- * be sent, e tells why; PR_EAGAIN: addresses are not indexed yet; else as pr_ledger_open. */
-int pr_delivery_preview(struct pr_preview *p, struct pr_buf *email, struct pr_buf *message,
-                        struct pr_error *e);
+/* Any thread but the loop's. Fills in row, version and what is made; that is the caller's to
+ * finish, whatever comes back. It is what was sent but for its Date and what the templates make
+ * of the time; what the configuration gives it (hostname, brand) is that of now. PR_ENOENT: no such
+ * row or version; PR_EINVAL: the row cannot be sent, e tells why; PR_EAGAIN: addresses are not
+ * indexed yet; else as pr_ledger_open. */
+int pr_delivery_preview(struct pr_preview *p, struct pr_error *e);
 
 /* After on_finished: the report is written and the folder moved to `dir`, all durable. The
  * campaign is finished then. error: it failed, on_finished comes again after some seconds

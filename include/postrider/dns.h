@@ -180,8 +180,8 @@ void pr_dns_address_at(const union pr_dns_address *a, uint16_t port, struct pr_a
 
 /* ---- the route of a domain ---- */
 
-#define PR_MX_EXCHANGERS_MAX 32        /* exchangers of a domain: the best are kept */
-#define PR_MX_SITE_SIZE 200 /* of a site's text, with its NUL */
+#define PR_MX_EXCHANGERS_MAX 32 /* exchangers of a domain: the best are kept */
+#define PR_MX_SITE_SIZE 200     /* of a site's text, with its NUL */
 
 enum pr_mx_kind {
 	PR_MX_OK,        /* at least one exchanger */

@@ -41,6 +41,9 @@ typedef struct pr_doctor_resolver pr_doctor_resolver;
 int pr_doctor_resolver_create(const struct pr_config *config, pr_doctor_resolver **out,
                               struct pr_error *e);
 struct pr_doctor_dns pr_doctor_resolver_dns(pr_doctor_resolver *r);
+/* From now on: what is not answered after so many ms, or once *stop is set by whomever, is
+ * PR_DNS_TEMP. stop may be NULL. */
+void pr_doctor_resolver_limit(pr_doctor_resolver *r, int64_t ms, const _Atomic bool *stop);
 void pr_doctor_resolver_destroy(pr_doctor_resolver *r); /* NULL: nothing */
 
 /* ---- tag lists: "v=DKIM1; k=rsa; p=..." (RFC 6376 section 3.2) ---- */
@@ -144,8 +147,13 @@ int pr_dmarc_aligned(const struct pr_doctor_dns *dns, const char *from_domain,
 
 /* ---- the checks ---- */
 
-enum pr_doctor_result { PR_DOCTOR_OK, PR_DOCTOR_WARNING, PR_DOCTOR_PROBLEM };
-const char *pr_doctor_word(enum pr_doctor_result result); /* "ok" "warning" "problem" */
+enum pr_doctor_result {
+	PR_DOCTOR_OK,
+	PR_DOCTOR_WARNING,
+	PR_DOCTOR_UNKNOWN, /* a name server did not say: it may pass, or may not */
+	PR_DOCTOR_PROBLEM,
+};
+const char *pr_doctor_word(enum pr_doctor_result result); /* "ok" "warning" "unknown" "problem" */
 
 struct pr_doctor_finding {
 	const char *domain; /* "": it is about the source alone */
@@ -162,23 +170,27 @@ struct pr_doctor_report { /* zeroed, then pr_doctor_check, pr_doctor_report_fini
 	struct pr_arena arena;
 	struct pr_doctor_finding *items;
 	size_t n, room;
-	unsigned problems, warnings;
+	unsigned problems, unknowns, warnings;
 };
 void pr_doctor_report_finish(struct pr_doctor_report *report);
 
 struct pr_doctor_question {
 	const struct pr_config *config; /* NULL: none; domain is needed then */
 	const char *domain;             /* A-labels; NULL: all From domains of the configuration */
-	const struct pr_brand *brand;   /* whose return path; NULL: those of the configuration */
+	const struct pr_brand *brand; /* whose return path; NULL: those of the configuration, with a
+	                               * route that of the From address itself */
+	const struct pr_route *route; /* whose sources; NULL: all of the configuration */
 };
 /* PR_EINVAL: no domain to look at. What is wrong in the DNS is a finding. */
 int pr_doctor_check(const struct pr_doctor_dns *dns, const struct pr_doctor_question *question,
                     struct pr_doctor_report *report, struct pr_error *e);
 
-/* What the preflight of a campaign asks: problems and warnings for this From domain are added.
- * Blocks for look-ups: not on the loop's thread. The configuration must stay. An error of its
- * own (no resolver) is a problem, too. PR_EINVAL when there is a PR_PROBLEM. */
-int pr_doctor_campaign(const struct pr_config *config, const char *from_domain,
-                       const struct pr_brand *brand, struct pr_problems *problems);
+/* What the preflight of a campaign asks: what is not ok is added, what is not known as a warning.
+ * Blocks for look-ups, at most PR_DOCTOR_CAMPAIGN_MS or until *stop: not on the loop's thread. The
+ * configuration must stay. PR_EINVAL when there is a PR_PROBLEM; PR_EAGAIN when there is none, but
+ * something could not be looked up. */
+#define PR_DOCTOR_CAMPAIGN_MS 20000
+int pr_doctor_campaign(const struct pr_doctor_question *question, const _Atomic bool *stop,
+                       struct pr_problems *problems);
 
 #endif

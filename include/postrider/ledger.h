@@ -119,11 +119,14 @@ int pr_ledger_refill_due(pr_ledger *l, uint32_t domain, int64_t now_utc_ms, unsi
                          struct pr_batch **out, struct pr_error *e);
 /* The loop dropped a due row without an outcome: it may be read again. */
 void pr_ledger_give_back(pr_ledger *l, uint32_t row);
-/* The loop has no use for these due rows now: they are due at that time. Not from the journal, so
- * a crash may find them due as before. Rows that have an outcome since are left alone only if it
- * is folded: not for those. */
-int pr_ledger_put_off(pr_ledger *l, const uint32_t *rows, size_t n, int64_t due_utc_ms,
-                      struct pr_error *e);
+/* The loop has no use for these handed rows now: each is due at its own time, and may be read again
+ * then. The journal knows nothing of it: after a crash they are due as before. Only for rows whose
+ * last outcome is folded, as that of a handed one is until the loop appends another. */
+struct pr_put_off {
+	uint32_t row;
+	int64_t due_utc_ms;
+};
+int pr_ledger_put_off(pr_ledger *l, const struct pr_put_off *rows, size_t n, struct pr_error *e);
 /* First row that is fresh: where the cursor stands after a restart; UINT32_MAX: none. */
 uint32_t pr_ledger_first_fresh(pr_ledger *l);
 

@@ -48,6 +48,7 @@ struct pr_content_source {
 	/* A proof: all messages go to this address (as a mailbox has it), also by their To field,
 	 * and the subject says so. Templates see the row's own. NULL: none. */
 	const char *proof_to;
+	int64_t proof_ms; /* UTC: its Message-ID and links are no other proof's, no row's */
 };
 /* The manifest, and what it leaves to the configuration (NULL: none), its keys among that, and to
  * its brand. Views of both; dir, columns, id and serial are the caller's to set. */

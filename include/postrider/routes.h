@@ -20,6 +20,7 @@
 #include "postrider/campaign/config.h"
 #include "postrider/dns.h"
 #include "postrider/loop.h"
+#include "postrider/message.h"
 #include "postrider/net.h"
 #include "postrider/net/tls.h"
 #include "postrider/smtp.h"
@@ -35,6 +36,7 @@ struct pr_target_options {
 	pr_tls *tls;              /* the process's; NULL: no TLS */
 	pr_dns *dns;              /* the process's; via mx needs it */
 	int tls_least;            /* enum pr_route_tls, when more than the route says: shaping */
+	bool no_opportunistic;    /* TLS is broken there: not where it is merely welcome */
 	bool no_chunking, no_lookahead;
 	int64_t idle_ms;            /* a connection without a message ends; 0: 5 s */
 	int64_t connect_timeout_ms; /* per address; 0: 30 s */
@@ -42,6 +44,11 @@ struct pr_target_options {
 	int64_t timeout_banner_ms, timeout_command_ms, timeout_data_ms, timeout_block_ms,
 	    timeout_dot_ms;
 };
+
+/* Connect from `source`: the name of one of the configuration's, then by its hostname, too; or an
+ * address. PR_EINVAL: it is neither. hostname is a view of the configuration. */
+int pr_target_source(struct pr_target_options *o, const struct pr_config *config,
+                     const char *source);
 
 /* route and options are copied. PR_EUNAVAILABLE for what is not built yet (TLS), PR_EINVAL
  * for a host that is none; system errors of its lane or folder. Connects nowhere yet. */
@@ -68,11 +75,30 @@ struct pr_exchanger {
 	bool secure;   /* by DNSSEC: the MX records that named it (RFC 7672 section 2.2.1) */
 	bool verified; /* a certificate for its name is a must: MTA-STS (RFC 8461) in enforce */
 };
+/* Those of a domain (PR_MX_OK) that its MTA-STS policy lets be used (RFC 8461 section 5); NULL: it
+ * has none. How many; names are views of mx. */
+size_t pr_exchangers_of(const struct pr_mx *mx, const struct pr_sts_policy *policy,
+                        struct pr_exchanger out[PR_EXCHANGERS_MAX]);
 void pr_target_lead(struct pr_route_target *t, const struct pr_exchanger *exchangers, size_t n);
 /* What the last peer offered (PR_SMTP_...); 0: not known. */
 unsigned pr_target_offers(const struct pr_route_target *t);
 /* CHUNKING or look-ahead turned out to be more than the peer bears: for later connections. */
+void pr_target_limit(struct pr_route_target *t, unsigned messages_max); /* of later connections */
 void pr_target_forgo(struct pr_route_target *t, bool chunking, bool lookahead);
+
+static inline struct pr_envelope
+pr_envelope_of(const struct pr_message *m) /* a view of it */
+{
+	return (struct pr_envelope){.from = m->from,
+	                            .to = m->to,
+	                            .data = m->data,
+	                            .size = m->size,
+	                            .tail = m->tail.p,
+	                            .tail_n = m->tail.n,
+	                            .dots = m->dots,
+	                            .eight_bit = m->eight_bit,
+	                            .smtputf8 = m->smtputf8};
+}
 
 struct pr_connection_events {
 	/* As in struct pr_smtp_events: a message, or NULL and later pr_connection_wake. The first

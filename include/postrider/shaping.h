@@ -37,6 +37,10 @@ int pr_shaping_load(const char *path, struct pr_problems *problems, pr_shaping *
  * `who`. */
 int pr_shaping_parse(struct pr_str text, const char *file, struct pr_problems *problems,
                      pr_shaping **out);
+/* The file that a configuration names, into config->shapes; its sources' warm-ups are checked by
+ * it. PR_EINVAL: told. Before others share the configuration. */
+struct pr_config;
+int pr_shaping_configure(struct pr_config *config, struct pr_problems *problems);
 pr_shaping *pr_shaping_ref(pr_shaping *s);
 void pr_shaping_unref(pr_shaping *s); /* atomic; NULL: nothing */
 

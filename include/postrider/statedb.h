@@ -98,5 +98,15 @@ int pr_statedb_paused_all(pr_statedb *db, bool *paused, struct pr_error *e);
 /* ---- small facts: text by key ("boot_id", ...) ---- */
 int pr_statedb_set(pr_statedb *db, const char *key, struct pr_str value, struct pr_error *e);
 int pr_statedb_get(pr_statedb *db, const char *key, struct pr_buf *value); /* PR_ENOENT */
+/* Several at once: all of them or none. A value whose p is NULL forgets its key. */
+struct pr_fact {
+	const char *key;
+	struct pr_str value;
+};
+int pr_statedb_set_all(pr_statedb *db, const struct pr_fact *facts, size_t n, struct pr_error *e);
+/* Those whose key begins with prefix, by key; each returns false to stop. Views. */
+int pr_statedb_each_fact(pr_statedb *db, const char *prefix,
+                         bool (*each)(void *context, struct pr_str key, struct pr_str value),
+                         void *context, struct pr_error *e);
 
 #endif

@@ -7,6 +7,7 @@
 #include "config_internal.h"
 #include "postrider/base/file.h"
 #include "postrider/campaign/manifest.h"
+#include "postrider/dns.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -53,6 +54,7 @@ pr_config_parse(struct pr_str text, const char *file, const char *folder,
 	resolve(c, &c->state, folder);
 	resolve(c, &c->socket.path, folder);
 	resolve(c, &c->tls.ca_file, folder);
+	resolve(c, &c->shaping, folder);
 	for (size_t i = 0; i < c->routes.n; i++) {
 		struct pr_route *route = pr_config_routes(c) + i;
 		resolve(c, &route->path, folder);
@@ -105,6 +107,8 @@ pr_config_unref(struct pr_config *c)
 		return;
 	if (c->signing)
 		c->end_signing(c->signing);
+	if (c->shapes)
+		c->end_shapes(c->shapes);
 	pr_arena_finish(&c->arena);
 	free(c);
 }
@@ -136,6 +140,16 @@ pr_config_brand(const struct pr_config *c, struct pr_str name)
 		if (pr_str_eq(pr_text_str(&pr_config_brands(c)[i].name), name))
 			return &pr_config_brands(c)[i];
 	return NULL;
+}
+
+void
+pr_config_dns(const struct pr_config *c, const char **servers, struct pr_dns_options *out)
+{
+	out->servers = servers;
+	out->timeout_ms = c->dns.timeout;
+	out->trusted = c->dns.trusted;
+	for (size_t i = 0; i < c->dns.servers.n && i < PR_DNS_SERVERS_MAX; i++)
+		servers[out->servers_n++] = c->dns.servers.items[i].p;
 }
 
 struct changes {

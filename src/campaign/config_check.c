@@ -169,6 +169,9 @@ check_source(struct check *k, struct pr_source_address *s)
 		tell(k, &s->address, "write an IP address of this host",
 		     "%saddress: \"%s\" is not an IP address", where, s->address.p);
 	check_domain(k, &s->hostname, where, "hostname");
+	if (!s->warm_up.p != !s->since.p)
+		tell(k, s->since.p ? &s->since : &s->warm_up, "give both or none",
+		     "%swarm_up and since belong together", where);
 }
 
 static void

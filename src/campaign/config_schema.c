@@ -62,6 +62,7 @@ static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const vias[] = {"", "relay", "maildir", "mx", "esmtp", NULL};
 static const char *const tls_modes[] = {"none",     "opportunistic", "required",
                                         "verified", "implicit",      NULL};
+static const char *const preflights[] = {"off", "warn", "refuse", NULL};
 static const char *const doubts[] = {"", "resend", "hold", NULL};
 
 #define DAYS(n) ((n) * (double)PR_DAY_MS)
@@ -159,7 +160,9 @@ static const struct pr_yaml_row source_rows[] = {
 	{.key = "hostname", .type = PR_YAML_TEXT, .flags = NAME, .offset = SOURCE(hostname)},
 	{.key = "weight", .type = PR_YAML_INT, .min = 1, .max = 1000, .fallback = "1",
 	 .offset = SOURCE(weight)},
-	{.key = "warm_up", .type = PR_YAML_LATER},
+	{.key = "warm_up", .type = PR_YAML_TEXT, .flags = NAME, .offset = SOURCE(warm_up)},
+	{.key = "since", .type = PR_YAML_TEXT, .flags = NAME, .example = "2026-11-01",
+	 .offset = SOURCE(since)},
 	{0},
 };
 
@@ -259,8 +262,9 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "tls", .type = PR_YAML_SECTION, .schema = &tls_schema},
 	{.key = "dkim", .type = PR_YAML_SECTIONS, .schema = &dkim_schema, .max = 1000,
 	 .offset = AT(dkim)},
-	{.key = "shaping", .type = PR_YAML_LATER},
-	{.key = "preflight", .type = PR_YAML_LATER},
+	{.key = "shaping", .type = PR_YAML_TEXT, .flags = NAME, .offset = AT(shaping)},
+	{.key = "preflight", .type = PR_YAML_ENUM, .words = preflights, .fallback = "warn",
+	 .offset = AT(preflight)},
 	{.key = "secrets", .type = PR_YAML_LATER},
 	{.key = "track", .type = PR_YAML_LATER},
 	{.key = "bounce", .type = PR_YAML_LATER},

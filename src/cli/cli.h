@@ -7,8 +7,8 @@
  *   settings.c   which socket, which spool, which configuration
  *   http.c       requests to the status socket
  *   text.c       numbers, durations, times, bars; table.c aligned columns
- *   init.c check.c preview.c proof.c doctor.c submit.c replace.c verbs.c show.c sites.c report.c
- *   watch.c events.c: commands
+ *   init.c check.c preview.c doctor.c submit.c replace.c verbs.c show.c sites.c report.c watch.c
+ *   events.c: commands; proof.c, proof_send.c: another
  *
  * Standard output holds what was asked for, and nothing else; what went wrong goes to standard
  * error with what to do. Text that came from elsewhere passes cli_show first.

@@ -96,19 +96,21 @@ const struct cli_command cli_commands[] = {
      "force if it never was. But for the date, it is what was sent.",
      1, 1, preview_options, cli_run_preview, PREPARE},
 
-    {"proof", "DIR", "send the finished messages of some rows to an address of yours",
+    {"proof", "DIR|ID", "send the finished messages of some rows to an address of yours",
      "As preview makes them, but to ADDRESS and with [Proof] before the subject; signed where\n"
-     "there are keys. They go by the campaign's own route as postrider.yaml has it, or with --via\n"
-     "by another server, TLS where it offers it. Needs no daemon, and nothing is counted; the\n"
-     "unsubscribe links act on nothing. Prints what the server said of each row. Exit status 1\n"
-     "when one was not accepted.",
+     "there are keys. With the id of a campaign, also one that has ended: from its rows, in the\n"
+     "version in force. They go from here by the campaign's own route as postrider.yaml has it,\n"
+     "to mail exchangers too, or with --via by another server, TLS where it offers it. Nothing is\n"
+     "counted; the unsubscribe links act on nothing. A folder needs no daemon. Prints what the\n"
+     "server said of each row. Exit status 1 when one was not accepted.",
      1, 1, proof_options, cli_run_proof, PREPARE},
 
     {"doctor", "[DOMAIN]", "look up whether receivers will believe mail from a domain",
      "SPF, DKIM, DMARC, the return path, and the names of the source addresses, as the DNS has\n"
      "them now. Without DOMAIN all From domains of brands and DKIM keys in postrider.yaml.\n"
-     "Each finding is ok, a warning or a problem, with the record to publish. Needs no daemon,\n"
-     "but must be able to read the DKIM keys. Exit status 1 when there is a problem.",
+     "Each finding is ok, a warning, a problem with the record to publish, or unknown where a\n"
+     "name server does not answer. Needs no daemon, but must be able to read the DKIM keys.\n"
+     "Exit status 1 when there is a problem or something unknown.",
      0, 1, NULL, cli_run_doctor, PREPARE},
 
     {"submit", "DIR", "hand a campaign over and print its id",

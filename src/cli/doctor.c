@@ -42,8 +42,11 @@ print_text(const struct pr_doctor_report *report)
 		if (*f->remedy) /* whole: a key is longer than what cli_show keeps */
 			printf("           remedy: %s\n", f->remedy);
 	}
-	printf("\n%u problem%s, %u warning%s\n", report->problems, report->problems == 1 ? "" : "s",
+	printf("\n%u problem%s, %u warning%s", report->problems, report->problems == 1 ? "" : "s",
 	       report->warnings, report->warnings == 1 ? "" : "s");
+	if (report->unknowns)
+		printf(", %u not known", report->unknowns);
+	putchar('\n');
 }
 
 static enum cli_exit
@@ -56,7 +59,8 @@ examine(struct cli *c, const struct pr_doctor_question *question)
 		return cli_fail("%s", e.text);
 	struct pr_doctor_dns dns = pr_doctor_resolver_dns(resolver);
 	int r = pr_doctor_check(&dns, question, &report, &e);
-	enum cli_exit result = r == 0 && !report.problems ? CLI_DONE : CLI_FAILED;
+	enum cli_exit result =
+	    r == 0 && !report.problems && !report.unknowns ? CLI_DONE : CLI_FAILED;
 	if (r < 0)
 		result = cli_usage(c, "%s", e.text);
 	else if (c->arguments.json)

@@ -4,7 +4,16 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+bool
+cli_is_folder(const char *word)
+{
+	struct stat st;
+	return strchr(word, '/') || strcmp(word, ".") == 0 || strcmp(word, "..") == 0 ||
+	       (stat(word, &st) == 0 && S_ISDIR(st.st_mode));
+}
 
 /* Its last component as it really is: "." has a name, too. */
 static void

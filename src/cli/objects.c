@@ -78,7 +78,9 @@ cli_reason_words(const char *reason)
 		const char *reason, *words;
 	} table[] = {
 	    {"approval", "waits for approval: postrider approve ID"},
-	    {"preflight", "a check before sending failed"},
+	    {"preflight",
+	     "receivers would not believe its sender: see `postrider doctor`; it goes on by "
+	     "itself when that passes; `postrider approve ID` sends it all the same"},
 	    {"rejects", "too many bad rows, or another number of rows than expected: see "
 	                "rejects.csv; `postrider approve ID` sends to the good ones"},
 	    {"restored", "its ledger and this daemon's state disagree: postrider adopt ID"},

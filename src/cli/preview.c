@@ -4,8 +4,6 @@
  */
 #include "trial.h"
 
-#include <sys/stat.h>
-
 static void
 print_problems(const struct pr_problems *problems)
 {
@@ -98,15 +96,6 @@ show_campaign(struct cli *c, uint32_t row, const char *email, uint64_t version)
 	return result;
 }
 
-/* An id has no slash; a folder that is there is meant. */
-static bool
-is_folder(const char *word)
-{
-	struct stat st;
-	return strchr(word, '/') || strcmp(word, ".") == 0 || strcmp(word, "..") == 0 ||
-	       (stat(word, &st) == 0 && S_ISDIR(st.st_mode));
-}
-
 enum cli_exit
 cli_run_preview(struct cli *c)
 {
@@ -121,7 +110,7 @@ cli_run_preview(struct cli *c)
 	if (version_text && (!pr_str_u64(pr_str(version_text), &version) || version == 0))
 		return cli_usage(c, "--version %s: write the number of a version, from 1",
 		                 cli_show(version_text));
-	if (!is_folder(c->arguments.words[0]))
+	if (!cli_is_folder(c->arguments.words[0]))
 		return show_campaign(c, (uint32_t)row, email, version);
 	if (version)
 		return cli_usage(c, "--version: only a campaign's ID has versions");

@@ -1,126 +1,25 @@
 /*
- * `postrider proof DIR --to ADDRESS`: some rows' finished messages, sent to somebody who looks at
- * them. All are made before the first is sent; then one connection of the route takes them, on a
- * loop of our own. What a connection that ends did not answer has failed: nothing is tried twice.
+ * `postrider proof DIR|ID --to ADDRESS`: some rows' finished messages, sent to somebody who looks
+ * at them. All are made before the first is sent: a folder's here, those of a campaign that the
+ * daemon has by the daemon, which has its rows and the version in force. They leave from here in
+ * both cases (proof_send.c), by the campaign's route or another one.
  */
-#include "trial.h"
+#include "proof.h"
 
 #include "postrider/base/clock.h"
-#include "postrider/campaign/address.h"
-#include "postrider/loop.h"
-#include "postrider/routes.h"
 
 #include <stdlib.h>
 
-#define ROWS_MAX 100u
 #define PORT 25
 
-struct proof {
-	struct pr_trial_message made;
-	struct pr_envelope envelope;
-	char said[PR_REPLY_TEXT_MAX + 40];
-	bool done, accepted;
+/* What the command line asks for. */
+struct asked {
+	uint32_t rows[PROOFS_MAX]; /* 0: the first good one */
+	unsigned n;
+	char host[256];
+	struct pr_route via;          /* to host */
+	const struct pr_route *route; /* NULL: the campaign's own */
 };
-
-struct proofs {
-	const char *to;
-	struct proof items[ROWS_MAX];
-	unsigned n, taken;
-	bool ended;
-	pr_connection *connection;
-	pr_loop *loop;
-};
-
-/* ---- the connection ---- */
-
-static void
-say(struct proof *p, const struct pr_smtp_result *r)
-{
-	char text[PR_REPLY_TEXT_MAX + 1];
-	if (p->done)
-		return;
-	p->done = true;
-	p->accepted = r->answered && r->stage == PR_STAGE_DOT && r->reply.code / 100 == 2;
-	const uint8_t *x = r->reply.enhanced;
-	if (!r->answered)
-		snprintf(p->said, sizeof p->said, "%s%s", r->why ? r->why : "not sent",
-		         r->in_doubt ? " (it may have arrived)" : "");
-	else if (x[0])
-		snprintf(p->said, sizeof p->said, "%d %u.%u.%u %s", r->reply.code, x[0], x[1], x[2],
-		         pr_str_show(r->reply.text, text, sizeof text));
-	else
-		snprintf(p->said, sizeof p->said, "%d %s", r->reply.code,
-		         pr_str_show(r->reply.text, text, sizeof text));
-}
-
-static struct proof *
-proof_of(struct pr_envelope *m)
-{
-	return PR_CONTAINER(m, struct proof, envelope);
-}
-
-static struct pr_envelope *
-on_next(void *context)
-{
-	struct proofs *p = context;
-	if (p->taken < p->n)
-		return &p->items[p->taken++].envelope;
-	pr_connection_quit(p->connection);
-	return NULL;
-}
-
-static void
-on_wire(void *context, struct pr_envelope *m)
-{
-	(void)context, (void)m;
-}
-
-static void
-on_result(void *context, struct pr_envelope *m, const struct pr_smtp_result *r)
-{
-	(void)context;
-	say(proof_of(m), r);
-}
-
-/* What ended the connection is told of it: see on_ended. */
-static void
-on_returned(void *context, struct pr_envelope *m)
-{
-	(void)context, (void)m;
-}
-
-static void
-on_ended(void *context, const struct pr_smtp_result *r)
-{
-	struct proofs *p = context;
-	for (unsigned i = 0; i < p->n; i++)
-		say(&p->items[i], r);
-	p->ended = true;
-	pr_loop_stop(p->loop);
-}
-
-static const struct pr_connection_events events = {on_next, on_wire, on_result, on_returned,
-                                                   on_ended};
-
-static int
-run(struct proofs *p, const struct pr_route *route, const struct pr_target_options *options,
-    struct pr_error *e)
-{
-	struct pr_route_target *target;
-	int rc = pr_loop_create(&p->loop, e);
-	if (rc < 0)
-		return rc;
-	rc = pr_target_open(p->loop, route, options, &target, e);
-	if (rc == 0) {
-		p->connection = pr_connection_open(target, &events, p);
-		while (!p->ended)
-			pr_loop_run(p->loop);
-		pr_loop_turn(p->loop);
-		pr_target_close(target);
-	}
-	pr_loop_destroy(p->loop);
-	return rc;
-}
 
 /* ---- which way ---- */
 
@@ -142,38 +41,19 @@ read_via(const char *via, char host[256], struct pr_route *route)
 	return true;
 }
 
-/* NULL: said why. */
-static const struct pr_route *
-own_route(struct cli *c, const struct cli_folder *f)
+/* The campaign's, by its name. False: said why. */
+static bool
+choose_route(struct cli *c, struct asked *a, struct pr_str name)
 {
-	const struct pr_config *config = cli_config(c, true);
-	if (!config)
-		return NULL;
-	const struct pr_route *route = pr_config_route(config, pr_text_str(&f->manifest->route));
-	if (!route)
-		cli_fail("postrider.yaml has no route \"%s\"", cli_show(f->manifest->route.p));
-	else if (route->via == PR_VIA_MX) {
-		cli_fail("the campaign's route goes to mail exchangers: say --via HOST");
-		return NULL;
-	}
-	return route;
+	char shown[200];
+	const struct pr_config *config = a->route ? NULL : cli_config(c, true);
+	if (config && !(a->route = pr_config_route(config, name)))
+		cli_fail("postrider.yaml has no route \"%s\"",
+		         pr_str_show(name, shown, sizeof shown));
+	return a->route;
 }
 
-static int
-send_all(struct cli *c, struct proofs *p, const struct pr_route *route, struct pr_error *e)
-{
-	const struct pr_config *config = cli_config(c, false);
-	struct pr_tls_options tls = {.ca_file = config ? config->tls.ca_file.p : NULL};
-	struct pr_target_options options = {
-	    .hostname = config && config->hostname.p ? config->hostname.p : "localhost"};
-	int rc = route->tls == PR_ROUTE_TLS_NONE ? 0 : pr_tls_create(&tls, &options.tls, e);
-	if (rc == 0)
-		rc = run(p, route, &options, e);
-	pr_tls_destroy(options.tls);
-	return rc;
-}
-
-/* ---- which rows ---- */
+/* ---- of a folder ---- */
 
 static enum cli_exit
 make(struct proofs *p, const struct pr_trial *trial, struct cli_folder *f, uint32_t row)
@@ -183,25 +63,104 @@ make(struct proofs *p, const struct pr_trial *trial, struct cli_folder *f, uint3
 	if (pr_message_trial(trial, row, &i->made, &f->problems, &e) < 0)
 		return cli_fail("%s",
 		                e.code ? e.text : "the message cannot be made: see the errors");
-	const struct pr_message *m = i->made.message;
-	i->envelope = (struct pr_envelope){.from = m->from,
-	                                   .to = m->to,
-	                                   .data = m->data,
-	                                   .size = m->size,
-	                                   .tail = m->tail.p,
-	                                   .tail_n = m->tail.n,
-	                                   .dots = m->dots,
-	                                   .eight_bit = m->eight_bit,
-	                                   .smtputf8 = m->smtputf8};
+	i->row = i->made.row;
+	i->envelope = pr_envelope_of(i->made.message);
 	p->n++;
 	return CLI_DONE;
 }
 
+static enum cli_exit
+make_all(struct cli *c, struct cli_folder *f, struct proofs *p, struct asked *a)
+{
+	if (!f->manifest || !f->manifest->sound)
+		return cli_fail("%s cannot be sent", cli_show(c->arguments.words[0]));
+	if (!choose_route(c, a, pr_text_str(&f->manifest->route)))
+		return CLI_FAILED;
+	struct pr_trial trial = cli_trial(c, f);
+	trial.proof_to = p->to.address;
+	enum cli_exit result = CLI_DONE;
+	for (unsigned i = 0; result == CLI_DONE && i < a->n; i++)
+		result = make(p, &trial, f, a->rows[i]);
+	return result;
+}
+
+static enum cli_exit
+make_from_folder(struct cli *c, struct proofs *p, struct asked *a)
+{
+	struct cli_folder f;
+	struct pr_buf text = {0};
+	if (cli_config_named(c) && !cli_config(c, true))
+		return CLI_FAILED;
+	if (cli_folder_open(&f, c->arguments.words[0]) != CLI_DONE)
+		return CLI_FAILED;
+	enum cli_exit result = make_all(c, &f, p, a);
+	pr_problems_text(&f.problems, &text);
+	fputs(text.data ? text.data : "", stderr);
+	pr_buf_finish(&text);
+	cli_folder_close(&f);
+	return result;
+}
+
+/* ---- of a campaign ---- */
+
+static bool
+take_answer(struct proofs *p, json_t *answer)
+{
+	struct proof *i = &p->items[p->n];
+	const json_t *message = json_object_get(answer, "message");
+	const char *from = cli_text_of(answer, "from");
+	i->answer = answer; /* its views need it */
+	p->n++;
+	if (!json_is_string(message) || !from || !cli_text_of(answer, "route"))
+		return false;
+	i->row = (uint32_t)cli_number_of(answer, "row");
+	i->envelope =
+	    (struct pr_envelope){.from = from,
+	                         .to = p->to.address,
+	                         .data = json_string_value(message),
+	                         .size = json_string_length(message),
+	                         .dots = true, /* for all that is known */
+	                         .eight_bit = json_is_true(json_object_get(answer, "eight_bit")),
+	                         .smtputf8 = json_is_true(json_object_get(answer, "smtputf8"))};
+	return true;
+}
+
+static enum cli_exit
+fetch(struct cli *c, struct proofs *p, uint32_t row)
+{
+	struct pr_buf path = {0};
+	pr_buf_adds(&path, cli_campaign_path(c->arguments.words[0], "/preview?proof="));
+	cli_path_add(&path, p->to.address);
+	if (row)
+		pr_buf_addf(&path, "&row=%u", row);
+	json_t *answer = cli_get(c, path.data);
+	pr_buf_finish(&path);
+	if (!answer)
+		return CLI_FAILED;
+	if (!take_answer(p, answer))
+		return cli_fail("the daemon's answer cannot be read: is it of this version?");
+	return CLI_DONE;
+}
+
+static enum cli_exit
+fetch_all(struct cli *c, struct proofs *p, struct asked *a)
+{
+	enum cli_exit result = CLI_DONE;
+	for (unsigned i = 0; result == CLI_DONE && i < a->n; i++)
+		result = fetch(c, p, a->rows[i]);
+	if (result != CLI_DONE)
+		return result;
+	const char *route = cli_text_of(p->items[0].answer, "route");
+	return choose_route(c, a, pr_str(route)) ? CLI_DONE : CLI_FAILED;
+}
+
+/* ---- the command ---- */
+
 /* "3,17". */
 static bool
-read_rows(const char *list, uint32_t rows[ROWS_MAX], unsigned *n)
+read_rows(const char *list, uint32_t rows[PROOFS_MAX], unsigned *n)
 {
-	for (*n = 0; list && *n < ROWS_MAX; list++) {
+	for (*n = 0; list && *n < PROOFS_MAX; list++) {
 		uint64_t row;
 		size_t length = strcspn(list, ",");
 		if (!pr_str_u64(pr_str_n(list, length), &row) || row == 0 || row > UINT32_MAX)
@@ -214,8 +173,6 @@ read_rows(const char *list, uint32_t rows[ROWS_MAX], unsigned *n)
 	return false;
 }
 
-/* ---- the command ---- */
-
 static bool
 print(const struct cli *c, const struct proofs *p)
 {
@@ -225,53 +182,41 @@ print(const struct cli *c, const struct proofs *p)
 		good &= x->accepted;
 		if (c->arguments.json) {
 			struct pr_buf b = {0};
-			pr_buf_addf(&b, "{\"row\":%u,\"accepted\":%s,\"reply\":", x->made.row,
+			pr_buf_addf(&b, "{\"row\":%u,\"accepted\":%s,\"reply\":", x->row,
 			            x->accepted ? "true" : "false");
 			pr_buf_add_json(&b, pr_str(x->said));
 			printf("%s}\n", b.data);
 			pr_buf_finish(&b);
 		} else
-			printf("row %u: %s: %s\n", x->made.row,
+			printf("row %u: %s: %s\n", x->row,
 			       x->accepted ? "accepted" : "not accepted", cli_show(x->said));
 	}
 	return good && !ferror(stdout);
 }
 
 static enum cli_exit
-prove(struct cli *c, struct cli_folder *f, struct proofs *p, const struct pr_route *route,
-      const uint32_t *rows, unsigned n)
+prove(struct cli *c, struct proofs *p, struct asked *a)
 {
-	struct pr_error e = {0};
-	if (!f->manifest || !f->manifest->sound)
-		return cli_fail("%s cannot be sent", cli_show(c->arguments.words[0]));
-	if (!route && !(route = own_route(c, f)))
-		return CLI_FAILED;
-	struct pr_trial trial = cli_trial(c, f);
-	trial.proof_to = p->to;
-	for (unsigned i = 0; i < n; i++)
-		if (make(p, &trial, f, rows[i]) != CLI_DONE)
-			return CLI_FAILED;
-	if (send_all(c, p, route, &e) < 0)
+	struct pr_error e;
+	enum cli_exit made =
+	    cli_is_folder(c->arguments.words[0]) ? make_from_folder(c, p, a) : fetch_all(c, p, a);
+	if (made != CLI_DONE)
+		return made;
+	if (proofs_send(p, cli_config(c, false), a->route, &e) < 0)
 		return cli_fail("%s", e.text);
 	return print(c, p) ? CLI_DONE : CLI_FAILED;
 }
 
-static enum cli_exit
-open_and_prove(struct cli *c, struct proofs *p, const struct pr_route *route, const uint32_t *rows,
-               unsigned n)
+static void
+finish(struct proofs *p)
 {
-	struct cli_folder f;
-	struct pr_buf text = {0};
-	if (cli_config_named(c) && !cli_config(c, true))
-		return CLI_FAILED;
-	if (cli_folder_open(&f, c->arguments.words[0]) != CLI_DONE)
-		return CLI_FAILED;
-	enum cli_exit result = prove(c, &f, p, route, rows, n);
-	pr_problems_text(&f.problems, &text);
-	fputs(text.data ? text.data : "", stderr);
-	pr_buf_finish(&text);
-	cli_folder_close(&f);
-	return result;
+	for (unsigned i = 0; i < p->n; i++) {
+		if (p->items[i].answer)
+			json_decref(p->items[i].answer);
+		else
+			pr_trial_message_finish(&p->items[i].made);
+	}
+	free(p);
 }
 
 enum cli_exit
@@ -279,26 +224,23 @@ cli_run_proof(struct cli *c)
 {
 	const char *to = cli_value(c, "to"), *list = cli_value(c, "rows"),
 		   *via = cli_value(c, "via");
-	uint32_t rows[ROWS_MAX] = {0}; /* 0: the first good one */
-	unsigned n = 1;
+	struct asked a = {.n = 1};
 	struct pr_mailbox mailbox;
-	struct pr_route route;
-	char host[256];
 	const char *why;
 	if (!to)
 		return cli_usage(c, "say who gets it: --to ADDRESS");
 	if (pr_mailbox_parse(pr_str(to), &mailbox, &why) < 0)
 		return cli_usage(c, "--to %s: %s", cli_show(to), why);
-	if (list && !read_rows(list, rows, &n))
+	if (list && !read_rows(list, a.rows, &a.n))
 		return cli_usage(c, "--rows %s: write up to %u numbers of rows, as 3,17",
-		                 cli_show(list), ROWS_MAX);
-	if (via && !read_via(via, host, &route))
+		                 cli_show(list), PROOFS_MAX);
+	if (via && !read_via(via, a.host, &a.via))
 		return cli_usage(c, "--via %s: write HOST or HOST:PORT", cli_show(via));
+	if (via)
+		a.route = &a.via;
 	struct proofs *p = pr_calloc(1, sizeof *p);
-	p->to = mailbox.address;
-	enum cli_exit result = open_and_prove(c, p, via ? &route : NULL, rows, n);
-	for (unsigned i = 0; i < p->n; i++)
-		pr_trial_message_finish(&p->items[i].made);
-	free(p);
+	p->to = mailbox;
+	enum cli_exit result = prove(c, p, &a);
+	finish(p);
 	return result;
 }

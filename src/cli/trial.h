@@ -1,4 +1,4 @@
-/* A campaign's folder opened by check, preview and submit, without a daemon. */
+/* A campaign's folder opened by check, preview, proof and submit, without a daemon. */
 #ifndef POSTRIDER_CLI_TRIAL_H
 #define POSTRIDER_CLI_TRIAL_H
 
@@ -13,6 +13,8 @@ struct cli_folder {
 	struct pr_problems problems;
 };
 
+/* DIR, where a command takes DIR|ID: an id has no slash; a folder that is there is meant. */
+bool cli_is_folder(const char *word);
 /* CLI_FAILED: there is no such folder; said so. What is wrong inside goes to problems. */
 enum cli_exit cli_folder_open(struct cli_folder *f, const char *path);
 void cli_folder_close(struct cli_folder *f);

@@ -26,14 +26,48 @@ add_recipients(struct pr_buf *b, const struct pr_delivery_status *s)
 	for (int i = 0; i < PR_STATES; i++)
 		pr_buf_addf(b, "postrider_recipients{state=\"%s\"} %llu\n",
 		            pr_state_word((enum pr_state)i), (unsigned long long)s->recipients[i]);
-	head(b, "postrider_messages_total", "counter", "Outcomes since the start.");
-	for (int i = 0; i < PR_STATES; i++)
-		if (i != PR_PENDING && i != PR_SENDING)
-			pr_buf_addf(
-			    b, "postrider_messages_total{outcome=\"%s\",provider=\"other\"} %llu\n",
-			    pr_state_word((enum pr_state)i), (unsigned long long)s->messages[i]);
 	head(b, "postrider_in_doubt_total", "counter", "Rows that came to be in doubt.");
 	pr_buf_addf(b, "postrider_in_doubt_total %llu\n", (unsigned long long)s->in_doubt_total);
+}
+
+/* ---- outcomes by provider ---- */
+
+struct outcomes {
+	struct pr_buf *out;
+	uint64_t other[PR_STATES];
+};
+
+/* A provider's name is the administrator's, of the shaping file. */
+static void
+add_outcomes(struct pr_buf *b, const char *provider, const uint64_t messages[PR_STATES])
+{
+	for (int i = 0; i < PR_STATES; i++) {
+		if (i == PR_PENDING || i == PR_SENDING)
+			continue;
+		pr_buf_addf(b, "postrider_messages_total{outcome=\"%s\",provider=",
+		            pr_state_word((enum pr_state)i));
+		pr_buf_add_json(b, pr_str(provider));
+		pr_buf_addf(b, "} %llu\n", (unsigned long long)messages[i]);
+	}
+}
+
+static void
+on_provider(void *context, const char *provider, const uint64_t messages[PR_STATES])
+{
+	struct outcomes *o = context;
+	add_outcomes(o->out, provider, messages);
+	for (int i = 0; i < PR_STATES; i++)
+		o->other[i] -= messages[i];
+}
+
+static void
+add_messages(struct pr_buf *b, pr_delivery *d, const struct pr_delivery_status *s)
+{
+	struct outcomes o = {.out = b};
+	memcpy(o.other, s->messages, sizeof o.other);
+	head(b, "postrider_messages_total", "counter", "Outcomes since the start.");
+	pr_delivery_each_provider(d, on_provider, &o);
+	add_outcomes(b, "other", o.other);
 }
 
 static void
@@ -132,6 +166,7 @@ get_metrics(struct request *q)
 	struct pr_buf b = {0};
 	pr_delivery_status(c->options.delivery, &s);
 	add_recipients(&b, &s);
+	add_messages(&b, c->options.delivery, &s);
 	add_connections(&b, &s);
 	add_tls(&b);
 	add_campaigns(&b, c->options.delivery);

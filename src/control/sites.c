@@ -44,33 +44,20 @@ add_offers(struct pr_buf *b, unsigned offers)
 	pr_buf_addc(b, ']');
 }
 
-/* A failing lane waits; then it may try with one connection. */
 static void
-add_back_off(struct pr_buf *b, const struct pr_lane_view *v)
+on_limit(void *context, const struct pr_lane_limit *l)
 {
-	pr_buf_adds(b, v->retry_ms ? ",{\"what\":\"suspended\""
-	                           : ",{\"what\":\"connections\",\"value\":1");
-	pr_buf_addf(b, ",\"by\":\"back-off after %u failure%s\"", v->failures,
-	            v->failures == 1 ? "" : "s");
-	if (v->retry_ms)
-		pr_buf_addf(b, ",\"lifts_s\":%.3f", (double)v->retry_ms / PR_SECOND_MS);
+	struct pr_buf *b = context;
+	uint64_t n;
+	add_word(b, b->data[b->len - 1] == '[' ? "{" : ",{", "what", l->what);
+	if (pr_str_u64(pr_str(l->value), &n))
+		pr_buf_addf(b, ",\"value\":%s", l->value);
+	else if (*l->value)
+		add_word(b, ",", "value", l->value);
+	add_word(b, ",", "by", l->by);
+	if (l->lifts_ms)
+		pr_buf_addf(b, ",\"lifts_s\":%.3f", (double)l->lifts_ms / PR_SECOND_MS);
 	pr_buf_addc(b, '}');
-}
-
-/* Limits in force, who set them, when they lift. */
-static void
-add_limits(struct pr_buf *b, const struct pr_lane_view *v)
-{
-	struct pr_buf by = {0};
-	pr_buf_addf(&by, "route %s", v->route);
-	pr_buf_addf(
-	    b, ",\"limits\":[{\"what\":\"connections\",\"value\":%u,\"by\":", v->connections_max);
-	pr_buf_add_json(b, pr_buf_str(&by));
-	pr_buf_addc(b, '}');
-	pr_buf_finish(&by);
-	if (v->failures)
-		add_back_off(b, v);
-	pr_buf_addc(b, ']');
 }
 
 static void
@@ -83,6 +70,7 @@ add_lane(const struct request *q, struct pr_buf *b, const struct pr_lane_view *v
 	add_word(b, "", "route", v->route);
 	add_word(b, ",", "site", v->site);
 	add_word(b, ",", "source", v->source);
+	add_word(b, ",", "provider", v->provider);
 	pr_buf_addf(b,
 	            ",\"connections\":%u,\"connections_max\":%u,\"busy\":%u,\"ready\":%u,"
 	            "\"waiting\":%u,\"queued\":%u,\"rate\":%.2f,\"waits_s\":%.3f,\"failures\":%u",
@@ -91,8 +79,9 @@ add_lane(const struct request *q, struct pr_buf *b, const struct pr_lane_view *v
 	add_word(b, ",", "last_reply", hide ? code : v->last_reply);
 	add_word(b, ",", "limited_by", v->limited_by);
 	add_offers(b, v->offers);
-	add_limits(b, v);
-	pr_buf_addc(b, '}');
+	pr_buf_adds(b, ",\"limits\":[");
+	pr_lane_limits(v, on_limit, b);
+	pr_buf_adds(b, "]}");
 }
 
 static enum rank

@@ -225,6 +225,7 @@ open_delivery(struct daemon *d, const char *journal_dir, struct pr_error *e)
 	                                .dns = d->dns,
 	                                .tls = d->tls,
 	                                .sts = d->sts,
+	                                .preflight = network_preflight,
 	                                .context = d,
 	                                .on_fatal = on_fatal,
 	                                .on_drained = on_drained,

@@ -44,10 +44,14 @@ int daemon_run(const char *config_path, struct pr_config *config);
  * whom the spool belongs to: root may what the daemon may not. */
 int daemon_check(const struct pr_config *config, struct pr_error *e);
 
+/* ---- load.c ---- */
+int daemon_load(const char *path, struct pr_problems *problems, struct pr_config **out);
+
 /* ---- network.c ---- */
 int network_open(struct daemon *d, struct pr_error *e);
 void network_reload(struct daemon *d); /* by the configuration in force */
-void network_close(struct daemon *d);  /* what is asked nobody waits for any more; TLS stays */
+int network_preflight(const struct pr_preflight *p, struct pr_problems *problems); /* blocks */
+void network_close(struct daemon *d); /* what is asked nobody waits for any more; TLS stays */
 
 /* ---- finish.c: the end of a campaign ---- */
 /* Write results.csv, report.json, report.html; move the folder to done/; tell delivery. */

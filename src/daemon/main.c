@@ -12,7 +12,6 @@
 #include "daemon.h"
 
 #include "postrider/base/log.h"
-#include "postrider/message/dkim.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -91,9 +90,7 @@ main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
-	int r = pr_config_load(a.config, &problems, &config);
-	if (r == 0 && (r = pr_dkim_load(config, &problems)) < 0)
-		pr_config_unref(config);
+	int r = daemon_load(a.config, &problems, &config);
 	print_problems(&problems);
 	pr_problems_finish(&problems);
 	if (r < 0) {

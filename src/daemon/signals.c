@@ -1,8 +1,6 @@
 /* Signals, and reading the configuration again. */
 #include "daemon.h"
 
-#include "postrider/message/dkim.h"
-
 #include "postrider/base/log.h"
 
 #include <signal.h>
@@ -70,9 +68,7 @@ daemon_reload(void *context, struct pr_buf *answer)
 	struct pr_problems problems = {0};
 	struct pr_config *config;
 	sd_notify(0, "RELOADING=1");
-	int r = pr_config_load(d->config_path, &problems, &config);
-	if (r == 0 && (r = pr_dkim_load(config, &problems)) < 0)
-		pr_config_unref(config);
+	int r = daemon_load(d->config_path, &problems, &config);
 	if (r < 0) {
 		pr_buf_adds(answer, "{\"errors\":");
 		pr_problems_json(&problems, answer);

@@ -140,7 +140,7 @@ behind_ask(struct pr_campaign *c, struct flow *f)
 {
 	struct queue q = queue_of(c, f);
 	if (!*q.first || !c->sending || !c->indexed || !c->ledger ||
-	    (f ? f->reading : c->reads > 4))
+	    (f ? f->reading : c->reads > 4 || !dispatch_may_look(c)))
 		return;
 	struct read_job *j = pr_calloc(1, sizeof *j);
 	j->job.work = work_read;

@@ -4,6 +4,8 @@
  *   importing -> held? -> scheduled -> sending <-> paused -> (all rows settled, all folded)
  *             -> on_finished -> finished | cancelled
  *
+ * Before its first message its sender may have to pass preflight (preflight.c).
+ *
  * What a campaign waits for is asked for in one place, campaign_gate: it may be called at any
  * time (each second, after a verb, after a jump of the clock) and does what is missing.
  * Every change of state is a record of the journal; the ledger's facts are folded from it.
@@ -42,6 +44,7 @@ void
 campaign_destroy(struct pr_campaign *c)
 {
 	PR_ASSERT(c->sends == 0);
+	preflight_forget(c);
 	flows_leave(c);
 	refill_drop(c);
 	dispatch_forget(c);
@@ -89,6 +92,7 @@ campaign_configure(struct pr_campaign *c)
 	struct pr_timetable t;
 	struct pr_error e;
 	c->doubt_hold = holds_doubt(c);
+	preflight_anew(c);
 	if (!c->outlet)
 		c->outlet = outlet_of_route(d, c->manifest);
 	if (!c->outlet) {
@@ -124,7 +128,7 @@ campaign_adopt_manifest(struct pr_campaign *c, struct pr_manifest *m)
 void
 campaign_note_error(struct pr_campaign *c, const char *text)
 {
-	char safe[500];
+	char safe[PR_DETAIL_MAX + 1];
 	pr_str_show(pr_str(text ? text : ""), safe, sizeof safe); /* it may be the one there is */
 	free(c->last_error);
 	c->last_error = pr_strdup(safe);
@@ -221,13 +225,18 @@ void
 campaign_gate(struct pr_campaign *c)
 {
 	int64_t wall = pr_utc_ms(), again;
-	if ((c->state != PR_CAMPAIGN_SCHEDULED && c->state != PR_CAMPAIGN_SENDING) ||
-	    !c->has_timetable || !c->content)
+	if (!c->has_timetable || !c->content)
+		return;
+	preflight_ask(c);
+	if (c->state != PR_CAMPAIGN_SCHEDULED && c->state != PR_CAMPAIGN_SENDING)
 		return;
 	enum pr_gate before = c->gate;
 	c->gate = pr_timetable_gate(&c->timetable, c->started_ms || c->approved, wall, &again);
 	switch (c->gate) {
-	case PR_GATE_OPEN: open_gate(c, wall); break;
+	case PR_GATE_OPEN:
+		if (preflight_lets_begin(c))
+			open_gate(c, wall);
+		break;
 	case PR_GATE_LATE:
 		campaign_move(c, PR_CAMPAIGN_HELD, PR_REASON_LATE, "hold", "postriderd",
 		              "could not begin in time");
@@ -356,10 +365,12 @@ campaign_check_end(struct pr_campaign *c)
 	campaign_slices(c);
 	bool quiet = !c->index_running && !c->mass_running && !c->fresh_running &&
 	             !c->due_running && !c->reads && !c->lookups_n && !c->resolving &&
-	             !c->replacing && c->indexed && (c->mass == PR_STATES || c->mass_done);
+	             !c->replacing && !preflight_is_owed(c) && c->indexed &&
+	             (c->mass == PR_STATES || c->mass_done);
 	if (!quiet || d->folded < c->last_lsn || !c->ledger)
 		return;
 	c->finishing = true;
+	preflight_forget(c);
 	dispatch_forget(c);
 	if (!c->finished_ms)
 		c->finished_ms = pr_utc_ms();

@@ -121,6 +121,7 @@ on_second(struct pr_timer *t)
 			flow_update(PR_CONTAINER(of, struct flow, link));
 	}
 	sites_tidy(d);
+	shaped_second(d);
 	if (pr_loop_now_ms(d->loop) - d->clock_saved_ms >= 10 * PR_SECOND_MS) {
 		d->clock_saved_ms = pr_loop_now_ms(d->loop);
 		d->save_asked = true;
@@ -138,7 +139,7 @@ find_outlet(struct pr_delivery *d, struct pr_str name)
 {
 	PR_LIST_EACH(link, &d->outlets) {
 		struct outlet *o = PR_CONTAINER(link, struct outlet, link);
-		if (pr_str_is(name, o->name))
+		if (!o->superseded && pr_str_is(name, o->name))
 			return o;
 	}
 	return NULL;
@@ -158,6 +159,10 @@ make_outlets(struct pr_delivery *d)
 		PR_CONTAINER(link, struct outlet, link)->gone = true;
 	for (size_t i = 0; i < d->config->routes.n; i++) {
 		struct outlet *o = find_outlet(d, pr_text_str(&routes[i].name));
+		if (o && o->mx != (routes[i].via == PR_VIA_MX)) {
+			o->superseded = true;
+			o = NULL;
+		}
 		if (o)
 			outlet_configure(o, &routes[i]);
 		else
@@ -226,7 +231,9 @@ make_threads(struct pr_delivery *d, struct pr_error *e)
 	int r = pr_lane_create(d->loop, &composers, &d->composers, e);
 	if (r == 0)
 		r = pr_lane_create(d->loop, &folder, &d->folder_lane, e);
-	return r < 0 ? r : pr_lane_create(d->loop, &versions, &d->versions_lane, e);
+	if (r == 0)
+		r = pr_lane_create(d->loop, &versions, &d->versions_lane, e);
+	return r < 0 ? r : preflight_open(d, e);
 }
 
 int
@@ -244,6 +251,9 @@ pr_delivery_open(const struct pr_delivery_options *options, pr_delivery **out, s
 	pr_list_init(&d->wanting);
 	pr_list_init(&d->idle_sites);
 	pr_list_init(&d->idle_conns);
+	pr_list_init(&d->changed_lanes);
+	pr_list_init(&d->groups);
+	pr_list_init(&d->tallies);
 	pr_list_init(&d->reopen_later);
 	pr_list_init(&d->open);
 	pr_list_init(&d->undurable);
@@ -254,8 +264,13 @@ pr_delivery_open(const struct pr_delivery_options *options, pr_delivery **out, s
 	pr_timer_init(&d->second, d->loop, on_second);
 	pr_timer_init(&d->fold_timer, d->loop, on_fold_timer);
 	drain_init(d);
-	make_outlets(d);
-	int r = make_threads(d, e);
+	int r = groups_open(d, e);
+	if (r == 0)
+		r = kept_open(d, e);
+	if (r == 0)
+		make_outlets(d);
+	if (r == 0)
+		r = make_threads(d, e);
 	if (r == 0)
 		r = recover_run(d, e);
 	if (r < 0) {
@@ -287,6 +302,7 @@ pr_delivery_close(pr_delivery *d)
 	pr_timer_stop(&d->drain_timer);
 	d->draining = d->closing = true;
 	reopen_give_up(d);
+	preflight_close(d);
 	if (d->versions_lane)
 		pr_lane_destroy(d->versions_lane);
 	if (d->composers)
@@ -301,6 +317,8 @@ pr_delivery_close(pr_delivery *d)
 		campaign_destroy(PR_CONTAINER(link, struct pr_campaign, link));
 	PR_LIST_EACH(link, &d->outlets)
 		outlet_destroy(PR_CONTAINER(link, struct outlet, link));
+	kept_close(d);
+	groups_close(d);
 	if (d->folder)
 		fold_close(d);
 	free_sends(d);
@@ -349,6 +367,7 @@ pr_delivery_reload(pr_delivery *d, const struct pr_config *config)
 	pthread_mutex_lock(&d->vet_lock);
 	d->config = config;
 	pthread_mutex_unlock(&d->vet_lock);
+	groups_reload(d);
 	make_outlets(d);
 	shrink_lanes(d);
 	PR_LIST_EACH(link, &d->campaigns) {

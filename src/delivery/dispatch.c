@@ -14,19 +14,20 @@
  * Look-ups have a window; rows of other unknown domains are behind until it has room. What a
  * look-up that failed says is the outcome of the rows that waited for it.
  *
- * Due rows that their site cannot take are put off in the ledger, without a word to the journal:
- * a restart finds them due again.
+ * A receiver that cannot be reached gets its rows back to the ledger, deferred by their schedule
+ * like rows that it would have refused (site.c): a campaign ends although a receiver is dead.
  */
 #include "internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define LOOKUPS_MAX 1000u
 #define LOOKUP_ROWS 32u /* that wait with a look-up */
 #define FLOW_ROWS 64u   /* that wait in a flow, or for a tenth of a second of its rate */
 #define FLOW_ROWS_MAX 4096u
-#define READ_AGAIN_MS 50 /* with a full window */
-#define PUT_OFF_MS (20 * PR_SECOND_MS)
+#define READ_AGAIN_MS 20 /* a batch this often, also when no site asks for more */
+#define HELD_MAX 20000u  /* rows of a campaign in memory, before new domains wait */
 
 struct lookup {
 	struct pr_dns_wait wait;
@@ -72,7 +73,7 @@ hold(struct pr_campaign *c, const struct pr_row *row, bool due)
 	return h;
 }
 
-void
+static void
 held_free(struct pr_campaign *c, struct held *h)
 {
 	pr_list_remove(&h->link);
@@ -83,12 +84,10 @@ held_free(struct pr_campaign *c, struct held *h)
 static unsigned
 flow_rows_max(struct flow *f)
 {
-	double rows = 0;
-	int64_t now = pr_loop_now_ms(f->campaign->delivery->loop);
-	PR_LIST_EACH(link, &f->site->lanes)
-		rows += meter_recent(&PR_CONTAINER(link, struct lane, of_site)->meter, now) / 10;
-	return rows < FLOW_ROWS ? FLOW_ROWS
-	                        : (rows < FLOW_ROWS_MAX ? (unsigned)rows : FLOW_ROWS_MAX);
+	double rows = site_rate(f->site) / 10;
+	if (f->site->given_up || rows > FLOW_ROWS_MAX)
+		return FLOW_ROWS_MAX;
+	return rows < FLOW_ROWS ? FLOW_ROWS : (unsigned)rows;
 }
 
 /* ---- a domain's site is known ---- */
@@ -129,17 +128,38 @@ verdict_of(const struct pr_mx *mx, struct pr_smtp_result *r, struct pr_verdict *
 }
 
 static void
-settle_rows(struct pr_campaign *c, struct pr_list *rows, const struct pr_mx *mx)
+settle_rows(struct pr_campaign *c, struct pr_list *rows, const struct pr_smtp_result *r,
+            const struct pr_verdict *v, int64_t since_ms)
+{
+	struct pr_list *link;
+	while ((link = pr_list_shift(rows))) {
+		struct held *h = PR_CONTAINER(link, struct held, link);
+		outcome_unroutable(c, &h->row, r, v, since_ms);
+		held_free(c, h);
+	}
+}
+
+static void
+settle_unroutable(struct pr_campaign *c, struct pr_list *rows, const struct pr_mx *mx)
 {
 	struct pr_smtp_result r;
 	struct pr_verdict v;
-	struct pr_list *link;
 	verdict_of(mx, &r, &v);
-	while ((link = pr_list_shift(rows))) {
-		struct held *h = PR_CONTAINER(link, struct held, link);
-		outcome_unroutable(c, &h->row, &r, &v);
-		held_free(c, h);
-	}
+	settle_rows(c, rows, &r, &v, due_now(c->delivery));
+}
+
+void
+dispatch_defer(struct flow *f, const struct pr_smtp_result *r, const struct pr_verdict *v,
+               int64_t since_ms)
+{
+	struct pr_list rows;
+	pr_list_init(&rows);
+	pr_list_splice(&rows, &f->rows);
+	f->rows_n = 0;
+	f->sends++; /* stays while we look */
+	settle_rows(f->campaign, &rows, r, v, since_ms);
+	f->sends--;
+	flow_update(f);
 }
 
 /* It has an answer: no site, or one that is known. The rows that waited go on by it. */
@@ -162,7 +182,7 @@ end_lookup(struct lookup *l, const struct pr_mx *mx, struct site *site)
 		f->rows_n += l->rows_n;
 		pr_list_splice(&f->rows, &rows);
 	} else
-		settle_rows(c, &rows, mx);
+		settle_unroutable(c, &rows, mx);
 	if (d->behind && !d->queued)
 		behind_push(c, number);
 	if (f)
@@ -173,38 +193,44 @@ end_lookup(struct lookup *l, const struct pr_mx *mx, struct site *site)
 	campaign_check_end(c);
 }
 
-/* The exchangers that the policy lets be used, by names that are theirs (RFC 8461 section 5). */
+/* Domains with the same exchangers share a site, but for those that shaping names, and those whose
+ * exchangers a policy has chosen: others may have none, or another. */
 static struct site *
-find_site(struct pr_campaign *c, const struct pr_mx *mx, const struct pr_sts_policy *policy)
+enter_site(struct lookup *l, const char *exchangers, bool chosen, const struct pr_exchanger *to,
+           size_t n)
+{
+	char key[PR_MX_SITE_SIZE + PR_DNS_NAME_SIZE + 16];
+	struct pr_campaign *c = l->campaign;
+	pr_shaping *shaping = c->delivery->config->shapes;
+	bool own = pr_shaping_match_domain(shaping, pr_str(l->name)) != NULL;
+	snprintf(key, sizeof key, "%s%s%s%s%s", exchangers, own ? " (" : "", own ? l->name : "",
+	         own ? ")" : "", chosen ? " (sts)" : "");
+	return site_of(c->outlet, key, own ? l->name : NULL, to, n);
+}
+
+/* NULL: the domain's policy names none of its exchangers. */
+static struct site *
+find_site(struct lookup *l, const struct pr_sts_policy *policy)
 {
 	struct pr_exchanger to[PR_EXCHANGERS_MAX];
 	const char *names[PR_EXCHANGERS_MAX] = {NULL};
-	char key[PR_MX_SITE_SIZE + 8];
-	bool enforce = policy && policy->mode == PR_STS_ENFORCE;
-	size_t n = 0;
-	for (size_t i = 0; i < mx->n && n < PR_EXCHANGERS_MAX; i++) {
-		if (enforce && !pr_sts_matches(policy, mx->exchangers[i].name))
-			continue;
-		names[n] = mx->exchangers[i].name;
-		to[n++] = (struct pr_exchanger){.name = mx->exchangers[i].name,
-		                                .preference = mx->exchangers[i].preference,
-		                                .secure = mx->secure,
-		                                .verified = enforce};
-	}
-	if (!enforce)
-		return site_of(c->outlet, mx->site, to, n);
+	char key[PR_MX_SITE_SIZE];
+	size_t n = pr_exchangers_of(l->mx, policy, to);
 	if (n == 0)
 		return NULL;
-	pr_mx_site(names, n, key);
-	strcat(key, " (sts)"); /* others of these exchangers may have no policy, or another */
-	return site_of(c->outlet, key, to, n);
+	bool chosen = to[0].verified;
+	for (size_t i = 0; chosen && i < n; i++)
+		names[i] = to[i].name;
+	if (chosen)
+		pr_mx_site(names, n, key);
+	return enter_site(l, chosen ? key : l->mx->site, chosen, to, n);
 }
 
 static void
 take_policy(struct lookup *l, const struct pr_sts_policy *policy)
 {
 	struct pr_campaign *c = l->campaign;
-	struct site *site = c->outlet ? find_site(c, l->mx, policy) : NULL;
+	struct site *site = c->outlet ? find_site(l, policy) : NULL;
 	pr_sts_policy_unref(policy);
 	end_lookup(l, l->mx, site);
 }
@@ -269,9 +295,14 @@ look_up(struct pr_campaign *c, struct held *h)
 
 /* ---- rows come by ---- */
 
-/* Whether it found a place. most: rows a flow may have with it. */
-static bool
-place(struct pr_campaign *c, const struct pr_row *row, bool due, unsigned factor)
+bool
+dispatch_may_look(const struct pr_campaign *c)
+{
+	return c->lookups_n < LOOKUPS_MAX && c->held_n < HELD_MAX;
+}
+
+bool
+dispatch_place(struct pr_campaign *c, const struct pr_row *row, bool due, unsigned factor)
 {
 	struct domain *d = domain_of(c, row->domain);
 	if (d->stage == DOMAIN_FLOW) {
@@ -295,7 +326,7 @@ place(struct pr_campaign *c, const struct pr_row *row, bool due, unsigned factor
 		l->rows_n++;
 		return true;
 	}
-	if (c->lookups_n >= LOOKUPS_MAX)
+	if (!dispatch_may_look(c))
 		return false;
 	look_up(c, hold(c, row, due));
 	return true;
@@ -307,7 +338,7 @@ dispatch_row(struct pr_campaign *c, const struct pr_row *row)
 	struct domain *d = domain_of(c, row->domain);
 	if (d->behind || row->row < d->from)
 		return; /* its index brings it, or has brought it */
-	if (place(c, row, false, 1))
+	if (dispatch_place(c, row, false, 1))
 		return;
 	d->from = row->row;
 	d->behind = true;
@@ -327,7 +358,7 @@ void
 dispatch_read(struct pr_campaign *c, const struct pr_row *row)
 {
 	struct domain *d = domain_of(c, row->domain);
-	if (place(c, row, false, 2))
+	if (dispatch_place(c, row, false, 2))
 		d->from = row->row + 1;
 }
 
@@ -338,71 +369,11 @@ dispatch_wants(const struct pr_campaign *c)
 	int64_t wait = c->fresh_read_ms + READ_AGAIN_MS - now;
 	if (!campaign_may_send(c) || c->fresh_end || c->fresh_running)
 		return false;
-	if (wait <= 0 || (c->wants_fresh && c->lookups_n < LOOKUPS_MAX))
+	if (wait <= 0 || (c->wants_fresh && dispatch_may_look(c)))
 		return true;
 	if (!pr_timer_running(&c->delivery->read_again))
 		pr_timer_start(&c->delivery->read_again, wait);
 	return false;
-}
-
-/* ---- due rows ---- */
-
-struct put_off_job {
-	struct pr_job job;
-	struct pr_campaign *campaign;
-	pr_ledger *ledger;
-	int64_t due_ms;
-	unsigned n;
-	int result;
-	struct pr_error error;
-	uint32_t rows[];
-};
-
-static void
-work_put_off(struct pr_job *job, void *worker)
-{
-	(void)worker;
-	struct put_off_job *j = PR_CONTAINER(job, struct put_off_job, job);
-	j->result = pr_ledger_put_off(j->ledger, j->rows, j->n, j->due_ms, &j->error);
-}
-
-static void
-put_off_done(struct pr_job *job)
-{
-	struct put_off_job *j = PR_CONTAINER(job, struct put_off_job, job);
-	struct pr_campaign *c = j->campaign;
-	c->reads--;
-	if (j->result < 0 && j->result != PR_ENOSPC)
-		campaign_fail(c, j->error.text);
-	refill_note_due(c, j->due_ms);
-	free(j);
-	campaign_check_end(c);
-}
-
-static void
-put_off(struct pr_campaign *c, struct put_off_job *j)
-{
-	j->job.work = work_put_off;
-	j->job.done = put_off_done;
-	j->campaign = c;
-	j->ledger = c->ledger;
-	j->due_ms = due_now(c->delivery) + PUT_OFF_MS;
-	c->reads++;
-	pr_lane_submit(c->delivery->folder_lane, &j->job);
-}
-
-void
-dispatch_due(struct pr_campaign *c, struct pr_batch *b)
-{
-	struct put_off_job *j = pr_calloc(1, sizeof *j + b->n * sizeof *j->rows);
-	for (unsigned i = 0; i < b->n; i++)
-		if (!place(c, &b->rows[i], true, 2))
-			j->rows[j->n++] = b->rows[i].row;
-	pr_batch_unref(b);
-	if (j->n)
-		put_off(c, j);
-	else
-		free(j);
 }
 
 /* ---- rows go back ---- */

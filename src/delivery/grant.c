@@ -139,16 +139,7 @@ composed(struct send *s)
 	d->ready_octets += s->message->size;
 	d->ready_messages++;
 	d->average_size += ((double)s->message->size - d->average_size) / 64;
-	const struct pr_message *m = s->message;
-	s->envelope = (struct pr_envelope){.from = m->from,
-	                                   .to = m->to,
-	                                   .data = m->data,
-	                                   .size = m->size,
-	                                   .tail = m->tail.p,
-	                                   .tail_n = m->tail.n,
-	                                   .dots = m->dots,
-	                                   .eight_bit = m->eight_bit,
-	                                   .smtputf8 = m->smtputf8};
+	s->envelope = pr_envelope_of(s->message);
 	advance(s);
 }
 

@@ -7,9 +7,11 @@
  *   site.c     sites of an outlet, flows of campaigns into them
  *   grant.c    fair choice among campaigns; intent; composer     (sending)
  *   lane.c     ready messages, connections, wire marks           (sending)
+ *   shaped.c   what the receiver is granted; group.c by its provider; kept.c keeps what was learnt
  *   outcome.c  results, verdicts, retries; counts                (a state of the table)
  *   fold.c     the folder lane folds the journal into ledgers
  *   campaign.c a campaign's life: gates, verbs, finishing
+ *   preflight.c will its sender be believed? before it begins
  *   recover.c  the same after a restart
  *   verb.c     what people ask
  *   replace.c  corrected content for what is unsent; content.c compiles it
@@ -27,7 +29,7 @@
 #include "postrider/delivery/verdict.h"
 #include "postrider/message.h"
 #include "postrider/routes.h"
-#include "postrider/shaping/gcra.h"
+#include "postrider/shaping/shape.h"
 
 #include <pthread.h>
 
@@ -48,6 +50,9 @@
 struct lane;
 struct site;
 struct flow;
+struct look;
+struct group;
+struct keeping;
 
 /* A row between its grant and its outcome. */
 struct send {
@@ -68,6 +73,7 @@ struct send {
 	uint8_t from_state;        /* where it came from */
 	bool composed, durable, flying, wired;
 	uint8_t returns;  /* how often it came back unanswered */
+	int64_t wired_ms; /* when its last octets left */
 	int64_t first_ms; /* due clock; 0: never tried */
 	uint64_t lsn;
 	struct pr_message *message;
@@ -118,6 +124,13 @@ struct pr_campaign {
 	bool approved;           /* by a person: may begin although it is late */
 	bool restored;           /* from a backup or another daemon: waits for a person */
 	int64_t indexed_ms;
+
+	/* Its sender: preflight.c. */
+	struct look *look;     /* under way */
+	bool looked;           /* nothing was wrong */
+	bool overridden;       /* a person lets it begin, whatever is found */
+	unsigned looks_failed; /* that could not tell */
+	int64_t look_again_ms; /* monotonic; 0: at once */
 
 	/* Rows in memory. */
 	struct pr_batch *fresh, *fresh_next, *due;
@@ -198,8 +211,10 @@ struct outlet {
 	bool mx;
 	struct pr_list sites; /* not via mx: one, for all that goes by this route */
 	struct pr_map by_key; /* hash of the key -> site, chained */
+	struct pr_hash_key key_of_keys;
 	unsigned sites_n;
-	bool gone; /* not in the configuration any more */
+	bool gone;       /* not in the configuration any more */
+	bool superseded; /* and another has its name: by exchangers instead of one host, or back */
 };
 
 /* Domains with the same mail exchangers: a receiver, as it counts its senders. */
@@ -209,12 +224,14 @@ struct site {
 	struct site *chained;   /* of the same hash */
 	struct outlet *outlet;
 	char *key;
+	char *domain; /* it is this domain's alone: shaping names it; NULL: by exchangers */
 	struct pr_exchanger *exchangers; /* names too are its own; NULL: not via mx */
 	size_t exchangers_n;
 	struct pr_list flows;
 	struct pr_list ring; /* flows that may send; the first has the turn */
 	unsigned ring_n;
 	struct pr_list lanes; /* one a source */
+	bool given_up;        /* not reached for give_up: what is for it expires */
 	struct pr_list idle;  /* delivery->idle_sites, the longest idle first */
 	int64_t idle_ms;
 };
@@ -227,6 +244,23 @@ struct way {
 	unsigned conns_n;
 };
 
+/* Outcomes since the start, by provider. */
+struct tally {
+	struct pr_list link; /* delivery->tallies */
+	char *provider;
+	uint64_t messages[PR_STATES];
+};
+
+/* What the lanes of one source to one provider share. */
+struct group {
+	struct group *chained;
+	struct pr_list link; /* delivery->groups */
+	struct pr_delivery *delivery;
+	struct pr_shape_group shared;
+	struct tally *tally; /* whose provider is its own */
+	char *key, *source;
+};
+
 /* Where messages for one site leave from one source. */
 struct lane {
 	struct pr_list link;    /* delivery->lanes */
@@ -234,6 +268,7 @@ struct lane {
 	struct pr_delivery *delivery;
 	struct site *site;
 	char *source; /* name or address of it; "" where the system chooses */
+	bool retired; /* the route has this source no more: takes nothing */
 	unsigned weight;
 	struct pr_list ways;
 	struct way *way; /* the one that counts; NULL: the route cannot be used */
@@ -252,16 +287,25 @@ struct lane {
 	/* A failing lane waits, longer each time; one connection tries first. */
 	int64_t retry_at_ms; /* monotonic */
 	unsigned failures;
-	struct pr_timer timer;
+	int64_t failing_since_ms; /* due clock */
+	struct pr_timer timer;    /* asks at ask_at_ms */
+	int64_t ask_at_ms;
+	/* via mx: what its receiver grants (shaped.c). */
+	struct group *group; /* NULL: nobody limits it but the route */
+	struct pr_shape shape;
+	struct pr_list changed; /* delivery->changed_lanes: there is something to keep */
+	const char *waits_for;  /* the limit that the last question met; NULL: none */
+	int64_t shut_until_ms;
+	double latency_ms;
 	unsigned last_code; /* 0: last_reply is no answer of the peer */
 	char last_reply[200];
 };
 
 struct conn {
 	struct pr_list link;
-	struct pr_list hungry; /* lane->hungry or ->ahead */
-	struct pr_list idle;   /* delivery->idle_conns, while it is hungry */
-	int64_t asked_ms;
+	struct pr_list hungry;      /* lane->hungry or ->ahead */
+	struct pr_list idle;        /* delivery->idle_conns, while it is hungry */
+	int64_t asked_ms, heard_ms; /* when the lane was last told what its peer said */
 	struct lane *lane;
 	struct way *way;
 	pr_connection *connection;
@@ -280,6 +324,7 @@ struct pr_delivery {
 	pr_journal *journal;
 	pr_lane *composers, *folder_lane;
 	pr_lane *versions_lane; /* copies and checks corrections: may take long */
+	pr_lane *preflight_lane;
 	struct folder *folder;
 
 	struct pr_list campaigns, outlets, lanes;
@@ -288,6 +333,13 @@ struct pr_delivery {
 	struct pr_list idle_sites;   /* sites without anything to send, for a while */
 	struct pr_list reopen_later; /* verbs, by waiter.link */
 	struct pr_map by_serial;
+
+	struct keeping *keeping; /* kept.c */
+	struct pr_list changed_lanes, groups, tallies;
+	struct pr_map groups_by_key;
+	struct pr_hash_key key_of_groups;
+	pr_zone *zone; /* whose days quotas are of */
+	int64_t kept_ms;
 
 	struct pr_list open;      /* all sends by lsn: the oldest intent is first */
 	struct pr_list undurable; /* sends whose intent is not durable, by lsn */
@@ -338,15 +390,19 @@ void outlet_configure(struct outlet *o, const struct pr_route *route);
 void outlet_take_away(struct outlet *o); /* its route is gone: campaigns wait */
 void outlet_destroy(struct outlet *o);
 /* The site of these exchangers on this route, made where it is not there. */
-struct site *site_of(struct outlet *o, const char *key, const struct pr_exchanger *to, size_t n);
-void site_ask(struct site *s); /* look at it in this turn: something may go */
+/* domain: whose alone it is; NULL: of all that have these exchangers. */
+struct site *site_of(struct outlet *o, const char *key, const char *domain,
+                     const struct pr_exchanger *to, size_t n);
+void site_ask(struct site *s);          /* look at it in this turn: something may go */
+double site_rate(const struct site *s); /* results a second, of late */
 bool site_has_healthy_lane(const struct site *s);
+/* A try to reach it failed once more, the first one at since_ms (due clock). */
+void site_unreached(struct site *s, const struct pr_smtp_result *r, int64_t since_ms);
 struct lane *site_lane(struct site *s); /* the one to grant by; NULL: none has room */
 void sites_tidy(struct pr_delivery *d); /* once a second: those that have nothing to do go */
 struct flow *flow_of(struct pr_campaign *c, struct site *s);
 bool flow_has_rows(const struct flow *f);
 void flow_update(struct flow *f); /* in the ring or not; it may be gone when this returns */
-void flow_destroy(struct flow *f);
 void flows_enter(struct pr_campaign *c);
 void flows_leave(struct pr_campaign *c);
 void flows_withdraw(struct pr_campaign *c); /* its ready messages */
@@ -369,18 +425,64 @@ bool campaign_may_send(const struct pr_campaign *c);
 
 /* ---- lane.c ---- */
 struct lane *lane_create(struct site *site, const char *source);
-void lane_configure(struct lane *l);
+void lane_retire(struct lane *l); /* its source is used no more, until it is configured again */
 void lane_destroy(struct lane *l);
 void lane_ready(struct lane *l, struct send *s);           /* composed and durable */
 void lane_withdraw(struct lane *l, struct pr_campaign *c); /* ready ones; c NULL: all */
+void lane_defer(struct lane *l, const struct pr_smtp_result *r, const struct pr_verdict *v,
+                int64_t since_ms); /* ready ones: nobody can be reached */
 /* As many connections as it can use; true: it could use more than the daemon may have. */
 bool lane_connect(struct lane *l);
-unsigned lane_room(struct lane *l);               /* how many more rows to grant */
-void lane_quit(struct lane *l);                   /* close politely */
-void lane_abort(struct lane *l, const char *why); /* close at once */
-void lane_shrink(struct lane *l, unsigned limit); /* so many connections stay */
-unsigned lane_conns_there(const struct lane *l);  /* by its way: what the limit counts */
-unsigned lane_staying(const struct lane *l);      /* how many do now */
+unsigned lane_room(struct lane *l);                /* how many more rows to grant */
+void lane_quit(struct lane *l);                    /* close politely */
+void lane_abort(struct lane *l, const char *why);  /* close at once */
+void lane_shrink(struct lane *l, unsigned limit);  /* so many connections stay */
+void lane_ask_at(struct lane *l, int64_t when_ms); /* look at it then, or earlier */
+unsigned lane_staying(const struct lane *l);       /* how many do now */
+
+/* ---- way.c ---- */
+void lane_configure(struct lane *l);
+void lane_lead(struct lane *l);                  /* to where its site's exchangers are now */
+unsigned lane_conns_there(const struct lane *l); /* by its way: what the limit counts */
+void way_left(struct conn *n);                   /* by one of its connections */
+void ways_close(struct lane *l);
+
+/* ---- shaped.c: all of it says yes, and does nothing, where the route is not via mx ---- */
+void shaped_second(struct pr_delivery *d); /* days begin; what has changed is kept */
+void shaped_configure(struct lane *l, unsigned connections_max); /* or begin */
+void shaped_end(struct lane *l);
+const struct pr_shaping_policy *shaped_policy(const struct lane *l); /* NULL: none */
+/* Where the answer is no, the lane is asked again in time. */
+bool shaped_lets_connect(struct lane *l);
+bool shaped_lets_send(struct lane *l);
+unsigned shaped_room(struct lane *l);        /* rows that may go in the next moment */
+unsigned shaped_connections(struct lane *l); /* at once, now */
+unsigned shaped_messages(struct lane *l);    /* of a connection; 0: any number */
+void shaped_connected(struct lane *l);
+void shaped_closed(struct lane *l);
+void shaped_sent(struct lane *l);
+void shaped_accepted(struct lane *l, int64_t wired_ms);
+struct pr_shape_done shaped_heard(struct lane *l, const struct pr_smtp_result *r,
+                                  enum pr_class class_);
+
+/* ---- group.c ---- */
+int groups_open(struct pr_delivery *d, struct pr_error *e);
+void groups_reload(struct pr_delivery *d);
+void groups_second(struct pr_delivery *d); /* days begin */
+void groups_close(struct pr_delivery *d);
+struct group *group_of(struct pr_delivery *d, const char *source, const char *provider);
+void group_claim(struct group *g); /* more of the day, when what is claimed runs low */
+void group_durable(struct group *g, const char *text); /* what it claimed */
+
+/* ---- kept.c ---- */
+#define KEPT_QUOTA "quota/"
+#define KEPT_SHAPE "shape/"
+int kept_open(struct pr_delivery *d, struct pr_error *e);
+void kept_close(struct pr_delivery *d);
+const char *kept_find(struct pr_delivery *d, const char *key); /* NULL: nothing */
+/* n 0: forget it. group: who is told when it is durable; NULL: nobody. False: too many. */
+bool kept_put(struct pr_delivery *d, const char *key, struct pr_str text, struct group *group);
+void kept_write(struct pr_delivery *d); /* what changed, soon */
 
 /* ---- refill.c ---- */
 void refill_ask(struct pr_campaign *c); /* ask for each missing thing */
@@ -395,12 +497,17 @@ void refill_note_due(struct pr_campaign *c, int64_t due_ms);
 void dispatch_fresh(struct pr_campaign *c, struct pr_batch *b); /* uses up the batch */
 void dispatch_due(struct pr_campaign *c, struct pr_batch *b);   /* likewise */
 /* A row of a domain that was behind. */
+/* Whether the row found a place; factor: times as many rows as usual may wait there. */
+bool dispatch_place(struct pr_campaign *c, const struct pr_row *row, bool due, unsigned factor);
 void dispatch_read(struct pr_campaign *c, const struct pr_row *row);
 struct domain *domain_of(struct pr_campaign *c, uint32_t number);
-void dispatch_drop(struct pr_campaign *c);        /* rows in memory that were not granted */
-void dispatch_forget(struct pr_campaign *c);      /* all of it: the campaign ends */
-bool dispatch_wants(const struct pr_campaign *c); /* fresh rows */
-void held_free(struct pr_campaign *c, struct held *h);
+void dispatch_drop(struct pr_campaign *c);           /* rows in memory that were not granted */
+void dispatch_forget(struct pr_campaign *c);         /* all of it: the campaign ends */
+bool dispatch_wants(const struct pr_campaign *c);    /* fresh rows */
+bool dispatch_may_look(const struct pr_campaign *c); /* up another domain */
+/* The rows of a flow whose receiver cannot be reached: deferred for r, or expired. */
+void dispatch_defer(struct flow *f, const struct pr_smtp_result *r, const struct pr_verdict *v,
+                    int64_t since_ms);
 
 /* ---- behind.c ---- */
 void behind_push(struct pr_campaign *c, uint32_t domain); /* rows from domain.from on */
@@ -412,9 +519,14 @@ void outcome_result(struct send *s, const struct pr_smtp_result *r, const char *
                     const struct pr_verdict *verdict);
 void outcome_withdraw(struct send *s);
 void outcome_unsendable(struct send *s); /* composing failed */
-/* A row that never got a lane: its domain has no exchangers, or they are not known now. */
+/* A row that never got a lane: its domain has no exchangers, they are not known now, or none of
+ * them can be reached. Its time to give_up began at since_ms (due clock) at the latest. */
 void outcome_unroutable(struct pr_campaign *c, const struct pr_row *row,
-                        const struct pr_smtp_result *r, const struct pr_verdict *v);
+                        const struct pr_smtp_result *r, const struct pr_verdict *v,
+                        int64_t since_ms);
+/* The same of one that was granted. */
+void outcome_unreachable(struct send *s, const struct pr_smtp_result *r, const struct pr_verdict *v,
+                         int64_t since_ms);
 void outcome_append(struct pr_campaign *c, uint32_t row, const struct pr_outcome *o);
 /* A row that is not open: resolve. */
 void outcome_settle(struct pr_campaign *c, const struct pr_row *row, enum pr_state from,
@@ -493,6 +605,20 @@ void reopen_give_up(struct pr_delivery *d); /* it will not be any more */
 
 /* ---- drain.c ---- */
 void drain_init(struct pr_delivery *d);
+
+/* ---- preflight.c ---- */
+/* Of the record of an approval that lets it begin whatever is found. An approval for another
+ * reason does not: that was given before anybody looked. */
+#define PR_OVERRIDE_VERB "override"
+int preflight_open(struct pr_delivery *d, struct pr_error *e);
+void preflight_close(struct pr_delivery *d); /* before the campaigns go */
+/* The gate is open: whether it may begin now. Else the gate is asked again by who knows more. */
+bool preflight_lets_begin(struct pr_campaign *c);
+void preflight_ask(struct pr_campaign *c);    /* held by preflight: still? */
+void preflight_anew(struct pr_campaign *c);   /* what was found holds no more: unless it began */
+void preflight_forget(struct pr_campaign *c); /* a look's answer is not wanted any more */
+/* It began while its sender is looked at: what is found is yet to be told. */
+bool preflight_is_owed(const struct pr_campaign *c);
 
 /* ---- recover.c ---- */
 int recover_run(struct pr_delivery *d, struct pr_error *e);

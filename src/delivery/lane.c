@@ -14,9 +14,9 @@
  * unharmed. A message that comes back unanswered again and again may itself be what the
  * peer cannot bear: after RETURNS_MAX it is deferred like any other.
  *
- * A reload may lead the route elsewhere: a new *way* takes the messages at once, and the
- * connections of the old one end what they hold, however long their peer takes. It may lower
- * limits: connections too many take no more messages and leave.
+ * Limits are lowered by a reload, or by what the receiver says (shaped.c): connections too many
+ * take no more messages and leave. Ready messages that may not go yet wait, with their
+ * connections, for the lane's timer.
  */
 #include "internal.h"
 
@@ -28,6 +28,7 @@
 #define BACK_OFF_MIN_MS 500
 #define BACK_OFF_MAX_MS (5 * PR_MINUTE_MS)
 #define RETURNS_MAX 3
+#define UNREACHED 3       /* failed tries in a row, and what is for there is deferred */
 #define AHEAD_MAX_MS 1000 /* how long after its last message a connection takes one ahead */
 /* How far ahead a lane's rate is granted: several slow syncs. When connections ask for what is
  * granted but not composed or durable yet, so many times as far for a while. */
@@ -40,7 +41,6 @@ static void on_wire(void *context, struct pr_envelope *m);
 static void on_result(void *context, struct pr_envelope *m, const struct pr_smtp_result *r);
 static void on_returned(void *context, struct pr_envelope *m);
 static void on_ended(void *context, const struct pr_smtp_result *r);
-static void way_close(struct way *w);
 
 static const struct pr_connection_events events = {.next = on_next,
                                                    .wire = on_wire,
@@ -60,6 +60,16 @@ static void
 lane_ask(struct lane *l)
 {
 	site_ask(l->site);
+}
+
+void
+lane_ask_at(struct lane *l, int64_t when_ms)
+{
+	int64_t now = pr_loop_now_ms(l->delivery->loop);
+	if (pr_timer_running(&l->timer) && l->ask_at_ms <= when_ms)
+		return;
+	l->ask_at_ms = when_ms;
+	pr_timer_start(&l->timer, when_ms > now ? when_ms - now : 0);
 }
 
 static void
@@ -108,9 +118,10 @@ back_off(struct conn *n, const struct pr_smtp_result *r)
 	if (now < l->retry_at_ms)
 		return; /* several connections of the same moment are one failure */
 	int64_t wait = BACK_OFF_MIN_MS << (l->failures < 10 ? l->failures : 10);
-	l->failures++;
+	if (l->failures++ == 0)
+		l->failing_since_ms = due_now(l->delivery);
 	l->retry_at_ms = now + (wait < BACK_OFF_MAX_MS ? wait : BACK_OFF_MAX_MS);
-	pr_timer_start(&l->timer, l->retry_at_ms - now + 1);
+	lane_ask_at(l, l->retry_at_ms);
 	note_trouble(l, r);
 	if (site_has_healthy_lane(l->site))
 		lane_withdraw(l, NULL); /* another source may take them */
@@ -123,6 +134,7 @@ all_is_well(struct lane *l)
 		PR_LOG(PR_LOG_INFO, "lane_well", "route %s answers again", name_of(l));
 	l->failures = 0;
 	l->retry_at_ms = 0;
+	l->site->given_up = false;
 }
 
 /* ---- messages ---- */
@@ -138,7 +150,7 @@ wake(struct conn *n)
 static void
 feed(struct lane *l)
 {
-	while (l->ready_n > 0 && !pr_list_empty(&l->hungry))
+	while (l->ready_n > 0 && !pr_list_empty(&l->hungry) && shaped_lets_send(l))
 		wake(PR_CONTAINER(l->hungry.next, struct conn, hungry));
 }
 
@@ -149,7 +161,7 @@ feed_ahead(struct lane *l)
 	int64_t now = pr_loop_now_ms(l->delivery->loop);
 	while (l->ready_n > l->opening_n && !pr_list_empty(&l->ahead)) {
 		struct conn *n = PR_CONTAINER(l->ahead.prev, struct conn, hungry);
-		if (now - n->asked_ms > AHEAD_MAX_MS)
+		if (now - n->asked_ms > AHEAD_MAX_MS || !shaped_lets_send(l))
 			return;
 		wake(n);
 	}
@@ -158,6 +170,10 @@ feed_ahead(struct lane *l)
 void
 lane_ready(struct lane *l, struct send *s)
 {
+	if (l->retired) {
+		outcome_withdraw(s); /* another source has it */
+		return;
+	}
 	pr_list_push(&l->ready, &s->link);
 	l->ready_n++;
 	if (!pr_list_empty(&l->hungry))
@@ -185,13 +201,25 @@ lane_withdraw(struct lane *l, struct pr_campaign *c)
 	}
 }
 
+void
+lane_defer(struct lane *l, const struct pr_smtp_result *r, const struct pr_verdict *v,
+           int64_t since_ms)
+{
+	PR_LIST_EACH(link, &l->ready) {
+		struct send *s = PR_CONTAINER(link, struct send, link);
+		unready(l, s);
+		l->waiting--;
+		outcome_unreachable(s, r, v, since_ms);
+	}
+}
+
 /* The row is as it was before its connection took it. */
 static void
 take_back(struct lane *l, struct send *s)
 {
 	s->flying = false;
 	l->waiting++;
-	if (!campaign_may_send(s->campaign) || send_is_stale(s)) {
+	if (!campaign_may_send(s->campaign) || send_is_stale(s) || l->retired) {
 		outcome_withdraw(s);
 		return;
 	}
@@ -216,6 +244,18 @@ stretch(struct lane *l)
 	l->stretched_ms = now;
 }
 
+static void
+go_hungry(struct conn *n)
+{
+	struct lane *l = n->lane;
+	pr_list_remove(&n->hungry);
+	pr_list_push(n->flying ? &l->ahead : &l->hungry, &n->hungry);
+	pr_list_remove(&n->idle);
+	if (!n->flying)
+		pr_list_push(&l->delivery->idle_conns, &n->idle);
+	n->asked_ms = pr_loop_now_ms(l->delivery->loop);
+}
+
 static struct pr_envelope *
 on_next(void *context)
 {
@@ -226,15 +266,10 @@ on_next(void *context)
 		l->live_n++;
 		l->opening_n--;
 	}
-	if (l->ready_n == 0) {
-		if (l->waiting > 0)
-			stretch(l);
-		pr_list_remove(&n->hungry);
-		pr_list_push(n->flying ? &l->ahead : &l->hungry, &n->hungry);
-		pr_list_remove(&n->idle);
-		if (!n->flying)
-			pr_list_push(&l->delivery->idle_conns, &n->idle);
-		n->asked_ms = pr_loop_now_ms(l->delivery->loop);
+	if (l->ready_n == 0 && l->waiting > 0)
+		stretch(l);
+	if (l->ready_n == 0 || !shaped_lets_send(l)) {
+		go_hungry(n);
 		return NULL;
 	}
 	struct send *s = PR_CONTAINER(l->ready.next, struct send, link);
@@ -244,6 +279,7 @@ on_next(void *context)
 	s->flying = true;
 	l->waiting--;
 	l->busy_n += n->flying++ == 0;
+	shaped_sent(l);
 	lane_ask(l);
 	return &s->envelope;
 }
@@ -254,6 +290,7 @@ on_wire(void *context, struct pr_envelope *m)
 	(void)context;
 	struct send *s = send_of(m);
 	s->wired = true;
+	s->wired_ms = pr_loop_now_ms(s->lane->delivery->loop);
 	send_record(s, PR_RECORD_WIRE);
 }
 
@@ -261,6 +298,28 @@ static void
 landed(struct conn *n)
 {
 	n->lane->busy_n -= --n->flying == 0;
+}
+
+/* What the answer means for the lane; a rule of shaping may change what it means for the row. */
+static void
+judge(struct conn *n, struct send *s, const struct pr_smtp_result *r, struct pr_verdict *v)
+{
+	struct lane *l = n->lane;
+	struct pr_shape_done done = {0};
+	if (v->state == PR_DELIVERED) {
+		shaped_accepted(l, s->wired_ms);
+	} else if (r->answered) {
+		done = shaped_heard(l, r, v->class_);
+		n->heard_ms = pr_loop_now_ms(l->delivery->loop);
+	}
+	if (done.actions & PR_SHAPE_DEFER) {
+		v->state = PR_DEFERRED;
+		v->retry_ms = done.retry_ms;
+	}
+	if (v->lane_backs_off && !done.matched)
+		back_off(n, r);
+	else if (v->state == PR_DELIVERED && l->failures)
+		all_is_well(l);
 }
 
 static void
@@ -271,10 +330,7 @@ on_result(void *context, struct pr_envelope *m, const struct pr_smtp_result *r)
 	struct send *s = send_of(m);
 	struct pr_verdict v = pr_verdict_message(r);
 	landed(n);
-	if (v.lane_backs_off)
-		back_off(n, r);
-	else if (v.state == PR_DELIVERED && l->failures)
-		all_is_well(l);
+	judge(n, s, r, &v);
 	if (v.state == PR_PENDING && ++s->returns < RETURNS_MAX) {
 		take_back(l, s);
 		return;
@@ -292,67 +348,41 @@ on_returned(void *context, struct pr_envelope *m)
 	take_back(n->lane, send_of(m));
 }
 
+/* Whether it failed: before it was of any use. A receiver that says why is heard in any case, once.
+ */
+static bool
+has_failed(struct conn *n, const struct pr_smtp_result *r)
+{
+	struct lane *l = n->lane;
+	struct pr_verdict v = pr_verdict_connection(r);
+	struct pr_shape_done done = {0};
+	bool failed = v.lane_backs_off && pr_connection_accepted(n->connection) == 0;
+	bool news = n->heard_ms != pr_loop_now_ms(l->delivery->loop);
+	if (news && (failed || (r->answered && v.lane_backs_off)))
+		done = shaped_heard(l, r, v.class_);
+	if (failed && !(done.actions & PR_SHAPE_SUSPENDED))
+		back_off(n, r);
+	return failed;
+}
+
 static void
 on_ended(void *context, const struct pr_smtp_result *r)
 {
 	struct conn *n = context;
 	struct lane *l = n->lane;
-	if (pr_verdict_connection(r).lane_backs_off && pr_connection_accepted(n->connection) == 0)
-		back_off(n, r);
+	bool failed = has_failed(n, r);
 	pr_list_remove(&n->link);
 	pr_list_remove(&n->hungry);
 	pr_list_remove(&n->idle);
 	l->conns_n--;
 	*(n->live ? &l->live_n : &l->opening_n) -= 1;
 	l->delivery->connections--;
-	if (--n->way->conns_n == 0 && n->way != l->way)
-		way_close(n->way);
+	shaped_closed(l);
+	way_left(n);
 	lane_ask(l);
 	free(n);
-}
-
-/* ---- ways ---- */
-
-static struct way *
-way_open(struct lane *l, const struct pr_route *route, const struct pr_target_options *o)
-{
-	struct pr_error e;
-	struct pr_route_target *target;
-	if (pr_target_open(l->delivery->loop, route, o, &target, &e) < 0) {
-		struct pr_log_about about = {.event = "route_unusable", .route = name_of(l)};
-		pr_log(PR_LOG_ERROR, &about, "%s", e.text);
-		return NULL;
-	}
-	struct way *w = pr_calloc(1, sizeof *w);
-	struct pr_buf place = {0};
-	pr_buf_addf(&place, "%s %d %s", route->host.p ? route->host.p : "", (int)route->port,
-	            route->path.p ? route->path.p : "");
-	w->target = target;
-	w->place = place.data;
-	pr_list_push(&l->ways, &w->link);
-	return w;
-}
-
-static void
-way_close(struct way *w)
-{
-	pr_list_remove(&w->link);
-	pr_target_close(w->target);
-	free(w->place);
-	free(w);
-}
-
-/* What counts against the route's limit: the peer does not care why a connection is there. */
-unsigned
-lane_conns_there(const struct lane *l)
-{
-	unsigned n = 0;
-	PR_LIST_EACH(link, &l->ways) {
-		struct way *w = PR_CONTAINER(link, struct way, link);
-		if (strcmp(w->place, l->way->place) == 0)
-			n += w->conns_n;
-	}
-	return n;
+	if (failed && l->failures >= UNREACHED)
+		site_unreached(l->site, r, l->failing_since_ms);
 }
 
 /* ---- connections ---- */
@@ -370,6 +400,8 @@ open_one(struct lane *l)
 	l->conns_n++;
 	l->opening_n++;
 	l->delivery->connections++;
+	shaped_connected(l);
+	pr_target_limit(l->way->target, shaped_messages(l));
 	n->connection = pr_connection_open(l->way->target, &events, n);
 }
 
@@ -400,19 +432,35 @@ make_room(struct pr_delivery *d)
 	return d->connections < (unsigned)d->config->max_connections;
 }
 
+/* How many it may have; those too many leave. */
+static unsigned
+limit_connections(struct lane *l)
+{
+	unsigned limit = shaped_connections(l);
+	if (l->conns_n > limit)
+		lane_shrink(l, limit);
+	return l->failures && limit > 1 ? 1 : limit;
+}
+
 bool
 lane_connect(struct lane *l)
 {
 	struct pr_delivery *d = l->delivery;
 	bool room = true;
+	unsigned limit = limit_connections(l);
 	feed(l);
-	if (!l->way || l->site->outlet->gone || d->draining || !pr_list_empty(&l->hungry) ||
-	    pr_loop_now_ms(d->loop) < l->retry_at_ms)
+	if (!l->way || l->site->outlet->gone || d->draining || !pr_list_empty(&l->hungry))
 		return false;
-	unsigned limit = l->failures ? 1 : l->connections_max;
+	if (pr_loop_now_ms(d->loop) < l->retry_at_ms) {
+		lane_ask_at(l, l->retry_at_ms);
+		return false;
+	}
 	unsigned there = l->opening_n < l->ready_n ? lane_conns_there(l) : 0;
-	for (; l->opening_n < l->ready_n && there < limit && (room = make_room(d)); there++)
+	for (; l->opening_n < l->ready_n && there < limit && (room = make_room(d)); there++) {
+		if (!shaped_lets_connect(l))
+			break;
 		open_one(l);
+	}
 	feed_ahead(l);
 	return !room;
 }
@@ -421,10 +469,11 @@ unsigned
 lane_room(struct lane *l)
 {
 	int64_t now = pr_loop_now_ms(l->delivery->loop);
-	if (!l->way || l->site->outlet->gone || l->weight == 0)
+	if (!l->way || l->site->outlet->gone || l->retired)
 		return 0;
-	if (l->failures) /* enough to try with */
-		return l->waiting ? 0 : 1;
+	unsigned room = shaped_room(l);
+	if (l->failures && room > 0) /* enough to try with */
+		room = 1;
 	if (l->stretch > 1 && now - l->stretched_ms > PR_SECOND_MS) {
 		l->stretch /= 2;
 		l->stretched_ms = now;
@@ -432,6 +481,8 @@ lane_room(struct lane *l)
 	double ahead = HORIZON_S * meter_recent(&l->meter, now);
 	unsigned least = l->site->outlet->mx ? 2 * l->live_n + 2 : 4 * l->connections_max;
 	unsigned want = (ahead > least ? (unsigned)ahead : least) * l->stretch;
+	if (want > room)
+		want = room;
 	return want > l->waiting ? want - l->waiting : 0;
 }
 
@@ -472,42 +523,12 @@ lane_shrink(struct lane *l, unsigned limit)
 
 /* ---- coming and going ---- */
 
-/* The address of its source. False: the configuration has none that can be used. */
-static bool
-find_source(struct lane *l, struct pr_target_options *o)
-{
-	const struct pr_config *config = l->delivery->config;
-	const struct pr_source_address *s = pr_config_source(config, pr_str(l->source));
-	l->weight = s ? (unsigned)s->weight : 1;
-	if (s && s->hostname.p)
-		o->hostname = s->hostname.p;
-	return !*l->source || pr_address_parse(s ? s->address.p : l->source, 0, &o->source) == 0;
-}
-
 void
-lane_configure(struct lane *l)
+lane_retire(struct lane *l)
 {
-	const struct pr_route *route = l->site->outlet->route;
-	struct pr_target_options o = {.hostname = l->delivery->config->hostname.p,
-	                              .dns = l->delivery->options.dns,
-	                              .tls = l->delivery->options.tls};
-	l->connections_max = (unsigned)route->connections;
-	if (!find_source(l, &o))
-		return;
-	if (!l->way || pr_target_differs(l->way->target, route, &o)) {
-		struct way *old = l->way, *new_ = way_open(l, route, &o);
-		if (!new_)
-			return; /* as it was */
-		lane_quit(l);
-		l->way = new_;
-		if (old && old->conns_n == 0)
-			way_close(old);
-		l->failures = 0; /* they speak of the old way */
-		l->retry_at_ms = 0;
-	}
-	if (l->site->outlet->mx)
-		pr_target_lead(l->way->target, l->site->exchangers, l->site->exchangers_n);
-	lane_shrink(l, l->connections_max);
+	l->retired = true;
+	lane_withdraw(l, NULL);
+	lane_quit(l);
 }
 
 struct lane *
@@ -523,6 +544,7 @@ lane_create(struct site *site, const char *source)
 	pr_list_init(&l->conns);
 	pr_list_init(&l->hungry);
 	pr_list_init(&l->ahead);
+	pr_list_init(&l->changed);
 	pr_timer_init(&l->timer, l->delivery->loop, on_timer);
 	pr_list_push(&l->delivery->lanes, &l->link);
 	pr_list_push(&site->lanes, &l->of_site);
@@ -535,8 +557,8 @@ lane_destroy(struct lane *l)
 {
 	lane_abort(l, "the daemon ends");
 	pr_timer_stop(&l->timer);
-	while (!pr_list_empty(&l->ways))
-		way_close(PR_CONTAINER(l->ways.next, struct way, link));
+	ways_close(l);
+	shaped_end(l);
 	pr_list_remove(&l->link);
 	pr_list_remove(&l->of_site);
 	free(l->source);

@@ -54,6 +54,8 @@ tell(struct pr_campaign *c, const struct send *s, const struct pr_outcome *o)
 	meter_add(&d->meter, now);
 	if (s->lane)
 		meter_add(&s->lane->meter, now);
+	if (s->lane && s->lane->group)
+		s->lane->group->tally->messages[o->state]++;
 	if (o->attempts > s->attempts)
 		c->counts.attempts++;
 	if (s->attempts == 0 && c->untried > 0)
@@ -96,7 +98,8 @@ defer_or_expire(struct send *s, const struct pr_verdict *v, struct pr_outcome *o
 {
 	struct pr_campaign *c = s->campaign;
 	unsigned tries = v->early_retry && o->attempts == 1 ? 0 : o->attempts;
-	o->due_ms = retry_due(c, s->number, tries);
+	o->due_ms =
+	    v->retry_ms ? due_now(c->delivery) + v->retry_ms : retry_due(c, s->number, tries);
 	if (o->due_ms <= o->first_ms + c->delivery->config->retry.give_up)
 		return;
 	o->state = PR_BOUNCED;
@@ -172,9 +175,18 @@ outcome_result(struct send *s, const struct pr_smtp_result *r, const char *mx,
 
 void
 outcome_unroutable(struct pr_campaign *c, const struct pr_row *row, const struct pr_smtp_result *r,
-                   const struct pr_verdict *v)
+                   const struct pr_verdict *v, int64_t since_ms)
 {
-	outcome_result(send_of_row(c, row), r, "", v);
+	outcome_unreachable(send_of_row(c, row), r, v, since_ms);
+}
+
+void
+outcome_unreachable(struct send *s, const struct pr_smtp_result *r, const struct pr_verdict *v,
+                    int64_t since_ms)
+{
+	if (!s->first_ms)
+		s->first_ms = since_ms;
+	outcome_result(s, r, "", v);
 }
 
 void

@@ -64,7 +64,7 @@ choose_version(struct pr_preview *p, pr_ledger *l, const struct pr_row *row, str
 	if (p->version > p->in_force)
 		return pr_fail(e, PR_ENOENT, "the campaign has no version %u: the last is %u",
 		               p->version, p->in_force);
-	if (!p->version)
+	if (!p->version && !p->proof_to)
 		p->version = pr_version_sent(row->attempts, row->version);
 	if (!p->version)
 		p->version = p->in_force;
@@ -74,10 +74,10 @@ choose_version(struct pr_preview *p, pr_ledger *l, const struct pr_row *row, str
 /* ---- its message ---- */
 
 static int
-compile(const struct pr_preview *p, pr_ledger *l, pr_content **out, struct pr_error *e)
+compile(struct pr_preview *p, pr_ledger *l, pr_content **out, struct pr_error *e)
 {
 	struct pr_ledger_identity identity;
-	if (p->content && p->version == p->in_force) {
+	if (p->content && p->version == p->in_force && !p->proof_to) {
 		*out = p->content;
 		pr_content_ref(*out);
 		return 0;
@@ -89,14 +89,26 @@ compile(const struct pr_preview *p, pr_ledger *l, pr_content **out, struct pr_er
 	struct pr_content_source source = pr_content_source_of(m, p->config);
 	source.campaign_id = identity.id;
 	source.serial = identity.serial;
+	source.proof_to = p->proof_to;
+	source.proof_ms = p->utc_ms;
+	if (p->proof_to)
+		pr_buf_add_str(&p->route, pr_text_str(&m->route));
 	int r = work_compile(&source, p->dir, p->version, l, out, e);
 	pr_manifest_destroy(m);
 	return r;
 }
 
+static void
+take(struct pr_preview *p, const struct pr_message *m)
+{
+	pr_message_add(m, &p->message);
+	pr_buf_adds(&p->from, m->from);
+	p->eight_bit = m->eight_bit;
+	p->smtputf8 = m->smtputf8;
+}
+
 static int
-compose(const struct pr_preview *p, pr_ledger *l, const struct pr_row *row, struct pr_buf *message,
-        struct pr_error *e)
+compose(struct pr_preview *p, pr_ledger *l, const struct pr_row *row, struct pr_error *e)
 {
 	pr_content *content;
 	pr_composer *composer;
@@ -108,7 +120,7 @@ compose(const struct pr_preview *p, pr_ledger *l, const struct pr_row *row, stru
 	PR_ASSERT(r == 0);
 	r = pr_compose(composer, content, row, p->utc_ms, &m, e);
 	if (r == 0) {
-		pr_message_add(m, message);
+		take(p, m);
 		pr_message_destroy(m);
 	}
 	pr_composer_destroy(composer);
@@ -117,8 +129,7 @@ compose(const struct pr_preview *p, pr_ledger *l, const struct pr_row *row, stru
 }
 
 static int
-preview(struct pr_preview *p, pr_ledger *l, struct pr_buf *email, struct pr_buf *message,
-        struct pr_error *e)
+preview(struct pr_preview *p, pr_ledger *l, struct pr_error *e)
 {
 	struct pr_batch *b;
 	int r = find_row(p, l, e);
@@ -128,15 +139,14 @@ preview(struct pr_preview *p, pr_ledger *l, struct pr_buf *email, struct pr_buf 
 		return r;
 	r = choose_version(p, l, &b->rows[0], e);
 	if (r == 0)
-		r = compose(p, l, &b->rows[0], message, e);
-	pr_buf_add_str(email, b->rows[0].email);
+		r = compose(p, l, &b->rows[0], e);
+	pr_buf_add_str(&p->address, b->rows[0].email);
 	pr_batch_unref(b);
 	return r;
 }
 
 int
-pr_delivery_preview(struct pr_preview *p, struct pr_buf *email, struct pr_buf *message,
-                    struct pr_error *e)
+pr_delivery_preview(struct pr_preview *p, struct pr_error *e)
 {
 	char path[4200];
 	pr_ledger *l;
@@ -144,7 +154,7 @@ pr_delivery_preview(struct pr_preview *p, struct pr_buf *email, struct pr_buf *m
 	int r = pr_ledger_open(path, PR_LEDGER_READ, &l, e);
 	if (r < 0)
 		return r;
-	r = preview(p, l, email, message, e);
+	r = preview(p, l, e);
 	pr_ledger_close(l);
 	return r;
 }

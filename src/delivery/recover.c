@@ -255,7 +255,8 @@ restore_facts(struct pr_campaign *c)
 		c->state = PR_CAMPAIGN_SCHEDULED; /* the gate opens again by itself */
 	int64_t version = fact(l, "version");
 	c->version = version > 1 && version <= UINT16_MAX ? (uint16_t)version : 1;
-	c->approved = fact(l, "at_approve") != 0;
+	c->overridden = fact(l, "at_" PR_OVERRIDE_VERB) != 0;
+	c->approved = c->overridden || fact(l, "at_approve") != 0;
 	c->started_ms = fact(l, "at_begin");
 	c->first_pass_ms = fact(l, "at_first_pass");
 	free(c->by);

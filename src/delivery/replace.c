@@ -131,6 +131,7 @@ put_in_force(struct replace_job *j)
 	c->version = (uint16_t)j->version;
 	c->content = j->content;
 	c->manifest = j->manifest;
+	preflight_anew(c); /* its sender may be another one */
 	pr_gcra_change(&c->gcra, c->manifest->rate, pr_mono_us());
 	j->content = NULL;
 	j->manifest = NULL;

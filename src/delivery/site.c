@@ -17,8 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FLOW_LOW 16u                     /* rows in a flow that are fewer are made more */
-#define IDLE_KEEP_MS (30 * PR_SECOND_MS) /* a failing one longer: its back-off is its memory */
+#define FLOW_LOW 16u                    /* rows in a flow that are fewer are made more */
+#define IDLE_KEEP_MS (5 * PR_SECOND_MS) /* a failing one longer: its back-off is its memory */
 
 /* ---- flows ---- */
 
@@ -77,7 +77,7 @@ go_idle(struct site *s)
 }
 
 /* Its domains have to ask for their site again. */
-void
+static void
 flow_destroy(struct flow *f)
 {
 	struct pr_campaign *c = f->campaign;
@@ -176,15 +176,43 @@ site_ask(struct site *s)
 	pump_ask(d);
 }
 
+double
+site_rate(const struct site *s)
+{
+	double rate = 0;
+	int64_t now = pr_loop_now_ms(s->outlet->delivery->loop);
+	PR_LIST_EACH(link, &s->lanes)
+		rate += meter_recent(&PR_CONTAINER(link, struct lane, of_site)->meter, now);
+	return rate;
+}
+
 bool
 site_has_healthy_lane(const struct site *s)
 {
+	int64_t soon = pr_loop_now_ms(s->outlet->delivery->loop) + PR_SECOND_MS;
 	PR_LIST_EACH(link, &s->lanes) {
 		const struct lane *l = PR_CONTAINER(link, struct lane, of_site);
-		if (l->way && l->weight && !l->failures)
+		if (l->way && !l->retired && !l->failures && l->shut_until_ms <= soon)
 			return true;
 	}
 	return false;
+}
+
+/* Via mx: after some tries its rows are deferred, those that are ready too; what comes by then
+ * waits for the next try. A relay is the operator's own, and its rows just wait for it. */
+void
+site_unreached(struct site *s, const struct pr_smtp_result *r, int64_t since_ms)
+{
+	struct pr_delivery *d = s->outlet->delivery;
+	struct pr_verdict v = pr_verdict_connection(r);
+	v.state = PR_DEFERRED;
+	if (!s->outlet->mx || d->draining || site_has_healthy_lane(s))
+		return;
+	s->given_up = due_now(d) - since_ms > d->config->retry.give_up;
+	PR_LIST_EACH(link, &s->lanes)
+		lane_defer(PR_CONTAINER(link, struct lane, of_site), r, &v, since_ms);
+	PR_LIST_EACH(link, &s->flows)
+		dispatch_defer(PR_CONTAINER(link, struct flow, of_site), r, &v, since_ms);
 }
 
 /* Smooth: the lane that has least under way for its weight. One that fails waits for its time
@@ -205,30 +233,41 @@ site_lane(struct site *s)
 	return best;
 }
 
+/* Whose exchangers these are the senders' lists and strangers' DNS say: not to be foreseen. */
 static uint64_t
-hash_of(const char *key)
+hash_of(const struct outlet *o, const char *key)
 {
-	static const struct pr_hash_key fixed = {0x706F737472696465, 0x7369746573};
-	return pr_siphash(fixed, key, strlen(key));
+	return pr_siphash(o->key_of_keys, key, strlen(key));
 }
 
 static struct site *
 site_find(const struct outlet *o, const char *key)
 {
-	struct site *s = pr_map_get(&o->by_key, hash_of(key));
+	struct site *s = pr_map_get(&o->by_key, hash_of(o, key));
 	while (s && strcmp(s->key, key) != 0)
 		s = s->chained;
 	return s;
 }
 
 static void
+need_lane(struct site *s, const char *source)
+{
+	PR_LIST_EACH(link, &s->lanes) {
+		if (strcmp(PR_CONTAINER(link, struct lane, of_site)->source, source) == 0)
+			return;
+	}
+	lane_create(s, source);
+}
+
+/* One a source of the route; without any the system chooses. */
+static void
 make_lanes(struct site *s)
 {
 	const struct pr_route *r = s->outlet->route;
 	for (size_t i = 0; i < r->sources.n; i++)
-		lane_create(s, r->sources.items[i].p);
+		need_lane(s, r->sources.items[i].p);
 	if (r->sources.n == 0)
-		lane_create(s, "");
+		need_lane(s, "");
 }
 
 static void
@@ -251,18 +290,20 @@ keep_exchangers(struct site *s, const struct pr_exchanger *to, size_t n)
 }
 
 static struct site *
-site_create(struct outlet *o, const char *key, const struct pr_exchanger *to, size_t n)
+site_create(struct outlet *o, const char *key, const char *domain, const struct pr_exchanger *to,
+            size_t n)
 {
 	struct site *s = pr_calloc(1, sizeof *s);
 	s->outlet = o;
 	s->key = pr_strdup(key);
+	s->domain = domain ? pr_strdup(domain) : NULL;
 	keep_exchangers(s, to, n);
 	pr_list_init(&s->wanting);
 	pr_list_init(&s->flows);
 	pr_list_init(&s->ring);
 	pr_list_init(&s->lanes);
 	pr_list_init(&s->idle);
-	s->chained = pr_map_put(&o->by_key, hash_of(key), s);
+	s->chained = pr_map_put(&o->by_key, hash_of(o, key), s);
 	pr_list_push(&o->sites, &s->link);
 	o->sites_n++;
 	if (o->route)
@@ -275,7 +316,7 @@ static void
 site_destroy(struct site *s)
 {
 	struct outlet *o = s->outlet;
-	uint64_t hash = hash_of(s->key);
+	uint64_t hash = hash_of(o, s->key);
 	struct site *first = pr_map_remove(&o->by_key, hash), **at = &first;
 	while (*at != s)
 		at = &(*at)->chained;
@@ -290,6 +331,7 @@ site_destroy(struct site *s)
 	o->sites_n--;
 	forget_exchangers(s);
 	free(s->key);
+	free(s->domain);
 	free(s);
 }
 
@@ -313,15 +355,16 @@ lead_anew(struct site *s, const struct pr_exchanger *to, size_t n)
 	forget_exchangers(s);
 	keep_exchangers(s, to, n);
 	PR_LIST_EACH(link, &s->lanes)
-		lane_configure(PR_CONTAINER(link, struct lane, of_site));
+		lane_lead(PR_CONTAINER(link, struct lane, of_site));
 }
 
 struct site *
-site_of(struct outlet *o, const char *key, const struct pr_exchanger *to, size_t n)
+site_of(struct outlet *o, const char *key, const char *domain, const struct pr_exchanger *to,
+        size_t n)
 {
 	struct site *s = site_find(o, key);
 	if (!s)
-		return site_create(o, key, to, n);
+		return site_create(o, key, domain, to, n);
 	lead_anew(s, to, n);
 	return s;
 }
@@ -382,19 +425,9 @@ configure_site(struct site *s)
 		if (has_source(r, l))
 			lane_configure(l);
 		else
-			lane_shrink(l, 0), l->weight = 0;
+			lane_retire(l);
 	}
-	for (size_t i = 0; i < r->sources.n; i++) {
-		bool there = false;
-		PR_LIST_EACH(link, &s->lanes) {
-			struct lane *l = PR_CONTAINER(link, struct lane, of_site);
-			there = there || strcmp(l->source, r->sources.items[i].p) == 0;
-		}
-		if (!there)
-			lane_create(s, r->sources.items[i].p);
-	}
-	if (r->sources.n == 0 && pr_list_empty(&s->lanes))
-		lane_create(s, "");
+	make_lanes(s);
 	site_ask(s);
 }
 
@@ -415,10 +448,11 @@ outlet_create(struct pr_delivery *d, const struct pr_route *route)
 	o->route = route;
 	o->mx = route->via == PR_VIA_MX;
 	o->name = pr_strndup(route->name.p, route->name.n);
+	pr_hash_key_random(&o->key_of_keys);
 	pr_list_init(&o->sites);
 	pr_list_push(&d->outlets, &o->link);
 	if (!o->mx)
-		site_create(o, "", NULL, 0);
+		site_create(o, "", NULL, NULL, 0);
 	return o;
 }
 
@@ -426,7 +460,10 @@ void
 outlet_take_away(struct outlet *o)
 {
 	char told[200];
-	snprintf(told, sizeof told, "postrider.yaml has no route %s any more: add it and reload",
+	snprintf(told, sizeof told,
+	         o->superseded ? "route %s leads to others now than when this campaign began: "
+	                         "restart postriderd, or change it back and reload"
+	                       : "postrider.yaml has no route %s any more: add it and reload",
 	         o->name);
 	o->route = NULL;
 	PR_LIST_EACH(link, &o->delivery->campaigns) {

@@ -46,10 +46,12 @@ do_pause(struct pr_campaign *c, struct pr_verb *v)
 static const char *
 do_resume(struct pr_campaign *c, struct pr_verb *v)
 {
-	if (c->state == PR_CAMPAIGN_HELD)
+	bool by_preflight = c->state == PR_CAMPAIGN_HELD && c->reason == PR_REASON_PREFLIGHT;
+	if (c->state == PR_CAMPAIGN_HELD && !by_preflight)
 		return "the campaign is held: use approve";
-	if (c->state != PR_CAMPAIGN_PAUSED)
+	if (c->state != PR_CAMPAIGN_PAUSED && !by_preflight)
 		return "the campaign is not paused";
+	preflight_anew(c);
 	campaign_move(c, PR_CAMPAIGN_SCHEDULED, PR_REASON_NONE, "resume", v->by, "");
 	campaign_gate(c);
 	return NULL;
@@ -65,7 +67,9 @@ do_approve(struct pr_campaign *c, struct pr_verb *v)
 	if (!c->content)
 		return "the campaign cannot be sent; see last_error";
 	c->approved = true;
-	campaign_move(c, PR_CAMPAIGN_SCHEDULED, PR_REASON_NONE, "approve", v->by, "");
+	c->overridden |= c->reason == PR_REASON_PREFLIGHT;
+	campaign_move(c, PR_CAMPAIGN_SCHEDULED, PR_REASON_NONE,
+	              c->reason == PR_REASON_PREFLIGHT ? PR_OVERRIDE_VERB : "approve", v->by, "");
 	campaign_gate(c);
 	return NULL;
 }
@@ -77,6 +81,7 @@ do_cancel(struct pr_campaign *c, struct pr_verb *v)
 		return "the campaign is still importing; cancel it when that is done";
 	if (c->restored)
 		return "the campaign comes from a backup or another daemon: adopt it first";
+	preflight_forget(c);
 	uint64_t before = c->counts.of[PR_CANCELLED];
 	if (c->mass == PR_STATES) /* else its deadline has taken what was unsent */
 		campaign_mass(c, PR_CANCELLED, "cancel", v->by);

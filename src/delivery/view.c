@@ -4,6 +4,8 @@
  */
 #include "internal.h"
 
+#include <stdio.h>
+
 /* Rows of the route's campaigns wait for its one lane in their batches. */
 static unsigned
 left_in(const struct pr_batch *b)
@@ -39,10 +41,12 @@ limit_of(const struct lane *l)
 		return "route is gone";
 	if (!l->way)
 		return "route cannot be used";
-	if (l->weight == 0)
+	if (l->retired)
 		return "source is not in use";
 	if (l->failures)
 		return "back-off";
+	if (l->waits_for)
+		return l->waits_for;
 	if (l->ready_n == 0)
 		return "";
 	if (lane_conns_there(l) >= l->connections_max)
@@ -67,10 +71,78 @@ lane_view(struct lane *l, int64_t now_ms, struct pr_lane_view *out)
 	                             .last_code = l->last_code,
 	                             .last_reply = l->last_reply,
 	                             .offers = l->way ? pr_target_offers(l->way->target) : 0,
-	                             .limited_by = limit_of(l)};
+	                             .limited_by = limit_of(l),
+	                             .provider = l->group ? l->shape.policy->provider : "",
+	                             .lane = l};
 	if (l->failures && l->retry_at_ms > now_ms)
 		out->retry_ms = l->retry_at_ms - now_ms;
 }
+
+/* ---- limits ---- */
+
+struct visit {
+	const struct lane *lane;
+	void (*each)(void *context, const struct pr_lane_limit *limit);
+	void *context;
+};
+
+static void
+on_shape_limit(void *context, const struct pr_shape_limit *s)
+{
+	const struct visit *v = context;
+	char by[200];
+	bool by_route = strcmp(s->who, "route") == 0;
+	snprintf(by, sizeof by, "route %s", v->lane->site->outlet->name);
+	struct pr_lane_limit l = {.what = *s->value ? s->name : "suspended",
+	                          .value = s->value,
+	                          .by = by_route ? by : s->who};
+	if (s->lifts_ms)
+		l.lifts_ms = s->lifts_ms - pr_loop_now_ms(v->lane->delivery->loop);
+	v->each(v->context, &l);
+}
+
+static void
+visit_route(const struct visit *v)
+{
+	char by[200], value[16];
+	snprintf(by, sizeof by, "route %s", v->lane->site->outlet->name);
+	snprintf(value, sizeof value, "%u", v->lane->connections_max);
+	v->each(v->context,
+	        &(struct pr_lane_limit){.what = "connections", .value = value, .by = by});
+}
+
+/* A failing lane waits; then it may try with one connection. */
+static void
+visit_back_off(const struct visit *v)
+{
+	char by[60];
+	const struct lane *l = v->lane;
+	int64_t now_ms = pr_loop_now_ms(l->delivery->loop);
+	bool waits = l->retry_at_ms > now_ms;
+	snprintf(by, sizeof by, "back-off after %u failure%s", l->failures,
+	         l->failures == 1 ? "" : "s");
+	v->each(v->context,
+	        &(struct pr_lane_limit){.what = waits ? "suspended" : "connections",
+	                                .value = waits ? "" : "1",
+	                                .by = by,
+	                                .lifts_ms = waits ? l->retry_at_ms - now_ms : 0});
+}
+
+void
+pr_lane_limits(const struct pr_lane_view *view,
+               void (*each)(void *context, const struct pr_lane_limit *limit), void *context)
+{
+	struct lane *l = view->lane;
+	struct visit v = {l, each, context};
+	if (l->group)
+		pr_shape_limits(&l->shape, pr_loop_now_ms(l->delivery->loop), on_shape_limit, &v);
+	else
+		visit_route(&v);
+	if (l->failures)
+		visit_back_off(&v);
+}
+
+/* ---- lanes ---- */
 
 void
 pr_delivery_each_lane(pr_delivery *d, bool (*each)(void *context, const struct pr_lane_view *v),

@@ -5,11 +5,46 @@
 #include <string.h>
 
 #define BITS_ADVISED 2048
+#define EXCHANGERS_MAX 10u  /* looked at, the best of them */
 #define TXT_STRING_MAX 255u /* octets of one string of a TXT record (RFC 1035 section 3.3) */
+
+/* As zone files have it: a long text is several strings. Takes the text. */
+static const char *
+text_to_publish(struct examination *x, const char *name, struct pr_buf *text)
+{
+	struct pr_buf line = {0};
+	pr_buf_addf(&line, "publish: %s. IN TXT", name);
+	for (size_t from = 0; from < text->len; from += TXT_STRING_MAX) {
+		size_t n = text->len - from < TXT_STRING_MAX ? text->len - from : TXT_STRING_MAX;
+		pr_buf_addf(&line, " \"%.*s\"", (int)n, text->data + from);
+	}
+	const char *remedy = doctor_remedy(x, "%s", line.data);
+	pr_buf_finish(text);
+	pr_buf_finish(&line);
+	return remedy;
+}
 
 /* ---- SPF ---- */
 
-static bool
+static const char *
+mechanism_of(const struct source *source)
+{
+	return strchr(source->address, ':') ? "ip6" : "ip4";
+}
+
+/* One record for all sources: of two, receivers take none (RFC 7208 section 4.5). */
+static const char *
+spf_to_publish(struct examination *x, const struct subject *s)
+{
+	struct pr_buf text = {0};
+	pr_buf_adds(&text, "v=spf1");
+	for (size_t i = 0; i < x->sources_n; i++)
+		pr_buf_addf(&text, " %s:%s", mechanism_of(&x->sources[i]), x->sources[i].address);
+	pr_buf_adds(&text, " -all");
+	return text_to_publish(x, s->bounce, &text);
+}
+
+static int
 check_spf_source(struct examination *x, const struct subject *s, const struct source *source)
 {
 	struct about about = {s->domain, source->address, "spf"};
@@ -17,32 +52,38 @@ check_spf_source(struct examination *x, const struct subject *s, const struct so
 	struct pr_spf_query query = {
 	    .address = source->address, .domain = s->bounce, .helo = source->hostname};
 	enum pr_spf_result result = pr_spf_check(x->dns, &query, why);
-	const char *term = strchr(source->address, ':') ? "ip6" : "ip4";
-	const char *remedy = "look again later";
+	const char *remedy;
 	if (result == PR_SPF_PASS) {
 		doctor_say(x, about, PR_DOCTOR_OK, "", "SPF passes for %s from %s (%s).", s->bounce,
 		           source->address, why);
-		return true;
+		return 1;
+	}
+	if (result == PR_SPF_TEMPERROR) {
+		doctor_say(x, about, PR_DOCTOR_UNKNOWN, LATER, "SPF of %s from %s is %s: %s.",
+		           s->bounce, source->address, pr_spf_word(result), why);
+		return PR_EAGAIN;
 	}
 	if (result == PR_SPF_NONE)
-		remedy = doctor_remedy(x, "publish: %s. IN TXT \"v=spf1 %s:%s -all\"", s->bounce,
-		                       term, source->address);
+		remedy = spf_to_publish(x, s);
 	else if (result == PR_SPF_PERMERROR)
 		remedy = doctor_remedy(x, "correct the SPF record of %s", s->bounce);
-	else if (result != PR_SPF_TEMPERROR)
-		remedy = doctor_remedy(x, "add %s:%s to the SPF record of %s, before its all", term,
-		                       source->address, s->bounce);
+	else
+		remedy = doctor_remedy(x, "add %s:%s to the SPF record of %s, before its all",
+		                       mechanism_of(source), source->address, s->bounce);
 	doctor_say(x, about, PR_DOCTOR_PROBLEM, remedy, "SPF of %s from %s is %s: %s.", s->bounce,
 	           source->address, pr_spf_word(result), why);
-	return false;
+	return 0;
 }
 
-bool
+int
 doctor_check_spf(struct examination *x, const struct subject *s)
 {
-	bool all = x->sources_n > 0;
-	for (size_t i = 0; i < x->sources_n; i++)
-		all &= check_spf_source(x, s, &x->sources[i]);
+	int all = x->sources_n > 0;
+	for (size_t i = 0; i < x->sources_n; i++) {
+		int one = check_spf_source(x, s, &x->sources[i]);
+		if (one == 0 || all == 1)
+			all = one; /* one that fails decides, whatever is not known of others */
+	}
 	return all;
 }
 
@@ -57,21 +98,12 @@ doctor_signs(const struct pr_dkim_key *key, const char *from_domain)
 	return from.n == d.n || from.p[from.n - d.n - 1] == '.';
 }
 
-/* As zone files have it: a long text is several strings. */
 static const char *
 record_to_publish(struct examination *x, const char *name, const struct pr_dkim_public *key)
 {
-	struct pr_buf text = {0}, line = {0};
+	struct pr_buf text = {0};
 	pr_dkim_public_record(key, &text);
-	pr_buf_addf(&line, "publish: %s. IN TXT", name);
-	for (size_t from = 0; from < text.len; from += TXT_STRING_MAX) {
-		size_t n = text.len - from < TXT_STRING_MAX ? text.len - from : TXT_STRING_MAX;
-		pr_buf_addf(&line, " \"%.*s\"", (int)n, text.data + from);
-	}
-	const char *remedy = doctor_remedy(x, "%s", line.data);
-	pr_buf_finish(&text);
-	pr_buf_finish(&line);
-	return remedy;
+	return text_to_publish(x, name, &text);
 }
 
 /* What is wrong with a record that is published; NULL: nothing. */
@@ -120,7 +152,7 @@ find_key(const struct pr_doctor_answer *answer, struct pr_dkim_record *record, s
 	return r;
 }
 
-bool
+int
 doctor_check_dkim(struct examination *x, const char *from_domain, const struct pr_dkim_key *k)
 {
 	struct about about = {from_domain, "", "dkim"};
@@ -133,54 +165,83 @@ doctor_check_dkim(struct examination *x, const char *from_domain, const struct p
 		doctor_say(x, about, PR_DOCTOR_PROBLEM,
 		           "correct dkim.key_file, or run this as a user who may read it",
 		           "The DKIM key of %s cannot be read: %s.", name, e.text);
-		return false;
+		return 0;
 	}
 	if (x->dns->look_up(x->dns->context, name, PR_DNS_TXT, &answer) == PR_DNS_TEMP) {
-		doctor_say(x, about, PR_DOCTOR_PROBLEM, "look again later",
+		doctor_say(x, about, PR_DOCTOR_UNKNOWN, LATER,
 		           "The DKIM record %s cannot be looked up now.", name);
-		return false;
+		return PR_EAGAIN;
 	}
 	if (find_key(&answer, &record, &e) < 0) {
 		doctor_say(x, about, PR_DOCTOR_PROBLEM, record_to_publish(x, name, &key),
 		           "The DKIM record %s cannot be used: %s.", name, e.text);
-		return false;
+		return 0;
 	}
 	return judge_key(x, about, name, &record, &key);
 }
 
 /* ---- the return path ---- */
 
-/* Whether there is a record of the type: 1, 0, PR_EAGAIN. */
+/* Whether the host has an address: 1, 0, PR_EAGAIN. */
 static int
-has(struct examination *x, const char *name, enum pr_dns_type type)
+has_address(struct examination *x, const char *host)
 {
 	struct pr_doctor_answer answer;
-	enum pr_dns_status status = x->dns->look_up(x->dns->context, name, type, &answer);
-	if (type == PR_DNS_MX && answer.n == 1 && strcmp(answer.records[0].p, ".") == 0)
-		return 0; /* it takes no mail (RFC 7505) */
-	return status == PR_DNS_TEMP ? PR_EAGAIN : status == PR_DNS_OK;
+	enum pr_dns_status v4 = x->dns->look_up(x->dns->context, host, PR_DNS_A, &answer);
+	if (v4 == PR_DNS_OK)
+		return 1;
+	enum pr_dns_status v6 = x->dns->look_up(x->dns->context, host, PR_DNS_AAAA, &answer);
+	if (v6 == PR_DNS_OK)
+		return 1;
+	return v4 == PR_DNS_TEMP || v6 == PR_DNS_TEMP ? PR_EAGAIN : 0;
+}
+
+static int
+any_has_address(struct examination *x, const struct pr_doctor_answer *exchangers)
+{
+	int any = 0;
+	for (size_t i = 0; any != 1 && i < exchangers->n && i < EXCHANGERS_MAX; i++) {
+		int one = has_address(x, exchangers->records[i].p);
+		if (one != 0)
+			any = one;
+	}
+	return any;
+}
+
+static void
+say_return_path(struct examination *x, const struct subject *s, enum pr_doctor_result result,
+                const char *words)
+{
+	const char *remedy = result == PR_DOCTOR_UNKNOWN ? LATER : "";
+	if (result == PR_DOCTOR_WARNING || result == PR_DOCTOR_PROBLEM)
+		remedy = doctor_remedy(
+		    x, "publish: %s. IN MX 10 HOST., the host that takes bounces", s->bounce);
+	doctor_say(x, (struct about){s->domain, "", "return-path"}, result, remedy,
+	           "The return path %s %s.", s->bounce, words);
 }
 
 void
 doctor_check_return_path(struct examination *x, const struct subject *s)
 {
-	struct about about = {s->domain, "", "return-path"};
-	int mx = has(x, s->bounce, PR_DNS_MX);
-	int a = mx == 1 ? 1 : has(x, s->bounce, PR_DNS_A);
-	if (a == 0)
-		a = has(x, s->bounce, PR_DNS_AAAA);
-	const char *remedy =
-	    doctor_remedy(x, "publish: %s. IN MX 10 HOST., the host that takes bounces", s->bounce);
-	if (mx == 1)
-		doctor_say(x, about, PR_DOCTOR_OK, "", "The return path %s takes mail (MX).",
-		           s->bounce);
-	else if (a == 1)
-		doctor_say(x, about, PR_DOCTOR_WARNING, remedy,
-		           "The return path %s has an address, but no MX for bounces.", s->bounce);
-	else if (mx < 0 || a < 0)
-		doctor_say(x, about, PR_DOCTOR_PROBLEM, "look again later",
-		           "The return path %s cannot be looked up now.", s->bounce);
+	struct pr_doctor_answer mx;
+	enum pr_dns_status status = x->dns->look_up(x->dns->context, s->bounce, PR_DNS_MX, &mx);
+	bool null = mx.n == 1 && strcmp(mx.records[0].p, ".") == 0; /* RFC 7505 */
+	int there = status == PR_DNS_TEMP ? PR_EAGAIN
+	            : null                ? 0
+	            : mx.n                ? any_has_address(x, &mx)
+	                                  : has_address(x, s->bounce);
+	if (there < 0)
+		say_return_path(x, s, PR_DOCTOR_UNKNOWN, "cannot be looked up now");
+	else if (null)
+		say_return_path(x, s, PR_DOCTOR_PROBLEM,
+		                "takes no mail (its MX is \".\"): receivers refuse it");
+	else if (there && mx.n)
+		say_return_path(x, s, PR_DOCTOR_OK, "takes mail (MX)");
+	else if (there)
+		say_return_path(x, s, PR_DOCTOR_WARNING, "has an address, but no MX for bounces");
+	else if (mx.n)
+		say_return_path(x, s, PR_DOCTOR_PROBLEM,
+		                "has MX records, but none of their hosts has an address");
 	else
-		doctor_say(x, about, PR_DOCTOR_PROBLEM, remedy,
-		           "The return path %s does not resolve: receivers refuse it.", s->bounce);
+		say_return_path(x, s, PR_DOCTOR_PROBLEM, "does not resolve: receivers refuse it");
 }

@@ -24,19 +24,21 @@ leads_to(struct examination *x, const char *name, const char *address)
 }
 
 /* Looks at the names: the first that leads back into confirmed (or ""), and whether the EHLO
- * name is one that does. */
-static bool
+ * name is one that does: 1, 0, or PR_EAGAIN where one that might was not told. */
+static int
 confirm(struct examination *x, const struct source *s, const struct pr_doctor_answer *names,
         const char **confirmed)
 {
-	bool same = false;
+	int same = 0;
 	*confirmed = "";
-	for (size_t i = 0; i < names->n && !same; i++) {
-		if (leads_to(x, names->records[i].p, s->address) != 1)
-			continue;
-		if (!**confirmed)
+	for (size_t i = 0; i < names->n && same != 1; i++) {
+		int back = leads_to(x, names->records[i].p, s->address);
+		if (back == 1 && !**confirmed)
 			*confirmed = names->records[i].p;
-		same = pr_str_eq_nocase(names->records[i], pr_str(s->hostname));
+		if (back == 1 && pr_str_eq_nocase(names->records[i], pr_str(s->hostname)))
+			same = 1;
+		else if (back < 0)
+			same = PR_EAGAIN;
 	}
 	return same;
 }
@@ -48,20 +50,21 @@ check_ptr(struct examination *x, const struct source *s)
 	struct pr_address address;
 	struct pr_doctor_answer names;
 	char reverse[PR_DNS_NAME_SIZE];
-	const char *confirmed;
+	const char *confirmed = "";
 	if (pr_address_parse(s->address, 0, &address) < 0)
 		return; /* the configuration lets addresses only through */
 	pr_dns_reverse((const struct sockaddr *)&address.sa, reverse);
 	const char *remedy = doctor_remedy(
 	    x, "let the owner of the address publish: %s. IN PTR %s.", reverse, s->hostname);
 	enum pr_dns_status status = x->dns->look_up(x->dns->context, reverse, PR_DNS_PTR, &names);
-	if (status == PR_DNS_TEMP)
-		doctor_say(x, about, PR_DOCTOR_PROBLEM, "look again later",
+	int same = status == PR_DNS_OK ? confirm(x, s, &names, &confirmed) : 0;
+	if (status == PR_DNS_TEMP || same < 0)
+		doctor_say(x, about, PR_DOCTOR_UNKNOWN, LATER,
 		           "The name of %s cannot be looked up now.", s->address);
 	else if (status != PR_DNS_OK)
 		doctor_say(x, about, PR_DOCTOR_PROBLEM, remedy,
 		           "%s has no name (PTR): most receivers refuse it.", s->address);
-	else if (confirm(x, s, &names, &confirmed))
+	else if (same)
 		doctor_say(x, about, PR_DOCTOR_OK, "", "%s is %s, both ways.", s->address,
 		           s->hostname);
 	else if (*confirmed)
@@ -80,7 +83,7 @@ check_ehlo(struct examination *x, const struct source *s)
 	struct about about = {"", s->address, "ehlo"};
 	int r = leads_to(x, s->hostname, s->address);
 	if (r < 0)
-		doctor_say(x, about, PR_DOCTOR_PROBLEM, "look again later",
+		doctor_say(x, about, PR_DOCTOR_UNKNOWN, LATER,
 		           "The EHLO name %s cannot be looked up now.", s->hostname);
 	else if (r)
 		doctor_say(x, about, PR_DOCTOR_OK, "", "The EHLO name %s leads to %s.", s->hostname,

@@ -1,7 +1,8 @@
 /*
  * All checks of all subjects and sources, into a report. A subject passes DMARC when SPF (from
  * every source) or DKIM (by one key) is good and of an aligned domain; so that check comes after
- * those two. A name server that fails is a problem, too: receivers may meet the same.
+ * those two. What a failing name server keeps to itself is unknown, and so is what depends on it:
+ * receivers may meet the same, or not.
  */
 #include "examination.h"
 
@@ -14,7 +15,7 @@
 const char *
 pr_doctor_word(enum pr_doctor_result result)
 {
-	static const char *const words[] = {"ok", "warning", "problem"};
+	static const char *const words[] = {"ok", "warning", "unknown", "problem"};
 	return words[result];
 }
 
@@ -53,6 +54,7 @@ doctor_say(struct examination *x, struct about about, enum pr_doctor_result resu
 	struct pr_doctor_report *r = x->report;
 	va_list ap;
 	r->problems += result == PR_DOCTOR_PROBLEM;
+	r->unknowns += result == PR_DOCTOR_UNKNOWN;
 	r->warnings += result == PR_DOCTOR_WARNING;
 	if (r->n == PR_DOCTOR_FINDINGS_MAX)
 		return;
@@ -84,6 +86,11 @@ judge_alignment(struct examination *x, const struct subject *s, const struct pro
 	else if (!proof->spf_looked_at)
 		doctor_say(x, about, PR_DOCTOR_WARNING, "sign with a key (dkim) of this domain",
 		           "DKIM is not aligned with %s, and SPF is not known.", s->domain);
+	else if (proof->unknown)
+		doctor_say(
+		    x, about, PR_DOCTOR_UNKNOWN, LATER,
+		    "Whether SPF or DKIM passes for a domain aligned with %s is not known now.",
+		    s->domain);
 	else
 		doctor_say(x, about, PR_DOCTOR_PROBLEM,
 		           "sign with a key (dkim) of this domain, or let its return path pass SPF",
@@ -108,24 +115,29 @@ tell_policy(struct examination *x, const struct subject *s, const struct pr_dmar
 	           w->record.testing ? ", testing" : "");
 }
 
-/* Whether a domain that passed counts for the subject; a failing name server: not. */
+/* Whether a domain counts for the subject, where `passed` (1, 0, PR_EAGAIN) says so. */
 static bool
-aligned(struct examination *x, const struct subject *s, const struct pr_dmarc_walk *w,
-        const char *domain, bool strict)
+counts(struct examination *x, const struct subject *s, const struct pr_dmarc_walk *w, int passed,
+       const char *domain, bool strict, struct proof *proof)
 {
-	return pr_dmarc_aligned(x->dns, s->domain, w, domain, strict) == 1;
+	if (passed == 1)
+		passed = pr_dmarc_aligned(x->dns, s->domain, w, domain, strict);
+	proof->unknown |= passed < 0;
+	return passed == 1;
 }
 
-static bool
-dkim_proves(struct examination *x, const struct subject *s, const struct pr_dmarc_walk *w)
+static void
+prove_by_dkim(struct examination *x, const struct subject *s, const struct pr_dmarc_walk *w,
+              struct proof *proof)
 {
-	bool proved = false;
 	for (size_t i = 0; x->config && i < x->config->dkim.n; i++) {
 		const struct pr_dkim_key *key = &pr_config_dkim(x->config)[i];
-		if (doctor_signs(key, s->domain) && doctor_check_dkim(x, s->domain, key) && w)
-			proved |= aligned(x, s, w, key->domain.p, w->record.strict_dkim);
+		int passed =
+		    doctor_signs(key, s->domain) ? doctor_check_dkim(x, s->domain, key) : 0;
+		if (w)
+			proof->dkim |=
+			    counts(x, s, w, passed, key->domain.p, w->record.strict_dkim, proof);
 	}
-	return proved;
 }
 
 static void
@@ -134,15 +146,16 @@ check_subject(struct examination *x, const struct subject *s)
 	struct pr_dmarc_walk walk;
 	struct proof proof = {.spf_looked_at = x->sources_n > 0};
 	bool found = pr_dmarc_find(x->dns, s->domain, &walk) == 0;
-	proof.spf = doctor_check_spf(x, s) && found &&
-	            aligned(x, s, &walk, s->bounce, walk.record.strict_spf);
-	proof.dkim = dkim_proves(x, s, found ? &walk : NULL);
+	int spf = doctor_check_spf(x, s);
+	if (found)
+		proof.spf = counts(x, s, &walk, spf, s->bounce, walk.record.strict_spf, &proof);
+	prove_by_dkim(x, s, found ? &walk : NULL, &proof);
 	if (found) {
 		tell_policy(x, s, &walk);
 		judge_alignment(x, s, &proof);
 	} else {
-		doctor_say(x, (struct about){s->domain, "", "dmarc"}, PR_DOCTOR_PROBLEM,
-		           "look again later", "DMARC of %s cannot be looked up now.", s->domain);
+		doctor_say(x, (struct about){s->domain, "", "dmarc"}, PR_DOCTOR_UNKNOWN, LATER,
+		           "DMARC of %s cannot be looked up now.", s->domain);
 	}
 	doctor_check_return_path(x, s);
 }
@@ -171,7 +184,7 @@ pr_doctor_check(const struct pr_doctor_dns *dns, const struct pr_doctor_question
 	return 0;
 }
 
-/* Warnings and problems of the report, as problems of a campaign. */
+/* What is not ok, as problems of a campaign. */
 static void
 hand_over(const struct pr_doctor_report *report, struct pr_problems *problems)
 {
@@ -185,23 +198,23 @@ hand_over(const struct pr_doctor_report *report, struct pr_problems *problems)
 }
 
 int
-pr_doctor_campaign(const struct pr_config *config, const char *from_domain,
-                   const struct pr_brand *brand, struct pr_problems *problems)
+pr_doctor_campaign(const struct pr_doctor_question *question, const _Atomic bool *stop,
+                   struct pr_problems *problems)
 {
-	struct pr_doctor_question question = {config, from_domain, brand};
 	struct pr_doctor_report report = {0};
 	struct pr_error e = {0};
 	pr_doctor_resolver *resolver = NULL;
-	unsigned before = problems->problems;
-	int r = pr_doctor_resolver_create(config, &resolver, &e);
+	int r = pr_doctor_resolver_create(question->config, &resolver, &e);
 	if (r == 0) {
+		pr_doctor_resolver_limit(resolver, PR_DOCTOR_CAMPAIGN_MS, stop);
 		struct pr_doctor_dns dns = pr_doctor_resolver_dns(resolver);
-		r = pr_doctor_check(&dns, &question, &report, &e);
+		r = pr_doctor_check(&dns, question, &report, &e);
 		hand_over(&report, problems);
+		pr_doctor_resolver_destroy(resolver);
 	}
-	if (r < 0)
-		pr_problem_add(problems, PR_PROBLEM, "", 0, NULL, "%s", e.text);
+	if (r < 0) /* it could not look at all */
+		pr_problem_add(problems, PR_WARNING, "", 0, NULL, "%s", e.text);
+	int result = report.problems ? PR_EINVAL : r < 0 || report.unknowns ? PR_EAGAIN : 0;
 	pr_doctor_report_finish(&report);
-	pr_doctor_resolver_destroy(resolver);
-	return problems->problems > before ? PR_EINVAL : 0;
+	return result;
 }

@@ -44,12 +44,14 @@ void doctor_collect(struct examination *x, const struct pr_doctor_question *ques
 struct proof {
 	bool spf, dkim;     /* passes and is aligned: of SPF, from every source */
 	bool spf_looked_at; /* there are sources */
+	bool unknown;       /* a name server failed: one of them may pass all the same */
 };
-/* Returns whether it passes from every source. */
-bool doctor_check_spf(struct examination *x, const struct subject *s);
-/* Whether the key is published and can be used. */
-bool doctor_check_dkim(struct examination *x, const char *from_domain,
-                       const struct pr_dkim_key *key);
+#define LATER "look again later" /* the remedy of what is unknown */
+/* Whether it passes from every source: 1, 0, PR_EAGAIN. */
+int doctor_check_spf(struct examination *x, const struct subject *s);
+/* Whether the key is published and can be used: 1, 0, PR_EAGAIN. */
+int doctor_check_dkim(struct examination *x, const char *from_domain,
+                      const struct pr_dkim_key *key);
 /* Whether it signs mail of the domain: its own is that or a parent. */
 bool doctor_signs(const struct pr_dkim_key *key, const char *from_domain);
 void doctor_check_return_path(struct examination *x, const struct subject *s);

@@ -59,7 +59,18 @@ add_source(struct examination *x, const char *address, const char *hostname)
 		    (struct source){address, hostname ? hostname : x->config->hostname.p};
 }
 
-/* Of the list, and those that routes name by their address alone. */
+/* By the name of one of the list, or by its address alone. */
+static void
+add_route_sources(struct examination *x, const struct pr_route *r)
+{
+	for (size_t i = 0; i < r->sources.n; i++) {
+		const struct pr_text *word = &r->sources.items[i];
+		const struct pr_source_address *s = pr_config_source(x->config, pr_text_str(word));
+		add_source(x, s ? s->address.p : word->p, s ? s->hostname.p : NULL);
+	}
+}
+
+/* Of the list, and those that routes name. */
 static void
 add_sources(struct examination *x)
 {
@@ -67,12 +78,8 @@ add_sources(struct examination *x)
 		const struct pr_source_address *s = &pr_config_sources(x->config)[i];
 		add_source(x, s->address.p, s->hostname.p);
 	}
-	for (size_t i = 0; i < x->config->routes.n; i++) {
-		const struct pr_route *r = &pr_config_routes(x->config)[i];
-		for (size_t j = 0; j < r->sources.n; j++)
-			if (!pr_config_source(x->config, pr_text_str(&r->sources.items[j])))
-				add_source(x, r->sources.items[j].p, NULL);
-	}
+	for (size_t i = 0; i < x->config->routes.n; i++)
+		add_route_sources(x, &pr_config_routes(x->config)[i]);
 }
 
 void
@@ -80,14 +87,16 @@ doctor_collect(struct examination *x, const struct pr_doctor_question *q)
 {
 	x->subjects = pr_arena_alloc(&x->report->arena, SUBJECTS_MAX * sizeof *x->subjects);
 	x->sources = pr_arena_alloc(&x->report->arena, SOURCES_MAX * sizeof *x->sources);
-	if (q->domain && q->brand)
-		add_subject(x, q->domain, q->brand->bounce_domain.p);
+	if (q->domain && (q->brand || q->route))
+		add_subject(x, q->domain, q->brand ? q->brand->bounce_domain.p : NULL);
 	else if (x->config)
 		add_brands(x, q->domain);
 	if (q->domain && !x->subjects_n)
 		add_subject(x, q->domain, NULL);
 	if (x->config && !q->domain)
 		add_keys(x);
-	if (x->config)
+	if (x->config && q->route)
+		add_route_sources(x, q->route);
+	else if (x->config)
 		add_sources(x);
 }

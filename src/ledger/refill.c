@@ -270,8 +270,7 @@ pr_ledger_refill_due(pr_ledger *l, uint32_t domain, int64_t now_utc_ms, unsigned
 }
 
 int
-pr_ledger_put_off(pr_ledger *l, const uint32_t *rows, size_t n, int64_t due_utc_ms,
-                  struct pr_error *e)
+pr_ledger_put_off(pr_ledger *l, const struct pr_put_off *rows, size_t n, struct pr_error *e)
 {
 	sqlite3_stmt *s;
 	int r = ledger_statement(l, ST_PUT_OFF, &s, e);
@@ -280,14 +279,14 @@ pr_ledger_put_off(pr_ledger *l, const uint32_t *rows, size_t n, int64_t due_utc_
 	if (r < 0)
 		return r;
 	for (size_t i = 0; r >= 0 && i < n; i++) {
-		sqlite3_bind_int64(s, 1, rows[i]);
-		sqlite3_bind_int64(s, 2, due_utc_ms);
+		sqlite3_bind_int64(s, 1, rows[i].row);
+		sqlite3_bind_int64(s, 2, rows[i].due_utc_ms);
 		r = pr_db_step(s, e);
 		sqlite3_reset(s);
 	}
 	int ended = pr_db_exec(l->db, r < 0 ? "ROLLBACK" : "COMMIT", r < 0 ? NULL : e);
 	for (size_t i = 0; i < n; i++)
-		pr_map_remove(&l->handed, rows[i]);
+		pr_map_remove(&l->handed, rows[i].row);
 	return r < 0 ? r : ended;
 }
 

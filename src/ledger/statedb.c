@@ -112,6 +112,43 @@ pr_statedb_get(pr_statedb *db, const char *key, struct pr_buf *value)
 }
 
 static int
+set_or_forget(pr_statedb *db, const struct pr_fact *f, struct pr_error *e)
+{
+	if (f->value.p)
+		return pr_statedb_set(db, f->key, f->value, e);
+	struct state_query q = state_ask(db, "DELETE FROM facts WHERE key = ?", e);
+	state_give_text(&q, pr_str(f->key));
+	return state_run(&q, e);
+}
+
+int
+pr_statedb_set_all(pr_statedb *db, const struct pr_fact *facts, size_t n, struct pr_error *e)
+{
+	int r = pr_db_begin(db->db, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = set_or_forget(db, &facts[i], e);
+	return pr_db_end(db->db, r, e);
+}
+
+int
+pr_statedb_each_fact(pr_statedb *db, const char *prefix,
+                     bool (*each)(void *context, struct pr_str key, struct pr_str value),
+                     void *context, struct pr_error *e)
+{
+	struct state_query q =
+	    state_ask(db, "SELECT key, value FROM facts WHERE key >= ? ORDER BY key", e);
+	state_give_text(&q, pr_str(prefix));
+	while (state_next(&q, e) == 1) {
+		struct pr_str key = pr_db_text(q.s, 0);
+		if (!pr_str_starts(key, prefix) || !each(context, key, pr_db_text(q.s, 1)))
+			break;
+	}
+	return state_end(&q) < 0 ? q.r : 0;
+}
+
+static int
 get_number(pr_statedb *db, const char *key, uint64_t *out, struct pr_error *e)
 {
 	struct pr_buf b = {0};

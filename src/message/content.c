@@ -78,6 +78,8 @@ lay_token(pr_content *c, const struct pr_content_source *source)
 	unsigned char hash[EVP_MAX_MD_SIZE];
 	struct pr_buf b = {0};
 	pr_buf_addf(&b, "postrider %s", source->campaign_id); /* ids are never used again */
+	if (source->proof_to)
+		pr_buf_addf(&b, " proof %lld", (long long)source->proof_ms);
 	int done = EVP_Digest(b.data, b.len, hash, NULL, EVP_sha256(), NULL);
 	PR_ASSERT(done == 1);
 	pr_buf_finish(&b);

@@ -7,13 +7,14 @@
  *   key     -> "DKIM-Signature: ...; b=" -> hash of fields and this -> signature -> b=
  *
  * A thread signs with copies of the keys: OpenSSL's blinding of one RSA key makes threads wait.
+ * What OpenSSL looks up by name is looked up once: with Ed25519 that is a tenth of the time.
  */
 #include "dkim.h"
 
 #include "encode.h"
 
+#include <openssl/rsa.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define FIELDS_MAX 128u /* of a head; those behind are not signed */
 #define SIGNATURE_MAX 512u
@@ -48,13 +49,45 @@ static const struct {
 };
 #define SIGNED (sizeof signed_fields / sizeof *signed_fields)
 
+struct own_key {
+	const struct dkim_key *key; /* of the signer's `keys` */
+	EVP_PKEY *copy;
+	EVP_PKEY_CTX *rsa; /* ready to sign a SHA-256 hash, again and again */
+	EVP_MD_CTX *ed25519;
+};
+
 struct pr_dkim_signer {
-	pr_dkim *keys; /* for their names */
+	pr_dkim *keys;
 	size_t n;
-	struct dkim_key own[PR_DKIM_SIGNATURES_MAX]; /* the names belong to `keys` */
+	struct own_key own[PR_DKIM_SIGNATURES_MAX];
+	EVP_MD *sha256;
 	EVP_MD_CTX *md;
 	struct pr_buf canonical, names, body, field;
 };
+
+static void
+own_key_open(struct own_key *o, const struct dkim_key *k)
+{
+	o->key = k;
+	o->copy = EVP_PKEY_dup(k->pkey);
+	if (k->rsa) {
+		o->rsa = EVP_PKEY_CTX_new(o->copy, NULL);
+		EVP_PKEY_sign_init(o->rsa);
+		EVP_PKEY_CTX_set_rsa_padding(o->rsa, RSA_PKCS1_PADDING);
+		EVP_PKEY_CTX_set_signature_md(o->rsa, EVP_sha256());
+	} else {
+		o->ed25519 = EVP_MD_CTX_new();
+		EVP_DigestSignInit(o->ed25519, NULL, NULL, NULL, o->copy);
+	}
+}
+
+static void
+own_key_close(struct own_key *o)
+{
+	EVP_PKEY_CTX_free(o->rsa);
+	EVP_MD_CTX_free(o->ed25519);
+	EVP_PKEY_free(o->copy);
+}
 
 pr_dkim_signer *
 pr_dkim_signer_create(pr_dkim *keys, struct pr_str domain)
@@ -63,14 +96,11 @@ pr_dkim_signer_create(pr_dkim *keys, struct pr_str domain)
 		return NULL;
 	pr_dkim_signer *s = pr_calloc(1, sizeof *s);
 	s->keys = pr_dkim_ref(keys);
+	s->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	s->md = EVP_MD_CTX_new();
-	for (size_t i = 0; i < keys->n && s->n < PR_DKIM_SIGNATURES_MAX; i++) {
-		const struct dkim_key *k = &keys->keys[i];
-		if (!dkim_key_signs(k, domain))
-			continue;
-		s->own[s->n] = *k;
-		s->own[s->n++].pkey = EVP_PKEY_dup(k->pkey);
-	}
+	for (size_t i = 0; i < keys->n && s->n < PR_DKIM_SIGNATURES_MAX; i++)
+		if (dkim_key_signs(&keys->keys[i], domain))
+			own_key_open(&s->own[s->n++], &keys->keys[i]);
 	return s;
 }
 
@@ -80,8 +110,9 @@ pr_dkim_signer_destroy(pr_dkim_signer *s)
 	if (!s)
 		return;
 	for (size_t i = 0; i < s->n; i++)
-		EVP_PKEY_free(s->own[i].pkey);
+		own_key_close(&s->own[i]);
 	EVP_MD_CTX_free(s->md);
+	EVP_MD_free(s->sha256);
 	pr_buf_finish(&s->canonical);
 	pr_buf_finish(&s->names);
 	pr_buf_finish(&s->body);
@@ -143,9 +174,11 @@ choose_fields(pr_dkim_signer *s, const struct head *h)
 			pr_buf_adds(&s->canonical, "\r\n");
 			times++;
 		}
-		for (; times; times--)
-			pr_buf_addf(&s->names, "%s%s", s->names.len ? ":" : "",
-			            signed_fields[k].name);
+		for (; times; times--) {
+			if (s->names.len)
+				pr_buf_addc(&s->names, ':');
+			pr_buf_adds(&s->names, signed_fields[k].name);
+		}
 	}
 }
 
@@ -199,35 +232,38 @@ begin_field(pr_dkim_signer *s, const struct dkim_key *k, const unsigned char bh[
 	pr_buf_adds(&s->field, ";\r\n\tb=");
 }
 
-/* RFC 8463 section 3: Ed25519 signs the hash. */
 static bool
-make_signature(pr_dkim_signer *s, const struct dkim_key *k, unsigned char *out, size_t *n)
+make_hash(pr_dkim_signer *s, const struct pr_buf *data, unsigned char out[32])
 {
-	unsigned char hash[32];
-	struct pr_str data = pr_buf_str(&s->canonical);
-	const unsigned char *p = (const unsigned char *)data.p;
-	if (k->rsa)
-		return EVP_DigestSignInit(s->md, NULL, EVP_sha256(), NULL, k->pkey) == 1 &&
-		       EVP_DigestSign(s->md, out, n, p, data.n) == 1;
-	return EVP_Digest(p, data.n, hash, NULL, EVP_sha256(), NULL) == 1 &&
-	       EVP_DigestSignInit(s->md, NULL, NULL, NULL, k->pkey) == 1 &&
-	       EVP_DigestSign(s->md, out, n, hash, sizeof hash) == 1;
+	return EVP_DigestInit_ex2(s->md, s->sha256, NULL) == 1 &&
+	       EVP_DigestUpdate(s->md, data->data, data->len) == 1 &&
+	       EVP_DigestFinal_ex(s->md, out, NULL) == 1;
+}
+
+/* Ed25519 signs the hash, too: RFC 8463 section 3. Without a key EVP_DigestSignInit() keeps the one
+ * it has, and what it found for it. */
+static bool
+make_signature(const struct own_key *o, const unsigned char hash[32], unsigned char *out, size_t *n)
+{
+	if (o->rsa)
+		return EVP_PKEY_sign(o->rsa, out, n, hash, 32) == 1;
+	return EVP_DigestSignInit(o->ed25519, NULL, NULL, NULL, NULL) == 1 &&
+	       EVP_DigestSign(o->ed25519, out, n, hash, 32) == 1;
 }
 
 static int
-sign_by(pr_dkim_signer *s, const struct dkim_key *k, const unsigned char bh[32], int64_t utc_ms,
+sign_by(pr_dkim_signer *s, const struct own_key *o, const unsigned char bh[32], int64_t utc_ms,
         struct pr_buf *out, struct pr_error *e)
 {
-	unsigned char signature[SIGNATURE_MAX];
+	unsigned char hash[32], signature[SIGNATURE_MAX];
 	size_t n = sizeof signature, fields = s->canonical.len;
-	begin_field(s, k, bh, utc_ms);
+	begin_field(s, o->key, bh, utc_ms);
 	pr_dkim_relax_field(pr_buf_str(&s->field), &s->canonical);
-	bool good = make_signature(s, k, signature, &n);
-	EVP_MD_CTX_reset(s->md);
+	bool good = make_hash(s, &s->canonical, hash) && make_signature(o, hash, signature, &n);
 	s->canonical.len = fields;
 	if (!good)
-		return pr_fail(e, PR_EINVAL, "the DKIM key %s of %s does not sign", k->selector,
-		               k->domain);
+		return pr_fail(e, PR_EINVAL, "the DKIM key %s of %s does not sign",
+		               o->key->selector, o->key->domain);
 	add_base64(&s->field, signature, n);
 	pr_buf_add_str(out, pr_buf_str(&s->field));
 	pr_buf_adds(out, "\r\n");
@@ -247,7 +283,8 @@ pr_dkim_sign(pr_dkim_signer *s, struct pr_str message, struct pr_str tail, int64
 	pr_buf_clear(&s->body);
 	pr_dkim_relax_body(&canonical, pr_str_n(message.p + body, message.n - body));
 	pr_dkim_relax_body(&canonical, tail);
-	EVP_Digest(s->body.data ? s->body.data : "", s->body.len, bh, NULL, EVP_sha256(), NULL);
+	if (!make_hash(s, &s->body, bh))
+		return pr_fail(e, PR_EINVAL, "the body's hash cannot be made");
 	for (size_t i = 0; i < s->n && r == 0; i++)
 		r = sign_by(s, &s->own[i], bh, utc_ms, out, e);
 	if (r < 0)

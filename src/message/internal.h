@@ -111,7 +111,7 @@ struct pr_content {
 	size_t partials_n;
 
 	struct pr_str reverse_path;
-	struct pr_str proof_to; /* empty: no proof */
+	struct pr_str proof_to;    /* empty: no proof */
 	char token[PR_TOKEN_SIZE]; /* names the campaign in Message-IDs, boundaries, ids */
 	struct pr_str id_domain;
 	struct pr_str unsubscribe_uri; /* up to the row's token */

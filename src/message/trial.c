@@ -34,6 +34,7 @@ pr_trial_compile(const struct pr_trial *trial, const struct pr_str *columns, siz
 	source.columns_n = n;
 	source.campaign_id = trial->campaign_id;
 	source.proof_to = trial->proof_to;
+	source.proof_ms = trial->utc_ms;
 	return pr_content_compile(&source, problems, out);
 }
 

@@ -102,6 +102,8 @@ tls_of(const struct mx_connection *c)
 {
 	const struct pr_route_target *t = c->wire.base.target;
 	int tls = t->tls > t->options.tls_least ? t->tls : t->options.tls_least;
+	if (tls == PR_ROUTE_TLS_OPPORTUNISTIC && t->options.no_opportunistic)
+		tls = PR_ROUTE_TLS_NONE;
 	if (c->plan[c->at].verified && tls < PR_ROUTE_TLS_VERIFIED)
 		tls = PR_ROUTE_TLS_VERIFIED;
 	return tls;
@@ -360,4 +362,19 @@ pr_target_lead(struct pr_route_target *base, const struct pr_exchanger *exchange
 		                                         .preference = exchangers[t->n].preference,
 		                                         .secure = exchangers[t->n].secure,
 		                                         .verified = exchangers[t->n].verified};
+}
+
+size_t
+pr_exchangers_of(const struct pr_mx *mx, const struct pr_sts_policy *policy,
+                 struct pr_exchanger out[PR_EXCHANGERS_MAX])
+{
+	bool enforce = policy && policy->mode == PR_STS_ENFORCE;
+	size_t n = 0;
+	for (size_t i = 0; i < mx->n && n < PR_EXCHANGERS_MAX; i++)
+		if (!enforce || pr_sts_matches(policy, mx->exchangers[i].name))
+			out[n++] = (struct pr_exchanger){.name = mx->exchangers[i].name,
+			                                 .preference = mx->exchangers[i].preference,
+			                                 .secure = mx->secure,
+			                                 .verified = enforce};
+	return n;
 }

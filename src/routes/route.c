@@ -42,6 +42,16 @@ read_credentials(struct pr_route_target *t, const struct pr_route *route, struct
 }
 
 int
+pr_target_source(struct pr_target_options *o, const struct pr_config *config, const char *source)
+{
+	const struct pr_source_address *s = pr_config_source(config, pr_str(source));
+	int rc = pr_address_parse(s ? s->address.p : source, 0, &o->source);
+	if (rc == 0 && s && s->hostname.p)
+		o->hostname = s->hostname.p;
+	return rc;
+}
+
+int
 pr_target_open(pr_loop *loop, const struct pr_route *route, const struct pr_target_options *options,
                struct pr_route_target **out, struct pr_error *e)
 {
@@ -100,10 +110,10 @@ pr_target_differs(const struct pr_route_target *t, const struct pr_route *route,
 	    differs(t->user, route->user.p))
 		return true;
 	if (a.source.n != b.source.n || memcmp(&a.source.sa, &b.source.sa, a.source.n) != 0 ||
-	    a.tls_least != b.tls_least || a.tls != b.tls || a.dns != b.dns)
+	    a.tls_least != b.tls_least || a.no_opportunistic != b.no_opportunistic ||
+	    a.tls != b.tls || a.dns != b.dns)
 		return true;
-	return a.messages_max != b.messages_max || a.idle_ms != b.idle_ms ||
-	       a.connect_timeout_ms != b.connect_timeout_ms ||
+	return a.idle_ms != b.idle_ms || a.connect_timeout_ms != b.connect_timeout_ms ||
 	       a.timeout_banner_ms != b.timeout_banner_ms ||
 	       a.timeout_command_ms != b.timeout_command_ms ||
 	       a.timeout_data_ms != b.timeout_data_ms || a.timeout_block_ms != b.timeout_block_ms ||
@@ -121,6 +131,12 @@ pr_target_forgo(struct pr_route_target *t, bool chunking, bool lookahead)
 {
 	t->options.no_chunking |= chunking;
 	t->options.no_lookahead |= lookahead;
+}
+
+void
+pr_target_limit(struct pr_route_target *t, unsigned messages_max)
+{
+	t->options.messages_max = messages_max;
 }
 
 pr_connection *

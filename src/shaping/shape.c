@@ -11,6 +11,7 @@
  */
 #include "internal.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -254,6 +255,37 @@ pr_shape_may_send(struct pr_shape *s, int64_t now_ms, struct pr_shape_why *why)
 		wait_for_quota(&w, s->group, now_ms);
 	}
 	return answer(&w, why);
+}
+
+static unsigned
+room_of_pace(const struct pr_gcra *g, int64_t now_ms, int64_t until_ms)
+{
+	if (g->interval_us <= 0)
+		return UINT_MAX;
+	double since = (double)now_ms * 1000 - g->saved_us, until = (double)until_ms * 1000;
+	double from = g->next_us > since ? g->next_us : since;
+	double n = from > until ? 0 : floor((until - from) / g->interval_us) + 1;
+	return n < UINT_MAX ? (unsigned)n : UINT_MAX;
+}
+
+static unsigned
+least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+unsigned
+pr_shape_room(struct pr_shape *s, int64_t now_ms, int64_t until_ms)
+{
+	if (shape_setting(s, SET_SUSPEND, now_ms))
+		return 0;
+	shape_setting(s, SET_MESSAGE_RATE, now_ms); /* one that has lifted is gone */
+	unsigned n = room_of_pace(&s->messages, now_ms, until_ms);
+	if (!s->group)
+		return n;
+	int64_t day = pr_quota_room(&s->group->quota);
+	n = least(n, room_of_pace(&s->group->messages, now_ms, until_ms));
+	return day < n ? (unsigned)day : n;
 }
 
 /* ---- what happened ---- */

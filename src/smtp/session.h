@@ -78,14 +78,14 @@ struct pr_smtp {
 	unsigned features, accepted, begun; /* features: PR_SMTP_..., of the last EHLO */
 	unsigned depth;                     /* of calls in: the outermost one sends and ends */
 	bool connected;
-	bool secured;      /* the stream is TLS */
-	bool tls_refused;  /* STARTTLS was, and it is not a must */
-	bool ready;        /* for messages: greeted, secured, authenticated */
-	bool quitting;     /* takes no more */
-	bool dry;          /* `next` had nothing: not asked again before there is cause */
-	bool reset_due;    /* no transaction was begun well since one ended badly */
-	bool stalled;      /* a part of the body is with the stream: wait for drained */
-	bool over, told;   /* ended; and the owner knows */
+	bool secured;              /* the stream is TLS */
+	bool tls_refused;          /* STARTTLS was, and it is not a must */
+	bool ready;                /* for messages: greeted, secured, authenticated */
+	bool quitting;             /* takes no more */
+	bool dry;                  /* `next` had nothing: not asked again before there is cause */
+	bool reset_due;            /* no transaction was begun well since one ended badly */
+	bool stalled;              /* a part of the body is with the stream: wait for drained */
+	bool over, told;           /* ended; and the owner knows */
 	struct pr_smtp_result end; /* why, when over */
 };
 

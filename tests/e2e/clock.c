@@ -1,6 +1,7 @@
 /*
  * Preloaded into the daemon: its wall clock is off by what the file $CLOCK_OFFSET says (an i64 of
- * milliseconds, read anew each time). The monotonic clocks stay as they are.
+ * milliseconds, read anew each time), its monotonic clock by what a second i64 says, where there is
+ * one: it may only grow.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -19,21 +20,34 @@ begin(void)
 {
 	const char *path = getenv("CLOCK_OFFSET");
 	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	void *p = fd < 0 ? MAP_FAILED : mmap(NULL, 8, PROT_READ, MAP_SHARED, fd, 0);
+	void *p = fd < 0 ? MAP_FAILED : mmap(NULL, 16, PROT_READ, MAP_SHARED, fd, 0);
 	if (p != MAP_FAILED)
 		offset_ms = p;
 	if (fd >= 0)
 		close(fd);
 }
 
+static const volatile int64_t *
+offset_of(clockid_t clock)
+{
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_COARSE: return offset_ms;
+	case CLOCK_MONOTONIC:
+	case CLOCK_MONOTONIC_COARSE: return offset_ms + 1;
+	default: return NULL;
+	}
+}
+
 int
 clock_gettime(clockid_t clock, struct timespec *t)
 {
 	int r = (int)syscall(SYS_clock_gettime, clock, t);
-	if (r < 0 || !offset_ms || (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_COARSE))
+	const volatile int64_t *offset = offset_ms ? offset_of(clock) : NULL;
+	if (r < 0 || !offset)
 		return r;
-	int64_t ns = t->tv_nsec + *offset_ms % 1000 * 1000000;
-	t->tv_sec += *offset_ms / 1000 + (ns < 0 ? -1 : ns / 1000000000);
+	int64_t ns = t->tv_nsec + *offset % 1000 * 1000000;
+	t->tv_sec += *offset / 1000 + (ns < 0 ? -1 : ns / 1000000000);
 	t->tv_nsec = ns < 0 ? ns + 1000000000 : ns % 1000000000;
 	return r;
 }

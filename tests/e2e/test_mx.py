@@ -141,6 +141,69 @@ class Mx(unittest.TestCase):
                 campaign = daemon.wait_state("mx", "finished")
                 self.assertEqual(campaign["counts"]["delivered"], 5000)
 
+    def test_rows_of_a_site_that_is_never_there_expire_and_the_campaign_ends(self):
+        with pt.Sink(self.folder) as sink, \
+                dns_server.Dns(self.folder,
+                               mx={"dead.example": [(10, "dead-mx.example")],
+                                   "live.example": [(10, "mx.example")]},
+                               hosts={"dead-mx.example": "127.0.0.9",
+                                      "mx.example": "127.0.0.1"}) as dns, \
+                self.daemon(dns, sink.port,
+                            retry={"first": "1s", "max": "2s", "give_up": "4s"}) as daemon:
+            daemon.start()
+            campaign = self.send(daemon, recipients(["dead.example", "live.example"], each=300))
+            self.assertEqual(campaign["counts"]["delivered"], 300)
+            self.assertEqual(campaign["counts"]["bounced"], 300)
+            for row in daemon.results(campaign):
+                if row["email"].endswith("dead.example"):
+                    self.assertEqual((row["state"], row["class"]), ("bounced", "expired"))
+                    self.assertIn("refused", row["reply"])
+
+    def reload(self, daemon, **route):
+        daemon.config["routes"] = {"default": route}
+        daemon.write_config()
+        daemon.post("/v1/reload")
+
+    def test_a_reload_changes_sources_under_way(self):
+        with pt.Sink(self.folder, latency="20ms", commands=True) as sink, \
+                dns_server.Dns(self.folder, mx={"a.example": [(10, "mx.example")]},
+                               hosts={"mx.example": "127.0.0.1"}) as dns, \
+                self.daemon(dns, sink.port, route={"sources": ["s31", "s32"]},
+                            sources={"s%d" % n: {"address": "127.0.0.%d" % n,
+                                                 "hostname": "s%d.example" % n}
+                                     for n in (31, 32, 33)}) as daemon:
+            daemon.start()
+            daemon.drop(pt.make_campaign(self.folder, "mx",
+                                         recipients=recipients(["a.example"], each=3000)))
+            for sources in ([], ["s33"], ["s31", "s33"]):
+                before = self.count(daemon, "delivered")
+                pt.wait_until(lambda: self.count(daemon, "delivered") >= before + 300, "progress")
+                self.reload(daemon, via="mx", port=sink.port, sources=sources)
+            campaign = daemon.wait_state("mx", "finished")
+            self.assertEqual(campaign["counts"]["delivered"], 3000)
+            self.assertEqual(campaign["in_doubt_ever"], 0)
+            names = {c["argument"] for c in sink.commands("EHLO")}
+            self.assertLessEqual({"s31.example", "s32.example", "s33.example"}, names)
+
+    def test_a_route_that_becomes_another_kind_waits_for_a_restart(self):
+        with pt.Sink(self.folder, latency="20ms") as sink, \
+                dns_server.Dns(self.folder, mx={"a.example": [(10, "mx.example")]},
+                               hosts={"mx.example": "127.0.0.1"}) as dns, \
+                self.daemon(dns, sink.port) as daemon:
+            daemon.start()
+            daemon.drop(pt.make_campaign(self.folder, "mx",
+                                         recipients=recipients(["a.example"], each=3000)))
+            pt.wait_until(lambda: self.count(daemon, "delivered") >= 300, "progress")
+            self.reload(daemon, via="relay", host="127.0.0.1", port=sink.port)
+            self.assertIn("restart postriderd", daemon.campaign("mx")["last_error"])
+            self.assertEqual(self.send(daemon, recipients(["b.example"]), name="later")
+                             ["counts"]["delivered"], 1)
+            daemon.terminate()
+            daemon.start()
+            campaign = daemon.wait_state("mx", "finished")
+            self.assertEqual(campaign["counts"]["delivered"], 3000)
+            self.assertEqual(len(sink.messages()), 3001)
+
     def test_sources_share_and_one_that_is_gone_is_set_aside(self):
         """The third address is not of this host."""
         with pt.Sink(self.folder, commands=True, latency="2ms") as sink, \

@@ -8,10 +8,11 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import dns_server  # noqa: E402
 import postrider_test as pt  # noqa: E402
 
 
-class Proof(unittest.TestCase):
+class Case(unittest.TestCase):
     def setUp(self):
         self._folder = tempfile.TemporaryDirectory(prefix="postrider-proof-")
         self.addCleanup(self._folder.cleanup)
@@ -49,6 +50,10 @@ class Proof(unittest.TestCase):
             self.assertIn("\nTo: boss@acme.example\r\n", mail.replace("<", "").replace(">", ""))
             self.assertIn("\nSubject: [Proof] ", mail)
         return mails
+
+
+class Proof(Case):
+    """A folder, to one server."""
 
     def test_rows_go_by_the_campaigns_route(self):
         campaign = pt.make_campaign(self.folder, "one", rows=9)
@@ -97,7 +102,6 @@ class Proof(unittest.TestCase):
                           status=1)
         self.assertIn("there is no row 5", done.stderr)
 
-
     def certificate(self):
         path = os.path.join(self.folder, "cert.pem")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
@@ -138,6 +142,90 @@ class Proof(unittest.TestCase):
                               daemon.config_path, status=1)
             self.assertIn("not accepted: 5", done.stdout)
             self.assertEqual(len(sink.messages()), 1)
+
+
+class ByExchangers(Case):
+    """Routes via mx: the exchangers are those of the proof's address."""
+
+    def by_mx(self, sink, sources):
+        dns = self.enterContext(dns_server.Dns(
+            self.folder, mx={"acme.example": [(10, "mx.acme.example")]},
+            hosts={"mx.acme.example": sink.host}, options=["mx-host=none.example,.,0"]))
+        daemon = pt.Daemon(self.folder, start=False, config={"dns": {"servers": [dns.server]}})
+        daemon.config["sources"] = {"away": {"address": "192.0.2.1"}, "here": {
+            "address": "127.0.0.1", "hostname": "mta7.acme.example"}}
+        daemon.config["routes"] = {"default": {"via": "mx", "port": sink.port, "sources": sources}}
+        daemon.write_config()
+        return daemon.config_path
+
+    def test_all_rows_go_to_them_from_a_source_that_is_there(self):
+        campaign = pt.make_campaign(self.folder, "one", rows=9)
+        with pt.Sink(self.folder, maildir=True, commands=True) as sink:
+            config = self.by_mx(sink, ["away", "here"])
+            self.proof(campaign, "--to", "boss@acme.example", "--rows", "3,7", "--config", config)
+            self.check_proofs(sink, 2)
+            self.assertEqual([r["argument"] for r in sink.commands("EHLO")], ["mta7.acme.example"])
+            for to, why in (("boss@none.example", "takes no mail"),
+                            ("boss@nowhere.example", "does not exist")):
+                done = self.proof(campaign, "--to", to, "--config", config, status=1)
+                self.assertRegex(done.stdout, "^row 1: not accepted: .*" + why)
+            self.assertEqual(len(sink.messages()), 2)
+
+    def test_no_source_is_there(self):
+        campaign = pt.make_campaign(self.folder, "one", rows=1)
+        with pt.Sink(self.folder) as sink:
+            done = self.proof(campaign, "--to", "boss@acme.example", "--config",
+                              self.by_mx(sink, ["away"]), status=1)
+            self.assertIn("row 1: not accepted: ", done.stdout)
+            self.assertEqual(sink.messages(), [])
+
+
+class OfACampaign(Case):
+    """By the id of a campaign that the daemon has."""
+
+    def daemon(self, sink):
+        key = os.path.join(self.folder, "key.pem")
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
+        return pt.Daemon(self.folder, relay=sink, config={
+            "dkim": [{"domain": "acme.example", "selector": "s1", "key_file": key}]})
+
+    @staticmethod
+    def field(mail, name):
+        return mail.partition("\n%s: " % name)[2].partition("\r\n")[0]
+
+    def test_rows_of_one_under_way_or_ended_in_the_version_in_force(self):
+        with pt.Sink(self.folder, maildir=True) as sink, self.daemon(sink) as daemon:
+            daemon.drop(pt.make_campaign(self.folder, "c", rows=5, manifest={"hold": True}))
+            campaign = daemon.wait_state("c", "held")
+
+            def proofs(*rows):
+                before = set(self.mails(sink))
+                daemon.cli("proof", campaign["id"], "--to", "boss@acme.example", *rows)
+                return set(self.mails(sink)) - before
+            mails = list(proofs("--rows", "2,4")) + list(proofs("--rows", "2"))
+            self.check_proofs(sink, 3)
+            self.assertEqual(len({self.field(mail, "Message-ID") for mail in mails}), 3)
+            for mail in mails:
+                self.assertIn("\nDKIM-Signature: ", "\n" + mail)
+            self.assertEqual(daemon.campaign("c")["counts"], campaign["counts"])
+            corrected = pt.make_campaign(self.folder, "d", rows=1, manifest={
+                "name": "c", "hold": True, "subject": "Corrected"})
+            daemon.cli("replace", campaign["id"], corrected)
+            daemon.cli("approve", campaign["id"])
+            daemon.wait_state("c", "finished")
+            self.assertEqual(self.field(proofs().pop(), "Subject"), "[Proof] Corrected")
+            self.assertEqual(daemon.campaign("c")["counts"]["delivered"], 5)
+            ids = [self.field(mail, "Message-ID") for mail in self.mails(sink)]
+            self.assertEqual(len(set(ids)), 3 + 5 + 1)
+
+    def test_what_it_has_not_is_refused(self):
+        with pt.Sink(self.folder) as sink, self.daemon(sink) as daemon:
+            daemon.drop(pt.make_campaign(self.folder, "c", rows=1, manifest={"hold": True}))
+            campaign = daemon.wait_state("c", "held")
+            for words in (("nosuch", "--to", "a@b.example"),
+                          (campaign["id"], "--to", "a@b.example", "--rows", "1,9")):
+                self.assertEqual(daemon.cli("proof", *words, check=False).returncode, 1)
+            self.assertEqual(sink.messages(), [])
 
 
 if __name__ == "__main__":

@@ -49,9 +49,19 @@ class Dns(pt.Process):
         self.folder = folder
         with open(path, "w", encoding="utf-8") as f:
             f.write("\n".join(lines) + "\n")
-        self._spawn(["/usr/sbin/dnsmasq", "--conf-file=" + path],
-                    os.path.join(folder, "dnsmasq.log"), stdout=subprocess.DEVNULL)
+        self.start()
+
+    def start(self):
+        self._spawn(["/usr/sbin/dnsmasq", "--conf-file=" + self.conf],
+                    os.path.join(self.folder, "dnsmasq.log"), stdout=subprocess.DEVNULL)
         pt.wait_until(self._answers, "dnsmasq")
+
+    def publish(self, *options):
+        """The same on the same port, with further options."""
+        self.terminate()
+        with open(self.conf, "a", encoding="utf-8") as f:
+            f.write("\n".join(options) + "\n")
+        self.start()
 
     def _answers(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:

@@ -330,6 +330,15 @@ class Daemon(Process):
         with open(self.config_path, "w", encoding="utf-8") as f:
             json.dump(self.config, f, indent=1, ensure_ascii=False)
 
+    def shape(self, default=None, **sections):
+        """The shaping file: by default nothing holds a lane up but what `default` says."""
+        loose = {"connections": 1000, "start": 1000, "messages_per_connection": 1000000,
+                 "message_rate": "1000000/s", "connection_rate": "1000000/s", "burst": 1000}
+        path = os.path.join(self.folder, "shaping.yaml")
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump({"default": dict(loose, **(default or {})), **sections}, f, indent=1)
+        self.write_config(shaping=path)
+
     def start(self, timeout=None, wait=True):
         """Start (again) and wait until the socket answers."""
         self._spawn([*self._prefix, program("postriderd"), "--config", self.config_path],

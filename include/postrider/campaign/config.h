@@ -56,6 +56,8 @@ struct pr_source_address {
 	struct pr_text address;  /* an IP address */
 	struct pr_text hostname; /* EHLO argument; p NULL: the daemon's */
 	int64_t weight;
+	struct pr_text warm_up; /* of the shaping file; p NULL: it is warm */
+	struct pr_text since;   /* "2026-11-01": its first day */
 };
 
 struct pr_dkim_key {
@@ -63,6 +65,8 @@ struct pr_dkim_key {
 	struct pr_text selector; /* s= */
 	struct pr_text key_file; /* absolute; PEM, RSA or Ed25519 */
 };
+
+enum pr_preflight_mode { PR_PREFLIGHT_OFF, PR_PREFLIGHT_WARN, PR_PREFLIGHT_REFUSE };
 
 struct pr_brand {
 	struct pr_text name;                     /* first */
@@ -116,11 +120,16 @@ struct pr_config {
 		struct pr_text ca_file; /* absolute; p NULL: the system's */
 		bool mta_sts;
 	} tls;
+	struct pr_text shaping;      /* absolute; p NULL: what is built in */
+	int preflight;               /* enum pr_preflight_mode */
 	struct pr_yaml_array brands; /* struct pr_brand */
 	/* What message/dkim.h made of `dkim` before others share the configuration, and how it
 	 * ends; NULL: nothing is signed. */
 	struct pr_dkim *signing;
 	void (*end_signing)(struct pr_dkim *signing);
+	/* The same by shaping.h of `shaping` and the sources' warm-ups. */
+	struct pr_shaping *shapes;
+	void (*end_shapes)(struct pr_shaping *shapes);
 	const char *file; /* as given */
 	unsigned refs;
 	struct pr_arena arena; /* owns all of the above */
@@ -149,6 +158,10 @@ pr_config_brands(const struct pr_config *c)
 const struct pr_route *pr_config_route(const struct pr_config *c, struct pr_str name);
 const struct pr_source_address *pr_config_source(const struct pr_config *c, struct pr_str name);
 const struct pr_brand *pr_config_brand(const struct pr_config *c, struct pr_str name);
+/* What it says of the resolver (dns.h), but for the loop. servers holds PR_DNS_SERVERS_MAX, views
+ * of the configuration; out refers to it. */
+struct pr_dns_options;
+void pr_config_dns(const struct pr_config *c, const char **servers, struct pr_dns_options *out);
 
 /* Read the file. PR_EINVAL: problems told. Looks at nothing else of the system, but the host's
  * name where the file gives none. */

@@ -14,6 +14,7 @@ struct pr_verdict {
 	enum pr_class class_;
 	bool lane_backs_off; /* the answer speaks of the connection or the sender, not the row */
 	bool early_retry;    /* greylisted: the first retry is worth it soon */
+	int64_t retry_ms;    /* deferred: after so long; 0: by the schedule */
 };
 
 /* A transaction's result (RCPT, MAIL, DATA, end of data, loss). */

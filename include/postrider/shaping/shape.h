@@ -87,6 +87,8 @@ void pr_shape_closed(struct pr_shape *s);                    /* it is gone, howe
 /* The same for a message. INT64_MAX does not come. Where the day's claim is used up (and only a
  * claim is missing) it is asked again after PR_SHAPE_POLL_MS. */
 int64_t pr_shape_may_send(struct pr_shape *s, int64_t now_ms, struct pr_shape_why *why);
+/* How many might be sent until then, as things are: what is worth preparing. */
+unsigned pr_shape_room(struct pr_shape *s, int64_t now_ms, int64_t until_ms);
 void pr_shape_sent(struct pr_shape *s, int64_t now_ms); /* granted: debits */
 
 /* Connections it may have at once now, 0 while it is suspended: a lane that has more closes
