@@ -99,7 +99,7 @@ struct pr_shaping {
 	size_t rules_n;
 	struct pr_warm_up *warm_ups;
 	size_t warm_ups_n;
-	struct pr_map exchangers, domains; /* to struct named */
+	struct pr_map names, exchangers, domains; /* to struct named */
 	pcre2_match_context *limits;
 	struct pr_arena arena;
 };

@@ -120,6 +120,8 @@ static const struct {
     {{"."}, ""},
     {{"..google.com"}, "google"},
     {{NULL}, ""},
+#define LABEL "a23456789.b23456789.c23456789.d23456789.e23456789."
+    {{LABEL LABEL LABEL LABEL LABEL "google.com"}, ""}, /* longer than names are */
 };
 
 START_TEST(a_provider_is_known_by_all_its_exchangers)

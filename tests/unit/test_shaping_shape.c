@@ -52,6 +52,51 @@ START_TEST(a_burst_may_go_at_once_after_a_pause)
 }
 END_TEST
 
+static const struct {
+	const char *figures;
+	int64_t horizon_ms;
+	unsigned n;
+} rooms[] = {
+    {"message_rate: 10/s", 0, 1},
+    {"message_rate: 10/s", 100, 2},
+    {"message_rate: 1000/s", 100, 121},
+    {"message_rate: 1/m, burst: 5", 100, 5},
+    {"message_rate: 1000/s, provider_message_rate: 10/s", 250, 3},
+};
+
+START_TEST(what_may_go_until_then_is_what_goes)
+{
+	char text[200];
+	unsigned n = 0;
+	snprintf(text, sizeof text, "providers: {a: {domains: [a.example], %s}}",
+	         rooms[_i].figures);
+	world_begin(text, "a");
+	int64_t until = now + rooms[_i].horizon_ms;
+	ck_assert_uint_eq(pr_shape_room(&shape, now, until), rooms[_i].n);
+	for (; now <= until; now++)
+		n += send_all(&shape);
+	ck_assert_uint_eq(n, rooms[_i].n);
+	ck_assert_uint_eq(pr_shape_room(&shape, until, until), 0);
+}
+END_TEST
+
+START_TEST(there_is_no_room_where_nothing_may_go)
+{
+	world_begin("providers: {a: {domains: [a.example]}}\n"
+	            "rules: [{reply: stop, action: suspend, for: 1m}]",
+	            "");
+	ck_assert_uint_gt(pr_shape_room(&shape, now, now), 0);
+	pr_quota_begin(&group.quota,
+	               &(struct pr_allowance){.n = 5, .ends_ms = now + HOUR, .who = "x"});
+	ck_assert_uint_eq(pr_shape_room(&shape, now, now), 0); /* not claimed */
+	pr_quota_begin(&group.quota, &(struct pr_allowance){.n = INT64_MAX, .who = ""});
+	world_hear(PR_STAGE_MAIL, PR_CLASS_SYSTEM, "421 stop");
+	ck_assert_uint_eq(pr_shape_room(&shape, now, now + SECOND), 0);
+	now += MINUTE;
+	ck_assert_uint_gt(pr_shape_room(&shape, now, now), 0);
+}
+END_TEST
+
 START_TEST(asking_costs_nothing)
 {
 	world_begin(acme, "");
@@ -352,6 +397,8 @@ main(void)
 	    {a_lane_is_small},
 	    {messages_go_at_the_rate_and_the_answer_is_when},
 	    {a_burst_may_go_at_once_after_a_pause},
+	    {what_may_go_until_then_is_what_goes, ROWS(rooms)},
+	    {there_is_no_room_where_nothing_may_go},
 	    {asking_costs_nothing},
 	    {connections_are_bounded_by_what_is_known_to_be_welcome},
 	    {connections_come_at_their_rate},
