@@ -103,6 +103,7 @@ pr_shaping_unref(pr_shaping *s)
 	for (size_t i = 0; i < s->rules_n; i++)
 		pcre2_code_free(s->rules[i].code);
 	pcre2_match_context_free(s->limits);
+	pr_map_finish(&s->names);
 	pr_map_finish(&s->exchangers);
 	pr_map_finish(&s->domains);
 	pr_arena_finish(&s->arena);

@@ -124,13 +124,14 @@ act(struct pr_shape *s, const struct rule *r, int64_t now_ms, struct pr_shape_do
 	};
 	struct setting wanted;
 	enum kind kind = wish(s, r, now_ms, &wanted);
-	if (!shape_set(s, kind, &wanted))
+	const struct setting *set = shape_set(s, kind, &wanted);
+	if (!set)
 		return;
 	done->actions |= bits[kind];
 	done->who = r->who;
 	done->reply = r->pattern;
-	if (wanted.lifts_ms > done->lifts_ms)
-		done->lifts_ms = wanted.lifts_ms;
+	if (set->lifts_ms > done->lifts_ms)
+		done->lifts_ms = set->lifts_ms;
 }
 
 /* ---- counting ---- */
@@ -154,13 +155,6 @@ count_of(struct pr_shape_trouble *t, const struct rule *r)
 	return found;
 }
 
-static void
-drop_first(struct heard *h, unsigned n)
-{
-	memmove(h->at_ms, h->at_ms + n, (h->n - n) * sizeof *h->at_ms);
-	h->n -= n;
-}
-
 /* Heard once more: is it often enough? Then it begins again. */
 static bool
 is_enough(struct pr_shape_trouble *t, const struct rule *r, int64_t now_ms)
@@ -169,9 +163,9 @@ is_enough(struct pr_shape_trouble *t, const struct rule *r, int64_t now_ms)
 	unsigned past = 0;
 	while (past < h->n && h->at_ms[past] <= now_ms - r->within_ms)
 		past++;
-	drop_first(h, past);
-	if (h->n == PR_SHAPING_COUNT_MAX)
-		drop_first(h, 1);
+	h->n -= past;
+	memmove(h->at_ms, h->at_ms + past, h->n * sizeof *h->at_ms);
+	PR_ASSERT(h->n < PR_SHAPING_COUNT_MAX);
 	h->at_ms[h->n++] = now_ms;
 	if (h->n < r->count)
 		return false;

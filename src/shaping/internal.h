@@ -99,7 +99,7 @@ struct pr_shaping {
 	size_t rules_n;
 	struct pr_warm_up *warm_ups;
 	size_t warm_ups_n;
-	struct pr_map exchangers, domains; /* to struct named */
+	struct pr_map names, exchangers, domains; /* to struct named */
 	pcre2_match_context *limits;
 	struct pr_arena arena;
 };
@@ -161,13 +161,14 @@ struct pr_shape_trouble {
 
 /* The setting of a kind, NULL when there is none; one whose time is over is lifted here. */
 const struct setting *shape_setting(struct pr_shape *s, enum kind kind, int64_t now_ms);
-/* Sets it if nothing stricter stands. False: that does, or the rule has acted just now. */
-bool shape_set(struct pr_shape *s, enum kind kind, const struct setting *wanted);
+/* Sets it if nothing stricter stands. What is in force; NULL: something stricter is, or the rule
+ * has acted just now. */
+const struct setting *shape_set(struct pr_shape *s, enum kind kind, const struct setting *wanted);
 /* Where the adaptive limit begins. */
 double shape_start(const struct pr_shape *s);
 /* Another shaping or policy: what belongs to rules that are gone goes. */
 void shape_move_trouble(struct pr_shape *s);
-const struct rule *shape_rule(const struct pr_shape *s, uint32_t id);
+const struct rule *shape_rule(const struct pr_shape *s, int64_t id);
 
 /* Rates in force: the policy's, or what a rule has set where that is slower. */
 struct pr_rate_figure shape_rate(struct pr_shape *s, enum kind kind, int64_t now_ms);

@@ -164,7 +164,7 @@ restore_setting(struct kept *k, json_t *entry)
 	if (json_unpack(entry, "[IIIIIII!]", &kind, &id, &set_at, &lifts_at, &n, &count,
 	                &period_ms) < 0)
 		return false;
-	set.rule = id >= 0 && id <= UINT32_MAX ? shape_rule(k->s, (uint32_t)id) : NULL;
+	set.rule = shape_rule(k->s, id);
 	if (!set.rule || !rule_sets(set.rule, kind) ||
 	    !take_value(set.rule, n, count, period_ms, &set) ||
 	    !from_utc(&k->c, set_at, &set.set_ms) || !from_utc(&k->c, lifts_at, &set.lifts_ms))
@@ -179,24 +179,23 @@ restore_setting(struct kept *k, json_t *entry)
 	return true;
 }
 
+/* Times that can be, in their order, and fewer than would have been enough. */
 static bool
 restore_count(struct kept *k, struct heard *h, json_t *entry)
 {
 	json_int_t id;
-	json_t *times, *time;
-	size_t i;
+	json_t *times;
 	if (json_unpack(entry, "[Io!]", &id, &times) < 0 || !json_is_array(times) ||
 	    json_array_size(times) > PR_SHAPING_COUNT_MAX)
 		return false;
-	const struct rule *r = id >= 0 && id <= UINT32_MAX ? shape_rule(k->s, (uint32_t)id) : NULL;
-	*h = (struct heard){0};
-	json_array_foreach(times, i, time)
-	{
+	const struct rule *r = shape_rule(k->s, id);
+	for (size_t i = 0; i < json_array_size(times); i++) {
 		int64_t at_ms, last_ms = h->n ? h->at_ms[h->n - 1] : INT64_MIN;
+		json_t *time = json_array_get(times, i);
 		if (!json_is_integer(time))
 			return false;
-		if (r && from_utc(&k->c, json_integer_value(time), &at_ms) && at_ms >= last_ms &&
-		    at_ms <= k->c.now_ms && at_ms > k->c.now_ms - r->within_ms)
+		if (r && h->n + 1 < r->count && from_utc(&k->c, json_integer_value(time), &at_ms) &&
+		    at_ms >= last_ms && at_ms <= k->c.now_ms && at_ms > k->c.now_ms - r->within_ms)
 			h->at_ms[h->n++] = at_ms;
 	}
 	h->rule = h->n ? r : NULL;
@@ -206,15 +205,13 @@ restore_count(struct kept *k, struct heard *h, json_t *entry)
 static bool
 restore_lists(struct kept *k, json_t *settings, json_t *heard)
 {
-	json_t *entry;
-	size_t i;
-	if ((settings && json_array_size(settings) > KINDS) ||
-	    (heard && json_array_size(heard) > HEARD_MAX))
-		return false;
-	json_array_foreach(settings, i, entry) if (!restore_setting(k, entry)) return false;
-	json_array_foreach(heard, i,
-	                   entry) if (!restore_count(k, &k->trouble->heard[i], entry)) return false;
-	return true;
+	size_t settings_n = json_array_size(settings), heard_n = json_array_size(heard);
+	bool ours = settings_n <= KINDS && heard_n <= HEARD_MAX;
+	for (size_t i = 0; ours && i < settings_n; i++)
+		ours = restore_setting(k, json_array_get(settings, i));
+	for (size_t i = 0; ours && i < heard_n; i++)
+		ours = restore_count(k, &k->trouble->heard[i], json_array_get(heard, i));
+	return ours;
 }
 
 static bool

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#define NAME_MAX_ 253 /* of a domain, RFC 1035 section 2.3.4 */
+#define DOMAIN_MAX 253 /* of a domain, RFC 1035 section 2.3.4 */
 #define PROVIDER_NAME_MAX 40
 
 /* ---- figures ---- */
@@ -104,6 +104,15 @@ find_named(const struct pr_map *map, struct pr_str name)
 }
 
 static void
+put_named(struct pr_shaping *s, struct pr_map *map, const struct named *n)
+{
+	struct named *kept = pr_arena_zero(&s->arena, sizeof *kept);
+	*kept = *n;
+	kept->name = pr_arena_copy(&s->arena, n->name);
+	kept->next = pr_map_put(map, shaping_hash(n->name), kept);
+}
+
+static void
 add_name(struct check *k, struct pr_map *map, const struct pr_text *at, const char *where,
          const struct pr_shaping_policy *policy)
 {
@@ -120,10 +129,7 @@ add_name(struct check *k, struct pr_map *map, const struct pr_text *at, const ch
 		             where, name, other->policy->provider, other->at->line);
 		return;
 	}
-	struct named *n = pr_arena_zero(&k->s->arena, sizeof *n);
-	*n = (struct named){
-	    .name = pr_arena_copy(&k->s->arena, pr_str(name)), .at = at, .policy = policy};
-	n->next = pr_map_put(map, shaping_hash(n->name), n);
+	put_named(k->s, map, &(struct named){pr_str(name), at, policy, NULL});
 }
 
 static void
@@ -157,6 +163,7 @@ make_provider(struct check *k, const struct provider_entry *e, struct pr_shaping
 	char where[PROVIDER_NAME_MAX + 16];
 	make_policy(&(struct making){.s = s, .e = e, .base = s->policies}, p);
 	check_provider_name(k, &e->name);
+	put_named(s, &s->names, &(struct named){pr_text_str(&e->name), &e->name, p, NULL});
 	snprintf(where, sizeof where, "providers.%.*s.", PROVIDER_NAME_MAX, e->name.p);
 	check_figures(k, e, where);
 	add_names(k, &s->exchangers, &e->exchangers, "exchangers", p);
@@ -184,10 +191,10 @@ shaping_make_policies(struct check *k)
 
 /* Lower case, without a dot at the end; too long: nothing. */
 static struct pr_str
-plain_name(struct pr_str name, char out[NAME_MAX_ + 1])
+plain_name(struct pr_str name, char out[DOMAIN_MAX + 1])
 {
 	size_t n = name.n && name.p[name.n - 1] == '.' ? name.n - 1 : name.n;
-	if (n > NAME_MAX_)
+	if (n > DOMAIN_MAX)
 		n = 0;
 	for (size_t i = 0; i < n; i++)
 		out[i] = pr_lower(name.p[i]);
@@ -198,7 +205,7 @@ plain_name(struct pr_str name, char out[NAME_MAX_ + 1])
 static const struct pr_shaping_policy *
 match_exchanger(const pr_shaping *s, struct pr_str name)
 {
-	char plain[NAME_MAX_ + 1];
+	char plain[DOMAIN_MAX + 1];
 	struct pr_str rest = plain_name(name, plain);
 	while (rest.n) {
 		const struct named *n = find_named(&s->exchangers, rest);
@@ -225,7 +232,7 @@ pr_shaping_match(const pr_shaping *s, const char *const names[], size_t n)
 const struct pr_shaping_policy *
 pr_shaping_match_domain(const pr_shaping *s, struct pr_str domain)
 {
-	char plain[NAME_MAX_ + 1];
+	char plain[DOMAIN_MAX + 1];
 	const struct named *n = find_named(&s->domains, plain_name(domain, plain));
 	return n ? n->policy : NULL;
 }
@@ -239,8 +246,8 @@ pr_shaping_default(const pr_shaping *s)
 const struct pr_shaping_policy *
 pr_shaping_policy(const pr_shaping *s, struct pr_str provider)
 {
-	for (size_t i = 0; i < s->policies_n; i++)
-		if (pr_str_is(provider, s->policies[i].provider))
-			return &s->policies[i];
-	return NULL;
+	if (provider.n == 0)
+		return s->policies;
+	const struct named *n = find_named(&s->names, provider);
+	return n ? n->policy : NULL;
 }

@@ -114,10 +114,8 @@ pr_quota_durable(struct pr_quota *q, struct pr_str saved)
 	uint64_t day, n;
 	if (!parse_saved(saved, &day, &n) || (int64_t)day != q->today.day)
 		return;
-	if ((int64_t)n > q->claimed)
+	if ((int64_t)n > q->claimed && (int64_t)n <= q->asked)
 		q->claimed = (int64_t)n;
-	if (q->asked < q->claimed)
-		q->asked = q->claimed;
 }
 
 int

@@ -210,7 +210,7 @@ wait_for_group(struct wait *w, struct pr_shape *s, int64_t now_ms)
 static int64_t
 answer(const struct wait *w, struct pr_shape_why *why)
 {
-	if (w->until_ms && why)
+	if (w->until_ms)
 		*why = w->why;
 	return w->until_ms;
 }

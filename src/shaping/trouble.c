@@ -7,8 +7,6 @@
 bool
 rate_is_slower(struct pr_rate a, struct pr_rate b)
 {
-	if (a.count == 0 || b.count == 0)
-		return a.count != 0;
 	return (double)a.count * b.period_ms < (double)b.count * a.period_ms;
 }
 
@@ -57,30 +55,30 @@ static bool
 has_just_acted(const struct setting *old, const struct setting *wanted)
 {
 	const struct rule *r = wanted->rule;
-	bool relative = r->factor > 0 || (r->action != ACTION_SUSPEND && r->to == 0);
-	return old->rule == r && relative && r->rate.count == 0 && r->connection_rate.count == 0 &&
-	       wanted->set_ms - old->set_ms < PR_SHAPE_FALL_MS;
+	bool absolute =
+	    r->action == ACTION_SUSPEND || r->to || r->rate.count || r->connection_rate.count;
+	return old->rule == r && !absolute && wanted->set_ms - old->set_ms < PR_SHAPE_FALL_MS;
 }
 
-bool
+const struct setting *
 shape_set(struct pr_shape *s, enum kind kind, const struct setting *wanted)
 {
 	struct setting *old = &s->trouble->set[kind];
 	if (shape_setting(s, kind, wanted->set_ms)) {
 		int stricter = compare(kind, wanted, old);
 		if (stricter > 0 || has_just_acted(old, wanted))
-			return false;
+			return NULL;
 		if (stricter == 0 && wanted->lifts_ms < old->lifts_ms)
-			return true; /* as it is */
+			return old;
 	}
 	*old = *wanted;
 	if (is_rate(kind))
 		shape_tune(s, wanted->set_ms);
-	return true;
+	return old;
 }
 
 const struct rule *
-shape_rule(const struct pr_shape *s, uint32_t id)
+shape_rule(const struct pr_shape *s, int64_t id)
 {
 	for (size_t i = 0; i < s->shaping->rules_n; i++) {
 		const struct rule *r = &s->shaping->rules[i];

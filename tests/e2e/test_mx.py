@@ -31,7 +31,7 @@ class Mx(unittest.TestCase):
         config.update(changes)
         daemon = pt.Daemon(self.folder, config=config, start=False)
         daemon.config["routes"] = {"default": route}
-        daemon.write_config()
+        daemon.shape()
         return daemon
 
     def send(self, daemon, text, name="mx", state="finished", **manifest):

@@ -8,8 +8,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import dns_server  # noqa: E402
 import postrider_test as pt  # noqa: E402
 
-KEYS = {"route", "site", "source", "connections", "connections_max", "busy", "ready", "waiting",
-        "queued", "rate", "waits_s", "failures", "last_reply", "limited_by", "offers", "limits"}
+KEYS = {"route", "site", "source", "provider", "connections", "connections_max", "busy", "ready",
+        "waiting", "queued", "rate", "waits_s", "failures", "last_reply", "limited_by", "offers",
+        "limits"}
 
 
 def recipients(*domains):
@@ -68,9 +69,12 @@ class SitesTest(pt.TestCase):
         self.assertIn("refused", dead["last_reply"])
         self.assertEqual((dead["limited_by"], dead["offers"]), ("back-off", []))
         self.assertGreater(dead["ready"] + dead["queued"], 0)
-        connections, suspended = dead["limits"]
-        self.assertEqual(connections, {"what": "connections", "value": 7, "by": "route default"})
-        self.assertEqual(suspended["what"], "suspended")
+        limits = {limit["what"]: limit for limit in dead["limits"]}
+        self.assertEqual(limits["connections"],  # 5 to begin with, and halved: it was refused
+                         {"what": "connections", "value": 2, "by": "adaptive"})
+        self.assertEqual(limits["message_rate"]["value"], "100/s")
+        self.assertRegex(limits["message_rate"]["by"], r"^shaping\.yaml:\d+ default$")
+        suspended = limits["suspended"]
         self.assertEqual(suspended["by"], "back-off after %d failures" % dead["failures"])
         self.assertEqual(suspended["lifts_s"], dead["waits_s"])
         self.assertIn("mx.example", well["site"])

@@ -120,6 +120,8 @@ static const struct {
     {{"."}, ""},
     {{"..google.com"}, "google"},
     {{NULL}, ""},
+#define LABEL "a23456789.b23456789.c23456789.d23456789.e23456789."
+    {{LABEL LABEL LABEL LABEL LABEL "google.com"}, ""}, /* longer than names are */
 };
 
 START_TEST(a_provider_is_known_by_all_its_exchangers)
@@ -171,6 +173,7 @@ START_TEST(each_figure_says_who_set_it)
 	ck_assert_int_eq(p->tls, PR_SHAPING_TLS_VERIFIED);
 	ck_assert_str_eq(p->tls_who, "own.yaml:9 acme");
 	ck_assert_int_eq(p->chunking, PR_SHAPING_OFF);
+	ck_assert_str_eq(p->chunking_who, "own.yaml:10 acme");
 	ck_assert_str_eq(figures(pr_shaping_default(shaping)),
 	                 " 8 (own.yaml:2 default) start 5 (default) "
 	                 "rate 50/1000 (own.yaml:3 default) daily 0 ()");
@@ -250,6 +253,8 @@ static const struct {
 } faults[] = {
     {"default: {connections: 0}", "own.yaml:1:24: error: default.connections: 0 is out of range"},
     {"default: {connections: 3, start: 4}", "default.start: more than connections"},
+    {"providers: {a: {domains: [x.example], connections: 3, start: 4}}",
+     "providers.a.start: more than connections"},
     {"default: {conections: 3}", "did you mean \"connections\"?"},
     {"default: {chunking: maybe}", "default.chunking"},
     {"providers: {a: {connections: 3}}", "own.yaml:1:13: error: providers.a.exchangers: without"},

@@ -92,6 +92,20 @@ START_TEST(all_that_is_in_force_outlives_a_restart)
 }
 END_TEST
 
+START_TEST(pacing_goes_on_by_the_rate_that_was_set)
+{
+	world_begin(acme, "acme");
+	hear("421 seldom");
+	save();
+	ck_assert_int_eq(restart(acme, "acme", MINUTE), 0);
+	ck_assert_int_eq(pr_shape_may_connect(&shape, now, &why), 0);
+	world_open(1);
+	ck_assert_int_gt(pr_shape_may_connect(&shape, now, &why), now + 59 * MINUTE);
+	now += 29 * MINUTE; /* it lifts: the policy's rate again */
+	ck_assert_int_le(pr_shape_may_connect(&shape, now, &why), now + SECOND);
+}
+END_TEST
+
 START_TEST(counts_go_on_where_they_were)
 {
 	world_begin(acme, "acme");
@@ -140,6 +154,18 @@ START_TEST(nothing_lasts_longer_than_its_rule_whatever_the_clock_does)
 	ck_assert_int_eq(at, jumps[_i].suspended_ms ? now + jumps[_i].suspended_ms : 0);
 	if (jumps[_i].jump_ms < 0) /* heard in the future: not heard */
 		ck_assert_uint_eq(hear("421 busy"), 0);
+}
+END_TEST
+
+START_TEST(a_clock_that_was_set_back_keeps_no_rule_from_acting)
+{
+	world_begin(acme, "acme");
+	hear("421 fewer");
+	save();
+	ck_assert_int_eq(restart(acme, "acme", -10 * MINUTE), 0);
+	now += 31 * SECOND;
+	ck_assert_uint_eq(hear("421 fewer"), PR_SHAPE_FEWER_CONNECTIONS);
+	ck_assert_uint_eq(pr_shape_connections(&shape, now), 1);
 }
 END_TEST
 
@@ -274,9 +300,11 @@ main(void)
 	const struct suite_test tests[] = {
 	    {an_untouched_lane_keeps_nothing},
 	    {all_that_is_in_force_outlives_a_restart},
+	    {pacing_goes_on_by_the_rate_that_was_set},
 	    {counts_go_on_where_they_were},
 	    {the_adaptive_limit_and_its_patience_go_on},
 	    {nothing_lasts_longer_than_its_rule_whatever_the_clock_does, ROWS(jumps)},
+	    {a_clock_that_was_set_back_keeps_no_rule_from_acting},
 	    {rules_that_are_gone_or_others_set_nothing},
 	    {a_lower_limit_of_today_holds},
 	    {garbage_is_refused_and_changes_nothing, ROWS(garbage)},

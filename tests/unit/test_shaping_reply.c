@@ -112,6 +112,7 @@ START_TEST(it_takes_so_many_within_the_time)
 	ck_assert_uint_eq(hear("450 BUSY"), 0);
 	now += 4 * MINUTE;
 	ck_assert_uint_eq(hear("450 busy"), PR_SHAPE_SUSPENDED);
+	ck_assert_uint_eq(hear("450 busy"), 0); /* it counts anew */
 	ck_assert_int_eq(pr_shape_may_send(&shape, now, &why), now + HOUR);
 	ck_assert_str_eq(why.limit, "suspend");
 	ck_assert_str_eq(why.who, "own.yaml:3 acme");
@@ -121,7 +122,22 @@ START_TEST(it_takes_so_many_within_the_time)
 	now += HOUR;
 	ck_assert_int_eq(pr_shape_may_send(&shape, now, &why), 0);
 	ck_assert_uint_eq(pr_shape_connections(&shape, now), 8);
-	ck_assert_uint_eq(hear("450 busy"), 0); /* it counts anew */
+}
+END_TEST
+
+START_TEST(it_is_told_which_rule_did_it)
+{
+	world_begin(acme, "acme");
+	struct pr_shape_done done =
+	    world_hear(PR_STAGE_MAIL, PR_CLASS_SYSTEM, "421 busy: fewer, and slow");
+	ck_assert_uint_eq(done.actions, PR_SHAPE_FEWER_CONNECTIONS | PR_SHAPE_THROTTLED);
+	ck_assert_int_eq(done.lifts_ms, now + HOUR); /* the one of the two that holds longer */
+	ck_assert_str_eq(done.who, "own.yaml:6 acme");
+	ck_assert_str_eq(done.reply, "slow");
+	done = world_hear(PR_STAGE_MAIL, PR_CLASS_SYSTEM, "421 busy");
+	ck_assert_uint_eq(done.actions, 0);
+	ck_assert_int_eq(done.lifts_ms, 0);
+	ck_assert_str_eq(done.who, "own.yaml:3 acme"); /* it knows it, but waits for one more */
 }
 END_TEST
 
@@ -173,6 +189,21 @@ START_TEST(the_stricter_stands_until_it_lifts)
 	now += MINUTE; /* lifted: nothing waits by the old rate */
 	ck_assert_int_le(pr_shape_may_send(&shape, now, &why), now + 10);
 	ck_assert_ptr_nonnull(strstr(world_limits(), "message_rate 100/s (default)"));
+}
+END_TEST
+
+START_TEST(of_two_that_set_the_same_the_later_end_stands)
+{
+	world_begin("rules:\n- {reply: long, action: suspend, for: 2h}\n"
+	            "- {reply: brief, action: suspend, for: 1h}\n",
+	            "");
+	ck_assert_uint_eq(hear("421 brief"), PR_SHAPE_SUSPENDED);
+	ck_assert_uint_eq(hear("421 long"), PR_SHAPE_SUSPENDED);
+	now += MINUTE;
+	struct pr_shape_done done = world_hear(PR_STAGE_MAIL, PR_CLASS_SYSTEM, "421 brief");
+	ck_assert_uint_eq(done.actions, PR_SHAPE_SUSPENDED);
+	ck_assert_int_eq(done.lifts_ms, now + 119 * MINUTE);
+	ck_assert_ptr_nonnull(strstr(world_limits(), "suspend (own.yaml:2 default, 7140s)"));
 }
 END_TEST
 
@@ -289,6 +320,9 @@ static const struct {
     {PR_STAGE_RCPT, PR_CLASS_USER_UNKNOWN, "550 5.1.1 unknown", false},
     {PR_STAGE_RCPT, PR_CLASS_RECIPIENT_REFUSED, "450 not now", false},
     {PR_STAGE_RCPT, PR_CLASS_SYSTEM, "451 4.3.0 local error", false},
+    {PR_STAGE_EHLO, PR_CLASS_SYSTEM, "450 come back", true},
+    {PR_STAGE_MAIL, PR_CLASS_SYSTEM, "451 4.3.0 local error", false},
+    {PR_STAGE_RCPT, PR_CLASS_POLICY, "500 5.7.1 refused", false},
     {PR_STAGE_DOT, PR_CLASS_POLICY, "550 5.7.1 message refused", false},
     {PR_STAGE_DOT, PR_CLASS_SPAM_CONTENT, "550 5.7.1 spam", false},
     {PR_STAGE_DOT, PR_CLASS_DELIVERED, "250 2.0.0 ok", false},
@@ -324,9 +358,11 @@ main(void)
 	    {replies_that_are_known_lead_to_what_is_written, ROWS(known)},
 	    {refusals_that_pass_are_deferred_as_written},
 	    {it_takes_so_many_within_the_time},
+	    {it_is_told_which_rule_did_it},
 	    {connections_are_halved_once_by_what_was_under_way},
 	    {a_connection_gets_fewer_messages},
 	    {the_stricter_stands_until_it_lifts},
+	    {of_two_that_set_the_same_the_later_end_stands},
 	    {what_is_throttled_saves_nothing_up},
 	    {a_factor_never_stops_a_lane},
 	    {rules_of_all_hold_for_all_and_others_rules_for_nobody_else},

@@ -52,6 +52,51 @@ START_TEST(a_burst_may_go_at_once_after_a_pause)
 }
 END_TEST
 
+static const struct {
+	const char *figures;
+	int64_t horizon_ms;
+	unsigned n;
+} rooms[] = {
+    {"message_rate: 10/s", 0, 1},
+    {"message_rate: 10/s", 100, 2},
+    {"message_rate: 1000/s", 100, 121},
+    {"message_rate: 1/m, burst: 5", 100, 5},
+    {"message_rate: 1000/s, provider_message_rate: 10/s", 250, 3},
+};
+
+START_TEST(what_may_go_until_then_is_what_goes)
+{
+	char text[200];
+	unsigned n = 0;
+	snprintf(text, sizeof text, "providers: {a: {domains: [a.example], %s}}",
+	         rooms[_i].figures);
+	world_begin(text, "a");
+	int64_t until = now + rooms[_i].horizon_ms;
+	ck_assert_uint_eq(pr_shape_room(&shape, now, until), rooms[_i].n);
+	for (; now <= until; now++)
+		n += send_all(&shape);
+	ck_assert_uint_eq(n, rooms[_i].n);
+	ck_assert_uint_eq(pr_shape_room(&shape, until, until), 0);
+}
+END_TEST
+
+START_TEST(there_is_no_room_where_nothing_may_go)
+{
+	world_begin("providers: {a: {domains: [a.example]}}\n"
+	            "rules: [{reply: stop, action: suspend, for: 1m}]",
+	            "");
+	ck_assert_uint_gt(pr_shape_room(&shape, now, now), 0);
+	pr_quota_begin(&group.quota,
+	               &(struct pr_allowance){.n = 5, .ends_ms = now + HOUR, .who = "x"});
+	ck_assert_uint_eq(pr_shape_room(&shape, now, now), 0); /* not claimed */
+	pr_quota_begin(&group.quota, &(struct pr_allowance){.n = INT64_MAX, .who = ""});
+	world_hear(PR_STAGE_MAIL, PR_CLASS_SYSTEM, "421 stop");
+	ck_assert_uint_eq(pr_shape_room(&shape, now, now + SECOND), 0);
+	now += MINUTE;
+	ck_assert_uint_gt(pr_shape_room(&shape, now, now), 0);
+}
+END_TEST
+
 START_TEST(asking_costs_nothing)
 {
 	world_begin(acme, "");
@@ -113,6 +158,8 @@ START_TEST(a_limit_rises_when_all_connections_have_had_their_messages)
 	accept_messages(10000, 0);
 	ck_assert_uint_eq(pr_shape_connections(&shape, now), 4);
 	ck_assert_ptr_nonnull(strstr(world_limits(), "connections 4 (own.yaml:1 default)"));
+	world_hear(PR_STAGE_MAIL, PR_CLASS_RATE_LIMITED, "421 too fast");
+	ck_assert_uint_eq(pr_shape_connections(&shape, now), 2); /* nothing had piled up above it */
 }
 END_TEST
 
@@ -195,9 +242,36 @@ START_TEST(who_was_refused_has_the_next_connection)
 	ck_assert_int_eq(pr_shape_may_connect(&other, now, &why), 0);
 	pr_shape_connected(&other, now);
 	pr_shape_closed(&shape);
-	now += SECOND; /* nobody waits any more */
-	ck_assert_int_eq(pr_shape_may_connect(&shape, now, &why), 0);
+	ck_assert_int_eq(pr_shape_may_connect(&shape, now, &why), 0); /* nobody waits any more */
 	pr_shape_finish(&other);
+}
+END_TEST
+
+START_TEST(who_has_none_is_not_kept_out_by_who_waits)
+{
+	struct pr_shape third;
+	begin_two();
+	shape.limit = 4;
+	world_open(3);
+	pr_shape_init(&third, shaping, shape.policy, &group, 1000);
+	ck_assert_int_gt(pr_shape_may_connect(&other, now, &why), now);
+	pr_shape_closed(&shape);
+	ck_assert_int_eq(pr_shape_may_connect(&third, now, &why), 0);
+	pr_shape_finish(&third);
+	pr_shape_finish(&other);
+}
+END_TEST
+
+START_TEST(late_timers_cost_a_provider_no_rate)
+{
+	world_begin("providers: {a: {domains: [a.example], message_rate: 100000/s,\n"
+	            "  provider_message_rate: 1000/s}}",
+	            "a");
+	unsigned n = send_all(&shape);
+	for (int i = 0; i < 50; i++, now += 20)
+		n += send_all(&shape);
+	ck_assert_uint_ge(n, 980);
+	ck_assert_uint_le(n, 1021);
 }
 END_TEST
 
@@ -323,6 +397,8 @@ main(void)
 	    {a_lane_is_small},
 	    {messages_go_at_the_rate_and_the_answer_is_when},
 	    {a_burst_may_go_at_once_after_a_pause},
+	    {what_may_go_until_then_is_what_goes, ROWS(rooms)},
+	    {there_is_no_room_where_nothing_may_go},
 	    {asking_costs_nothing},
 	    {connections_are_bounded_by_what_is_known_to_be_welcome},
 	    {connections_come_at_their_rate},
@@ -333,6 +409,8 @@ main(void)
 	    {the_route_bounds_it_as_well},
 	    {lanes_of_a_provider_share_its_connections},
 	    {who_was_refused_has_the_next_connection},
+	    {who_has_none_is_not_kept_out_by_who_waits},
+	    {late_timers_cost_a_provider_no_rate},
 	    {who_does_not_ask_again_is_not_waited_for},
 	    {lanes_of_a_provider_share_its_rate_and_who_is_refused_pays_nothing},
 	    {a_day_that_is_used_up_ends_at_midnight},
