@@ -245,6 +245,13 @@ preflight_forget(struct pr_campaign *c)
 }
 
 void
+preflight_override(struct pr_campaign *c)
+{
+	preflight_forget(c);
+	c->overridden = true;
+}
+
+void
 preflight_anew(struct pr_campaign *c)
 {
 	if (c->started_ms)
