@@ -237,6 +237,9 @@ class OfACampaign(Case):
             for words in (("nosuch", "--to", "a@b.example"),
                           (campaign["id"], "--to", "a@b.example", "--rows", "1,9")):
                 self.assertEqual(daemon.cli("proof", *words, check=False).returncode, 1)
+            with self.assertRaises(pt.HTTPError) as refused:
+                daemon.get("/v1/campaigns/%s/preview?proof=nonsense" % campaign["id"])
+            self.assertEqual(refused.exception.status, 400)
             self.assertEqual(sink.messages(), [])
 
 
