@@ -88,9 +88,9 @@ class Preflight(Case):
                                 "campaign", campaign["id"]], capture_output=True, text=True)
         self.assertIn(campaign["last_error"], shown.stdout)
         self.assertTrue(campaign["last_error"].endswith("See: postrider doctor mail.acme.example"))
-        last = pt.wait_until(lambda: daemon.campaign("c")["history"], "history")[-1]
-        self.assertEqual((last["verb"], last["by"], last["detail"]),
-                         ("hold", "postriderd", campaign["last_error"]))
+        told = ("hold", "postriderd", campaign["last_error"])
+        pt.wait_until(lambda: told in [(h["verb"], h["by"], h["detail"])
+                                       for h in daemon.campaign("c")["history"]], "its history")
         self.assertIn("has no SPF record", daemon.log())
         daemon.kill()
         daemon.start()
