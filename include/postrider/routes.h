@@ -50,6 +50,11 @@ struct pr_target_options {
 int pr_target_source(struct pr_target_options *o, const struct pr_config *config,
                      const char *source);
 
+/* How much TLS a receiver is known to want (shaping.h): tls_least, no_opportunistic. Where there is
+ * no TLS nothing is asked for. */
+struct pr_shaping_policy;
+void pr_target_shape(struct pr_target_options *o, const struct pr_shaping_policy *policy);
+
 /* route and options are copied. PR_EUNAVAILABLE for what is not built yet (TLS), PR_EINVAL
  * for a host that is none; system errors of its lane or folder. Connects nowhere yet. */
 int pr_target_open(pr_loop *loop, const struct pr_route *route,

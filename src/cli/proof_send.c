@@ -1,7 +1,7 @@
 /*
  * How proofs leave: by a route, on a loop of our own, step by step.
  *
- *   via mx: the exchangers of the address [-> its MTA-STS policy]
+ *   via mx: the exchangers of the address [-> its MTA-STS policy] -> what shaping says of them
  *   a source of the route -> one connection takes them all
  *                         -> it took none: the next source
  *
@@ -10,6 +10,7 @@
 #include "proof.h"
 
 #include "postrider/loop.h"
+#include "postrider/shaping.h"
 
 struct sending {
 	struct proofs *proofs;
@@ -24,6 +25,8 @@ struct sending {
 	const struct pr_sts_policy *policy; /* NULL: the same, or not asked for */
 	struct pr_exchanger exchangers[PR_EXCHANGERS_MAX];
 	size_t exchangers_n;
+	pr_shaping *shaping;
+	const struct pr_shaping_policy *shape; /* of the receiver; NULL: not via mx */
 	pr_connection *connection;
 	unsigned taken;
 	bool last, ended; /* last: no source is left but the one at hand */
@@ -111,6 +114,10 @@ send_from(struct sending *s, const char *source, struct pr_error *e)
 	const char *hostname = c && c->hostname.p ? c->hostname.p : "localhost";
 	struct pr_target_options options = {.hostname = hostname, .dns = s->dns, .tls = s->tls};
 	struct pr_route_target *target;
+	if (s->shape) {
+		pr_target_shape(&options, s->shape);
+		options.no_chunking = s->shape->chunking == PR_SHAPING_OFF;
+	}
 	if (source && pr_target_source(&options, c, source) < 0)
 		return pr_fail(e, PR_EINVAL, "the route's source %s is no address", source);
 	int rc = pr_target_open(s->loop, s->route, &options, &target, e);
@@ -188,6 +195,26 @@ find_exchangers(struct sending *s)
 }
 
 static int
+find_shape(struct sending *s, struct pr_error *e)
+{
+	const char *names[PR_EXCHANGERS_MAX];
+	struct pr_problems problems = {0};
+	int rc = pr_shaping_load(s->config->shaping.p, &problems, &s->shaping);
+	if (rc < 0)
+		pr_fail(e, rc, "shaping cannot be used (postriderd --check tells more): %s",
+		        problems.n ? problems.items[0].what : "");
+	pr_problems_finish(&problems);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < s->exchangers_n; i++)
+		names[i] = s->exchangers[i].name;
+	s->shape = pr_shaping_match_domain(s->shaping, pr_mailbox_domain(&s->proofs->to));
+	if (!s->shape)
+		s->shape = pr_shaping_match(s->shaping, names, s->exchangers_n);
+	return 0;
+}
+
+static int
 send_by_mx(struct sending *s, struct pr_error *e)
 {
 	const char *servers[PR_DNS_SERVERS_MAX];
@@ -198,7 +225,10 @@ send_by_mx(struct sending *s, struct pr_error *e)
 	    .dns = s->dns, .loop = s->loop, .ca_file = s->config->tls.ca_file.p};
 	if (rc == 0)
 		rc = pr_sts_create(&sts, &s->sts, e);
-	return rc < 0 || !find_exchangers(s) ? rc : send_by_sources(s, e);
+	if (rc < 0 || !find_exchangers(s))
+		return rc;
+	rc = find_shape(s, e);
+	return rc < 0 ? rc : send_by_sources(s, e);
 }
 
 /* ---- all of it ---- */
@@ -208,6 +238,7 @@ finish(struct sending *s)
 {
 	pr_sts_policy_unref(s->policy);
 	pr_mx_unref(s->mx);
+	pr_shaping_unref(s->shaping);
 	if (s->sts)
 		pr_sts_destroy(s->sts);
 	if (s->dns)

@@ -112,7 +112,7 @@ cli_bar(uint64_t part, uint64_t whole, unsigned width, char *out)
 const char *
 cli_show(const char *text)
 {
-	static char ring[8][512];
+	static char ring[8][1024]; /* the longest detail of an event fits */
 	static unsigned next;
 	char *out = ring[next++ % 8];
 	return pr_str_show(pr_str(text ? text : ""), out, sizeof ring[0]);

@@ -614,9 +614,10 @@ int preflight_open(struct pr_delivery *d, struct pr_error *e);
 void preflight_close(struct pr_delivery *d); /* before the campaigns go */
 /* The gate is open: whether it may begin now. Else the gate is asked again by who knows more. */
 bool preflight_lets_begin(struct pr_campaign *c);
-void preflight_ask(struct pr_campaign *c);    /* held by preflight: still? */
-void preflight_anew(struct pr_campaign *c);   /* what was found holds no more: unless it began */
-void preflight_forget(struct pr_campaign *c); /* a look's answer is not wanted any more */
+void preflight_ask(struct pr_campaign *c);      /* held by preflight: still? */
+void preflight_anew(struct pr_campaign *c);     /* what was found holds no more: unless it began */
+void preflight_override(struct pr_campaign *c); /* it may begin, whatever is found */
+void preflight_forget(struct pr_campaign *c);   /* a look's answer is not wanted any more */
 /* It began while its sender is looked at: what is found is yet to be told. */
 bool preflight_is_owed(const struct pr_campaign *c);
 

@@ -56,15 +56,17 @@ is_due(const struct pr_campaign *c)
 
 /* ---- what was found, in words ---- */
 
-/* Appends the problem, with its remedy if both fit into max; false: not even alone. */
+/* Appends the problem, with its remedy if both fit into max and it is not there yet (one record
+ * may help several sources); false: not even alone. */
 static bool
 add_problem(struct pr_buf *b, const struct pr_problem *p, size_t max)
 {
 	size_t what = b->len + strlen(p->what) + 1, remedy = strlen(p->remedy) + 3;
 	if (what > max)
 		return false;
+	bool known = b->len && strstr(b->data, p->remedy);
 	pr_buf_addf(b, "%s ", p->what);
-	if (*p->remedy && what + remedy <= max)
+	if (*p->remedy && !known && what + remedy <= max)
 		pr_buf_addf(b, "(%s) ", p->remedy);
 	return true;
 }
@@ -242,6 +244,13 @@ preflight_forget(struct pr_campaign *c)
 	if (c->look)
 		c->look->stop = true;
 	c->look = NULL;
+}
+
+void
+preflight_override(struct pr_campaign *c)
+{
+	preflight_forget(c);
+	c->overridden = true;
 }
 
 void

@@ -66,10 +66,12 @@ do_approve(struct pr_campaign *c, struct pr_verb *v)
 		return "the campaign comes from a backup or another daemon: use adopt";
 	if (!c->content)
 		return "the campaign cannot be sent; see last_error";
+	bool by_preflight = c->reason == PR_REASON_PREFLIGHT;
 	c->approved = true;
-	c->overridden |= c->reason == PR_REASON_PREFLIGHT;
+	if (by_preflight)
+		preflight_override(c);
 	campaign_move(c, PR_CAMPAIGN_SCHEDULED, PR_REASON_NONE,
-	              c->reason == PR_REASON_PREFLIGHT ? PR_OVERRIDE_VERB : "approve", v->by, "");
+	              by_preflight ? PR_OVERRIDE_VERB : "approve", v->by, "");
 	campaign_gate(c);
 	return NULL;
 }

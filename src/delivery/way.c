@@ -77,24 +77,6 @@ find_source(struct lane *l, struct pr_target_options *o)
 	return !*l->source || pr_target_source(o, config, l->source) == 0;
 }
 
-/* What its receiver is known to want. */
-static void
-ask_tls(const struct lane *l, struct pr_target_options *o)
-{
-	static const enum pr_route_tls least[] = {
-	    [PR_SHAPING_TLS_UNSET] = PR_ROUTE_TLS_NONE,
-	    [PR_SHAPING_TLS_NONE] = PR_ROUTE_TLS_NONE,
-	    [PR_SHAPING_TLS_OPPORTUNISTIC] = PR_ROUTE_TLS_OPPORTUNISTIC,
-	    [PR_SHAPING_TLS_REQUIRED] = PR_ROUTE_TLS_REQUIRED,
-	    [PR_SHAPING_TLS_VERIFIED] = PR_ROUTE_TLS_VERIFIED,
-	};
-	const struct pr_shaping_policy *policy = shaped_policy(l);
-	if (!policy || !o->tls)
-		return;
-	o->tls_least = (int)least[policy->tls];
-	o->no_opportunistic = policy->tls == PR_SHAPING_TLS_NONE;
-}
-
 void
 lane_configure(struct lane *l)
 {
@@ -104,7 +86,9 @@ lane_configure(struct lane *l)
 	                              .tls = l->delivery->options.tls};
 	l->connections_max = (unsigned)route->connections;
 	shaped_configure(l, l->connections_max);
-	ask_tls(l, &o);
+	const struct pr_shaping_policy *policy = shaped_policy(l);
+	if (policy)
+		pr_target_shape(&o, policy);
 	if (!find_source(l, &o))
 		return;
 	if (!l->way || pr_target_differs(l->way->target, route, &o)) {
@@ -118,7 +102,6 @@ lane_configure(struct lane *l)
 		l->failures = 0; /* they speak of the old way */
 		l->retry_at_ms = 0;
 	}
-	const struct pr_shaping_policy *policy = shaped_policy(l);
 	if (policy && policy->chunking == PR_SHAPING_OFF)
 		pr_target_forgo(l->way->target, true, false);
 	lane_lead(l);

@@ -1,6 +1,8 @@
 /* Targets and connections of any kind: what is the same for all, then the kind's own. */
 #include "internal.h"
 
+#include "postrider/shaping.h"
+
 #include <stdlib.h>
 
 static const struct pr_route_ops *
@@ -49,6 +51,22 @@ pr_target_source(struct pr_target_options *o, const struct pr_config *config, co
 	if (rc == 0 && s && s->hostname.p)
 		o->hostname = s->hostname.p;
 	return rc;
+}
+
+void
+pr_target_shape(struct pr_target_options *o, const struct pr_shaping_policy *policy)
+{
+	static const enum pr_route_tls least[] = {
+	    [PR_SHAPING_TLS_UNSET] = PR_ROUTE_TLS_NONE,
+	    [PR_SHAPING_TLS_NONE] = PR_ROUTE_TLS_NONE,
+	    [PR_SHAPING_TLS_OPPORTUNISTIC] = PR_ROUTE_TLS_OPPORTUNISTIC,
+	    [PR_SHAPING_TLS_REQUIRED] = PR_ROUTE_TLS_REQUIRED,
+	    [PR_SHAPING_TLS_VERIFIED] = PR_ROUTE_TLS_VERIFIED,
+	};
+	if (!o->tls)
+		return;
+	o->tls_least = (int)least[policy->tls];
+	o->no_opportunistic = policy->tls == PR_SHAPING_TLS_NONE;
 }
 
 int

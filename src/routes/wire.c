@@ -327,7 +327,7 @@ on_close(void *context, const struct pr_error *why)
 		if (why->code)
 			snprintf(w->why, sizeof w->why, "%s", why->text);
 		if (*w->why) {
-			w->last.answered = false;
+			w->last = (struct pr_smtp_result){0};
 			w->kind->missed(w);
 		}
 		w->kind->next_hop(w);
@@ -357,7 +357,7 @@ wire_connect(struct wire *w)
 void
 wire_give_up(struct wire *w, const char *why)
 {
-	if (w->last.answered) {
+	if (w->last.answered || w->last.why) {
 		finish(w, &w->last);
 		return;
 	}

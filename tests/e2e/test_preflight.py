@@ -3,6 +3,7 @@ import mmap
 import os
 import socket
 import struct
+import subprocess
 import sys
 import unittest
 
@@ -77,14 +78,19 @@ class Case(pt.TestCase):
 
 class Preflight(Case):
     def test_who_fails_is_held_with_what_to_publish_until_somebody_approves(self):
-        daemon = self.start(self.dns(NO_SPF).server)
+        daemon = self.start(self.dns(NO_SPF).server, sources=["127.0.0.1", "127.0.0.2"])
         campaign = self.held(daemon)
-        self.assertIn("mail.acme.example has no SPF record. (%s)" % REMEDY,
+        remedy = REMEDY.replace(" -all", " ip4:127.0.0.2 -all")
+        self.assertIn("mail.acme.example has no SPF record. (%s)" % remedy,
                       campaign["last_error"])
+        self.assertEqual(campaign["last_error"].count(remedy), 1)
+        shown = subprocess.run([pt.program("postrider"), "--config", daemon.config_path,
+                                "campaign", campaign["id"]], capture_output=True, text=True)
+        self.assertIn(campaign["last_error"], shown.stdout)
         self.assertTrue(campaign["last_error"].endswith("See: postrider doctor mail.acme.example"))
-        last = pt.wait_until(lambda: daemon.campaign("c")["history"], "history")[-1]
-        self.assertEqual((last["verb"], last["by"], last["detail"]),
-                         ("hold", "postriderd", campaign["last_error"]))
+        told = ("hold", "postriderd", campaign["last_error"])
+        pt.wait_until(lambda: told in [(h["verb"], h["by"], h["detail"])
+                                       for h in daemon.campaign("c")["history"]], "its history")
         self.assertIn("has no SPF record", daemon.log())
         daemon.kill()
         daemon.start()

@@ -147,11 +147,12 @@ class Proof(Case):
 class ByExchangers(Case):
     """Routes via mx: the exchangers are those of the proof's address."""
 
-    def by_mx(self, sink, sources):
+    def by_mx(self, sink, sources, **config):
         dns = self.enterContext(dns_server.Dns(
             self.folder, mx={"acme.example": [(10, "mx.acme.example")]},
             hosts={"mx.acme.example": sink.host}, options=["mx-host=none.example,.,0"]))
-        daemon = pt.Daemon(self.folder, start=False, config={"dns": {"servers": [dns.server]}})
+        daemon = pt.Daemon(self.folder, start=False, config=dict(
+            config, dns={"servers": [dns.server]}))
         daemon.config["sources"] = {"away": {"address": "192.0.2.1"}, "here": {
             "address": "127.0.0.1", "hostname": "mta7.acme.example"}}
         daemon.config["routes"] = {"default": {"via": "mx", "port": sink.port, "sources": sources}}
@@ -170,6 +171,17 @@ class ByExchangers(Case):
                 done = self.proof(campaign, "--to", to, "--config", config, status=1)
                 self.assertRegex(done.stdout, "^row 1: not accepted: .*" + why)
             self.assertEqual(len(sink.messages()), 2)
+
+    def test_what_shaping_wants_of_tls_is_kept_to(self):
+        campaign = pt.make_campaign(self.folder, "one", rows=1)
+        with open(os.path.join(self.folder, "shaping.yaml"), "w", encoding="utf-8") as f:
+            json.dump({"default": {}, "providers": {"acme": {
+                "exchangers": ["acme.example"], "tls": "required"}}}, f)
+        with pt.Sink(self.folder) as sink:
+            done = self.proof(campaign, "--to", "boss@acme.example", "--config",
+                              self.by_mx(sink, ["here"], shaping="shaping.yaml"), status=1)
+            self.assertRegex(done.stdout, "row 1: not accepted: .*TLS")
+            self.assertEqual(sink.messages(), [])
 
     def test_no_source_is_there(self):
         campaign = pt.make_campaign(self.folder, "one", rows=1)
@@ -225,6 +237,9 @@ class OfACampaign(Case):
             for words in (("nosuch", "--to", "a@b.example"),
                           (campaign["id"], "--to", "a@b.example", "--rows", "1,9")):
                 self.assertEqual(daemon.cli("proof", *words, check=False).returncode, 1)
+            with self.assertRaises(pt.HTTPError) as refused:
+                daemon.get("/v1/campaigns/%s/preview?proof=nonsense" % campaign["id"])
+            self.assertEqual(refused.exception.status, 400)
             self.assertEqual(sink.messages(), [])
 
 

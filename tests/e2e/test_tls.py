@@ -90,6 +90,15 @@ class Tls(unittest.TestCase):
             self.trouble(daemon, "STARTTLS")
             self.assertEqual(sink.messages(), [])
 
+    def test_the_same_of_an_exchanger(self):
+        mx = {"example.com": [(10, "mx.example")]}
+        with pt.Sink(self.folder) as sink, \
+                dns_server.Dns(self.folder, mx=mx, hosts={"mx.example": "127.0.0.1"}) as dns, \
+                self.daemon({"via": "mx", "port": sink.port, "tls": "required"}, preflight="off",
+                            dns={"servers": [dns.server]}) as daemon:
+            self.trouble(daemon, "STARTTLS")
+            self.assertEqual(sink.messages(), [])
+
     def test_opportunistic_tls_goes_on_in_clear_where_it_is_not_offered(self):
         with pt.Sink(self.folder) as sink, self.daemon(self.relay(sink, "opportunistic")) as daemon:
             self.assertEqual(self.send(daemon)["counts"]["delivered"], 200)
