@@ -1,6 +1,31 @@
 /* Where messages leave to: a line a lane. */
 #include "cli.h"
 
+/* Those that lift, and who set them; those that stay are the administrator's own figures. */
+static void
+add_limits(struct pr_buf *b, const json_t *limits)
+{
+	size_t i;
+	const json_t *o;
+	char text[CLI_TEXT];
+	json_array_foreach(limits, i, o)
+	{
+		const char *by = cli_text_of(o, "by"), *what = cli_text_of(o, "what");
+		const json_t *value = json_object_get(o, "value");
+		if (!by || !what || !json_object_get(o, "lifts_s") ||
+		    pr_str_starts(pr_str(by), "back-off"))
+			continue;
+		pr_buf_addf(b, "; %s", cli_show(what));
+		if (json_is_integer(value))
+			pr_buf_addf(b, " %lld", (long long)json_integer_value(value));
+		else if (json_is_string(value))
+			pr_buf_addf(b, " %s", cli_show(json_string_value(value)));
+		pr_buf_addf(b, " by %s", cli_show(by));
+		int64_t ms = (int64_t)(cli_real_of(o, "lifts_s") * 1000);
+		pr_buf_addf(b, ", lifts in %s", cli_duration(ms, text));
+	}
+}
+
 /* Well, or what is wrong and when it is tried again. */
 static void
 add_state(struct cli_table *t, const json_t *o)
@@ -18,6 +43,7 @@ add_state(struct cli_table *t, const json_t *o)
 		else
 			pr_buf_adds(&b, "; tries again now");
 	}
+	add_limits(&b, json_object_get(o, "limits"));
 	cli_table_add(t, b.data);
 	pr_buf_finish(&b);
 }

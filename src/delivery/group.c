@@ -51,7 +51,8 @@ group_begin_day(struct group *g)
 	struct pr_delivery *d = g->delivery;
 	const struct pr_config *c = d->config;
 	const struct pr_source_address *s = pr_config_source(c, pr_str(g->source));
-	const struct pr_shaping_policy *policy = pr_shaping_policy(c->shapes, pr_str(g->tally->provider));
+	const struct pr_shaping_policy *policy =
+	    pr_shaping_policy(c->shapes, pr_str(g->tally->provider));
 	const struct pr_warm_up *plan = NULL;
 	int64_t since = 0;
 	if (s && s->warm_up.p && pr_quota_parse_day(pr_text_str(&s->since), &since))

@@ -415,20 +415,25 @@ leave(struct conn *n)
 	pr_connection_quit(n->connection);
 }
 
-/* The daemon has as many connections as it may: the one that has been idle longest, of a lane
- * that has nothing for it, makes room. */
+/* The connection that has been idle longest, of a lane that has nothing for it, makes room. group:
+ * one of its lanes; NULL: whichever. */
+static void
+leave_idle(struct pr_delivery *d, const struct group *group)
+{
+	PR_LIST_EACH(link, &d->idle_conns) {
+		struct conn *n = PR_CONTAINER(link, struct conn, idle);
+		if (n->lane->ready_n > 0 || (group && n->lane->group != group))
+			continue;
+		leave(n);
+		return;
+	}
+}
+
 static bool
 make_room(struct pr_delivery *d)
 {
-	if (d->connections < (unsigned)d->config->max_connections)
-		return true;
-	PR_LIST_EACH(link, &d->idle_conns) {
-		struct conn *n = PR_CONTAINER(link, struct conn, idle);
-		if (n->lane->ready_n == 0) {
-			leave(n);
-			break;
-		}
-	}
+	if (d->connections >= (unsigned)d->config->max_connections)
+		leave_idle(d, NULL);
 	return d->connections < (unsigned)d->config->max_connections;
 }
 
@@ -457,8 +462,11 @@ lane_connect(struct lane *l)
 	}
 	unsigned there = l->opening_n < l->ready_n ? lane_conns_there(l) : 0;
 	for (; l->opening_n < l->ready_n && there < limit && (room = make_room(d)); there++) {
-		if (!shaped_lets_connect(l))
+		if (!shaped_lets_connect(l)) {
+			if (strcmp(l->waits_for, "provider_connections") == 0)
+				leave_idle(d, l->group);
 			break;
+		}
 		open_one(l);
 	}
 	feed_ahead(l);
