@@ -278,6 +278,8 @@ open_all(struct daemon *d, struct pr_error *e)
 	if (r == 0)
 		r = open_delivery(d, journal_dir, e);
 	if (r == 0)
+		network_restore(d);
+	if (r == 0)
 		r = open_intake(d, e);
 	if (r == 0)
 		r = open_control(d, journal_dir, e);
@@ -295,6 +297,7 @@ close_all(struct daemon *d)
 		pr_lane_destroy(d->reports);
 	if (d->delivery)
 		pr_delivery_close(d->delivery);
+	d->delivery = NULL;
 	if (d->journal)
 		pr_journal_close(d->journal);
 	network_close(d);

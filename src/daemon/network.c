@@ -8,6 +8,14 @@
 #include "postrider/base/log.h"
 #include "postrider/doctor.h"
 
+static void
+save_policy(void *context, const char *domain, const char *line)
+{
+	struct daemon *d = context;
+	if (d->delivery)
+		pr_delivery_keep_policy(d->delivery, domain, line);
+}
+
 int
 network_open(struct daemon *d, struct pr_error *e)
 {
@@ -19,8 +27,26 @@ network_open(struct daemon *d, struct pr_error *e)
 	if (r == 0)
 		r = pr_tls_create(&tls, &d->tls, e);
 	struct pr_sts_options sts = {
-	    .dns = d->dns, .loop = d->loop, .ca_file = d->config->tls.ca_file.p};
+	    .dns = d->dns,
+	    .loop = d->loop,
+	    .ca_file = d->config->tls.ca_file.p,
+	    .save = save_policy,
+	    .context = d};
 	return r < 0 ? r : pr_sts_create(&sts, &d->sts, e);
+}
+
+static void
+restore_policy(void *context, const char *domain, const char *line)
+{
+	struct daemon *d = context;
+	if (pr_sts_restore(d->sts, domain, line) < 0) /* its time is over */
+		pr_delivery_keep_policy(d->delivery, domain, NULL);
+}
+
+void
+network_restore(struct daemon *d)
+{
+	pr_delivery_each_policy(d->delivery, restore_policy, d);
 }
 
 void

@@ -1,6 +1,6 @@
 /*
- * What lanes have learnt and used up, across restarts: texts by key. All of them are in memory, a
- * lane that comes again finds its own; those that changed are written to state.db by a job, all in
+ * What lanes have learnt and used up, and policies that receivers have published, across restarts:
+ * texts by key. All of them are in memory, a lane that comes again finds its own; those that changed are written to state.db by a job, all in
  * one transaction.
  *
  *   kept_put -> changed -> job on the folder lane -> durable -> its quota is told
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #define KEPT_MAX 100000u /* more sites in trouble than that begin anew */
+#define POLICY "sts/" /* and the domain; these know themselves when they end */
 #define FORGET_MS (PR_SHAPING_FOR_MAX_MS + PR_DAY_MS)
 
 struct kept {
@@ -190,7 +191,7 @@ on_fact(void *context, struct pr_str key, struct pr_str value)
 	if (!item)
 		return false;
 	if (space && pr_str_u64(pr_str_n(value.p, (size_t)(space - value.p)), &at) &&
-	    (int64_t)at > pr_utc_ms() - FORGET_MS)
+	    (pr_str_starts(key, POLICY) || (int64_t)at > pr_utc_ms() - FORGET_MS))
 		item->text = pr_strndup(value.p, value.n);
 	else /* of a site that has long been silent */
 		pr_list_push(&d->keeping->changed, &item->changed);
@@ -205,7 +206,33 @@ kept_open(struct pr_delivery *d, struct pr_error *e)
 	pr_list_init(&d->keeping->changed);
 	pr_hash_key_random(&d->keeping->hash_key);
 	int r = pr_statedb_each_fact(db, KEPT_QUOTA, on_fact, d, e);
-	return r < 0 ? r : pr_statedb_each_fact(db, KEPT_SHAPE, on_fact, d, e);
+	if (r == 0)
+		r = pr_statedb_each_fact(db, KEPT_SHAPE, on_fact, d, e);
+	return r < 0 ? r : pr_statedb_each_fact(db, POLICY, on_fact, d, e);
+}
+
+/* ---- policies ---- */
+
+void
+pr_delivery_keep_policy(pr_delivery *d, const char *domain, const char *line)
+{
+	struct pr_buf key = {0};
+	pr_buf_addf(&key, POLICY "%s", domain);
+	kept_put(d, key.data, pr_str(line ? line : ""), NULL);
+	pr_buf_finish(&key);
+}
+
+void
+pr_delivery_each_policy(pr_delivery *d,
+                        void (*each)(void *context, const char *domain, const char *line),
+                        void *context)
+{
+	const struct pr_map *m = &d->keeping->by_key;
+	for (size_t i = 0; i < m->cap; i++) {
+		const struct kept *item = m->slots[i].value;
+		if (item && item->text && pr_str_starts(pr_str(item->key), POLICY))
+			each(context, item->key + strlen(POLICY), strchr(item->text, ' ') + 1);
+	}
 }
 
 /* The folder lane has ended: what is left is written here. */

@@ -1,7 +1,10 @@
 """Delivery to the mail exchangers of many domains, by a real dnsmasq."""
+import contextlib
 import os
+import sqlite3
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -218,6 +221,30 @@ class Mx(unittest.TestCase):
             self.assertEqual(campaign["counts"]["delivered"], 1000)
             names = {c["argument"] for c in sink.commands("EHLO")}
             self.assertEqual(names, {"one.example", "two.example"})
+
+    def test_a_policy_that_was_kept_holds_although_dns_is_silent_about_it(self):
+        """RFC 8461, section 5: until its max_age is over."""
+        with pt.Sink(self.folder) as sink, \
+                dns_server.Dns(self.folder, mx={d: [(10, "mx.b.example")]
+                                                for d in ("a.example", "b.example")},
+                               hosts={"mx.b.example": "127.0.0.1"}) as dns, \
+                self.daemon(dns, sink.port) as daemon:
+            daemon.start()
+            daemon.terminate()
+            now = int(time.time())
+            line = "%d 1 id1 enforce 86400 %d %d mx.a.example" % (now * 1000, now + 8000, now)
+            with contextlib.closing(sqlite3.connect(os.path.join(daemon.state, "state.db"))) as db:
+                db.execute("INSERT INTO facts VALUES ('sts/a.example', ?)", (line.encode(),))
+                db.commit()
+            for _ in range(2):
+                daemon.start()
+                if not daemon.campaign("mx"):
+                    daemon.drop(pt.make_campaign(self.folder, "mx",
+                                                 recipients=recipients(["a.example", "b.example"])))
+                pt.wait_until(lambda: self.count(daemon, "delivered") == 1 and
+                              self.count(daemon, "deferred") == 1, "one each")
+                daemon.terminate()
+            self.assertEqual(len(sink.messages()), 1)
 
     def test_many_domains_of_one_message(self):
         domains = ["d%d.example" % n for n in range(5000)]
