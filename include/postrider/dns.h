@@ -148,7 +148,6 @@ struct pr_dns_answer {
 
 const struct pr_dns_answer *pr_dns_ask(pr_dns *dns, const char *name, enum pr_dns_type type,
                                        struct pr_dns_wait *w);
-const struct pr_dns_answer *pr_dns_answer_ref(const struct pr_dns_answer *a);
 void pr_dns_answer_unref(const struct pr_dns_answer *a); /* NULL: nothing */
 
 /* The name to ask PR_DNS_PTR for: "1.2.0.192.in-addr.arpa" (RFC 1035 section 3.5, RFC 3596). */
@@ -173,7 +172,6 @@ struct pr_dns_hosts {
  * texts ("192.0.2.1", "::1", "[::1]") as they are; both at once. One of the two look-ups may
  * have failed where the other brought addresses; the result is kept for short then. */
 const struct pr_dns_hosts *pr_dns_host(pr_dns *dns, const char *name, struct pr_dns_wait *w);
-const struct pr_dns_hosts *pr_dns_hosts_ref(const struct pr_dns_hosts *h);
 void pr_dns_hosts_unref(const struct pr_dns_hosts *h);
 /* An address with its port, to connect to. */
 void pr_dns_address_at(const union pr_dns_address *a, uint16_t port, struct pr_address *out);
@@ -214,7 +212,6 @@ struct pr_mx {
 };
 
 const struct pr_mx *pr_dns_mx(pr_dns *dns, const char *domain, struct pr_dns_wait *w);
-const struct pr_mx *pr_mx_ref(const struct pr_mx *mx);
 void pr_mx_unref(const struct pr_mx *mx);
 
 /* The site of a set of host names, as above: for sets pruned by a policy. Pure. */

@@ -130,8 +130,6 @@ void pr_connection_quit(pr_connection *c); /* take no more; end what runs; leave
 void pr_connection_abort(pr_connection *c, const char *why);
 
 unsigned pr_connection_accepted(const pr_connection *c); /* messages so far */
-/* How TLS stands: "TLSv1.3" or "" in clear. */
-const char *pr_connection_tls(const pr_connection *c);
 /* Who answers, for results.csv: "mail.example[192.0.2.1]", "192.0.2.1", a path. Valid as long
  * as the connection; "" before it is known. */
 const char *pr_connection_peer(const pr_connection *c);

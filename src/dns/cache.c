@@ -86,34 +86,16 @@ unref(const void *result)
 		free(refs);
 }
 
-const struct pr_dns_answer *
-pr_dns_answer_ref(const struct pr_dns_answer *a)
-{
-	return ref(a);
-}
-
 void
 pr_dns_answer_unref(const struct pr_dns_answer *a)
 {
 	unref(a);
 }
 
-const struct pr_dns_hosts *
-pr_dns_hosts_ref(const struct pr_dns_hosts *h)
-{
-	return ref(h);
-}
-
 void
 pr_dns_hosts_unref(const struct pr_dns_hosts *h)
 {
 	unref(h);
-}
-
-const struct pr_mx *
-pr_mx_ref(const struct pr_mx *mx)
-{
-	return ref(mx);
 }
 
 void

@@ -51,9 +51,10 @@ void route_ended(pr_connection *c, const struct pr_smtp_result *r);
 
 /* ---- memory.c: what addresses did lately ---- */
 struct pr_address;
-bool unreachable(const struct pr_address *a, int64_t now_ms);
-void unreachable_note(const struct pr_address *a, int64_t now_ms);
-void unreachable_forget(const struct pr_address *a);
+/* source: where it was tried from; n 0: the system chose. */
+bool unreachable(const struct pr_address *a, const struct pr_address *source, int64_t now_ms);
+void unreachable_note(const struct pr_address *a, const struct pr_address *source, int64_t now_ms);
+void unreachable_forget(const struct pr_address *a, const struct pr_address *source);
 bool broken_tls(const struct pr_address *a, int64_t now_ms);
 void broken_note(const struct pr_address *a, int64_t now_ms);
 void tls_note_failure(const char *type);

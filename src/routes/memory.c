@@ -1,6 +1,6 @@
 /*
- * What addresses did lately, for the whole process: those that could not be reached, and those
- * whose TLS is broken. Bounded tables by address, where the new takes the place of the old; what is
+ * What addresses did lately, for the whole process: those that could not be reached from a
+ * source, and those whose TLS is broken. Bounded tables by address, where the new takes the place of the old; what is
  * forgotten too early costs one more try. The loop's thread.
  */
 #include "internal.h"
@@ -23,51 +23,56 @@ struct slot {
 static struct slot unreachables[SLOTS], brokens[SLOTS];
 static struct pr_routes_tls_counts tls_counts;
 
-/* The host alone: its ports share its fate. */
 static uint64_t
-key_of(const struct pr_address *a)
+hash_of(const struct pr_address *a)
 {
 	static const struct pr_hash_key key = {0x61646472, 0x657373};
 	const struct sockaddr_in *in = (const void *)&a->sa;
 	const struct sockaddr_in6 *in6 = (const void *)&a->sa;
-	uint64_t hash =
-	    a->sa.ss_family == AF_INET
-		? pr_siphash(key, &in->sin_addr, sizeof in->sin_addr) ^ in->sin_port
-		: pr_siphash(key, &in6->sin6_addr, sizeof in6->sin6_addr) ^ in6->sin6_port;
+	return a->sa.ss_family == AF_INET
+	           ? pr_siphash(key, &in->sin_addr, sizeof in->sin_addr) ^ in->sin_port
+	           : pr_siphash(key, &in6->sin6_addr, sizeof in6->sin6_addr) ^ in6->sin6_port;
+}
+
+/* Address and port, and from where: a source that leads nowhere says nothing of others. */
+static uint64_t
+key_of(const struct pr_address *a, const struct pr_address *source)
+{
+	uint64_t hash = hash_of(a);
+	if (source && source->n)
+		hash ^= pr_mix64(hash_of(source));
 	return hash ? hash : 1;
 }
 
 static bool
-known(const struct slot *table, const struct pr_address *a, int64_t now_ms)
+known(const struct slot *table, uint64_t key, int64_t now_ms)
 {
-	uint64_t key = key_of(a);
 	const struct slot *s = &table[key % SLOTS];
 	return s->key == key && now_ms < s->until_ms;
 }
 
 static void
-note(struct slot *table, const struct pr_address *a, int64_t until_ms)
+note(struct slot *table, uint64_t key, int64_t until_ms)
 {
-	uint64_t key = key_of(a);
 	table[key % SLOTS] = (struct slot){key, until_ms};
 }
 
 bool
-unreachable(const struct pr_address *a, int64_t now_ms)
+unreachable(const struct pr_address *a, const struct pr_address *source, int64_t now_ms)
 {
-	return known(unreachables, a, now_ms);
+	return known(unreachables, key_of(a, source), now_ms);
 }
 
 void
-unreachable_note(const struct pr_address *a, int64_t now_ms)
+unreachable_note(const struct pr_address *a, const struct pr_address *source, int64_t now_ms)
 {
-	note(unreachables, a, now_ms + UNREACHABLE_MS);
+	note(unreachables, key_of(a, source), now_ms + UNREACHABLE_MS);
 }
 
 void
-unreachable_forget(const struct pr_address *a)
+unreachable_forget(const struct pr_address *a, const struct pr_address *source)
 {
-	uint64_t key = key_of(a);
+	uint64_t key = key_of(a, source);
 	if (unreachables[key % SLOTS].key == key)
 		unreachables[key % SLOTS].key = 0;
 }
@@ -75,13 +80,13 @@ unreachable_forget(const struct pr_address *a)
 bool
 broken_tls(const struct pr_address *a, int64_t now_ms)
 {
-	return known(brokens, a, now_ms);
+	return known(brokens, key_of(a, NULL), now_ms);
 }
 
 void
 broken_note(const struct pr_address *a, int64_t now_ms)
 {
-	note(brokens, a, now_ms + BROKEN_TLS_MS);
+	note(brokens, key_of(a, NULL), now_ms + BROKEN_TLS_MS);
 }
 
 /* ---- RFC 8460 section 4.3 ---- */

@@ -7,7 +7,7 @@
  *
  * How much TLS a hop must have: what a TLSA record says goes before what MTA-STS says, and that
  * before the route's own wish. An exchanger whose TLSA records cannot be known now is passed
- * over, never spoken to in clear. Addresses that did not answer lately (unreachable.c) are passed
+ * over, never spoken to in clear. Addresses that did not answer lately (memory.c) are passed
  * over in a first round, and tried after all when nothing else is left.
  */
 #include "wire.h"
@@ -150,7 +150,7 @@ try_address(struct mx_connection *c)
 		pr_dns_address_at(&c->hosts->addresses[c->host++], w->base.target->port, to);
 		if (other_family(c, to))
 			continue;
-		if (unreachable(to, now) != c->second_round) {
+		if (unreachable(to, &c->wire.base.target->options.source, now) != c->second_round) {
 			c->passed = true;
 			continue;
 		}
@@ -279,13 +279,14 @@ next_hop(struct wire *w)
 static void
 reached(struct wire *w)
 {
-	unreachable_forget(&w->hop.address);
+	unreachable_forget(&w->hop.address, &w->base.target->options.source);
 }
 
 static void
 missed(struct wire *w)
 {
-	unreachable_note(&w->hop.address, pr_loop_now_ms(w->base.target->loop));
+	unreachable_note(&w->hop.address, &w->base.target->options.source,
+	                 pr_loop_now_ms(w->base.target->loop));
 }
 
 static void

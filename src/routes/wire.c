@@ -7,7 +7,7 @@
  * moves with every reply, mostly further away: the timer is moved only when it comes nearer, and
  * looks again when it fires.
  *
- * Opportunistic TLS that breaks is remembered for the peer (broken.c): the next connection speaks
+ * Opportunistic TLS that breaks is remembered for the peer (memory.c): the next connection speaks
  * in clear. Nothing else falls back.
  */
 #include "wire.h"
@@ -272,10 +272,10 @@ on_connect(void *context)
 static void
 on_secure(void *context, const struct pr_tls_info *info)
 {
+	(void)info;
 	struct wire *w = context;
 	if (w->over)
 		return;
-	snprintf(w->tls, sizeof w->tls, "%s", info->protocol);
 	tls_note_success();
 	if (!w->smtp) {
 		begin_session(w);
@@ -311,7 +311,6 @@ on_close(void *context, const struct pr_error *why)
 	struct wire *w = context;
 	const char *failure = why->code == PR_ETLS ? pr_stream_tls_failure(w->stream) : NULL;
 	w->stream = NULL;
-	*w->tls = 0;
 	if (failure) {
 		tls_note_failure(failure);
 		if (w->hop.tls == PR_ROUTE_TLS_OPPORTUNISTIC)
@@ -421,10 +420,3 @@ wire_accepted(const pr_connection *c)
 	return w->smtp ? pr_smtp_accepted(w->smtp) : 0;
 }
 
-const char *
-pr_connection_tls(const pr_connection *c)
-{
-	if (c->target->ops->begin != wire_begin)
-		return "";
-	return PR_CONTAINER((pr_connection *)c, struct wire, base)->tls;
-}

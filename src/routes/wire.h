@@ -35,7 +35,6 @@ struct wire {
 	bool in_clear;  /* TLS with this peer is known to be broken, and not a must */
 	bool aborted;   /* by its owner, or to end soon: no other hop */
 	bool over;
-	char tls[12]; /* "TLSv1.3" */
 	char why[600];
 	struct pr_smtp_result last; /* how the last hop ended the talk, when it did */
 	char last_text[300];
