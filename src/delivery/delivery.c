@@ -292,14 +292,20 @@ free_sends(struct pr_delivery *d)
 	}
 }
 
-void
-pr_delivery_close(pr_delivery *d)
+/* Last: jobs that ended meanwhile may have started some. */
+static void
+stop_timers(struct pr_delivery *d)
 {
 	pr_timer_stop(&d->pace);
 	pr_timer_stop(&d->read_again);
 	pr_timer_stop(&d->second);
 	pr_timer_stop(&d->fold_timer);
 	pr_timer_stop(&d->drain_timer);
+}
+
+void
+pr_delivery_close(pr_delivery *d)
+{
 	d->draining = d->closing = true;
 	reopen_give_up(d);
 	preflight_close(d);
@@ -319,6 +325,7 @@ pr_delivery_close(pr_delivery *d)
 		outlet_destroy(PR_CONTAINER(link, struct outlet, link));
 	kept_close(d);
 	groups_close(d);
+	stop_timers(d);
 	if (d->folder)
 		fold_close(d);
 	free_sends(d);
