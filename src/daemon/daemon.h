@@ -50,7 +50,7 @@ int daemon_load(const char *path, struct pr_problems *problems, struct pr_config
 /* ---- network.c ---- */
 int network_open(struct daemon *d, struct pr_error *e);
 void network_restore(struct daemon *d); /* policies, from delivery's state */
-void network_reload(struct daemon *d); /* by the configuration in force */
+void network_reload(struct daemon *d);  /* by the configuration in force */
 int network_preflight(const struct pr_preflight *p, struct pr_problems *problems); /* blocks */
 void network_close(struct daemon *d); /* what is asked nobody waits for any more; TLS stays */
 

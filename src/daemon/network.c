@@ -26,12 +26,11 @@ network_open(struct daemon *d, struct pr_error *e)
 	int r = pr_dns_create(&dns, &d->dns, e);
 	if (r == 0)
 		r = pr_tls_create(&tls, &d->tls, e);
-	struct pr_sts_options sts = {
-	    .dns = d->dns,
-	    .loop = d->loop,
-	    .ca_file = d->config->tls.ca_file.p,
-	    .save = save_policy,
-	    .context = d};
+	struct pr_sts_options sts = {.dns = d->dns,
+	                             .loop = d->loop,
+	                             .ca_file = d->config->tls.ca_file.p,
+	                             .save = save_policy,
+	                             .context = d};
 	return r < 0 ? r : pr_sts_create(&sts, &d->sts, e);
 }
 

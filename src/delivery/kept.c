@@ -1,7 +1,7 @@
 /*
  * What lanes have learnt and used up, and policies that receivers have published, across restarts:
- * texts by key. All of them are in memory, a lane that comes again finds its own; those that changed are written to state.db by a job, all in
- * one transaction.
+ * texts by key. All of them are in memory, a lane that comes again finds its own; those that
+ * changed are written to state.db by a job, all in one transaction.
  *
  *   kept_put -> changed -> job on the folder lane -> durable -> its quota is told
  *
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #define KEPT_MAX 100000u /* more sites in trouble than that begin anew */
-#define POLICY "sts/" /* and the domain; these know themselves when they end */
+#define POLICY "sts/"    /* and the domain; these know themselves when they end */
 #define FORGET_MS (PR_SHAPING_FOR_MAX_MS + PR_DAY_MS)
 
 struct kept {
@@ -171,8 +171,8 @@ void
 kept_write(struct pr_delivery *d)
 {
 	struct keeping *k = d->keeping;
-	if (k->writing || pr_list_empty(&k->changed))
-		return;
+	if (k->writing || d->closing || pr_list_empty(&k->changed))
+		return; /* kept_close writes what is left */
 	k->writing = true;
 	pr_lane_submit(d->folder_lane, &job_create(d)->job);
 }

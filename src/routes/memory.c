@@ -1,7 +1,7 @@
 /*
  * What addresses did lately, for the whole process: those that could not be reached from a
- * source, and those whose TLS is broken. Bounded tables by address, where the new takes the place of the old; what is
- * forgotten too early costs one more try. The loop's thread.
+ * source, and those whose TLS is broken. Bounded tables by address, where the new takes the place
+ * of the old; what is forgotten too early costs one more try. The loop's thread.
  */
 #include "internal.h"
 

@@ -419,4 +419,3 @@ wire_accepted(const pr_connection *c)
 	const struct wire *w = PR_CONTAINER((pr_connection *)c, struct wire, base);
 	return w->smtp ? pr_smtp_accepted(w->smtp) : 0;
 }
-
