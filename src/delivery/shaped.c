@@ -214,18 +214,16 @@ tell(const struct lane *l, const struct pr_smtp_result *r, const struct pr_shape
 	       done->who ? done->who : "adaptive", text);
 }
 
-/* What rules made of it takes effect at once: connections too many leave, and what is ready for
- * a lane that is suspended is for others, or waits as a row. */
+/* What is ready for a lane that is suspended is for others, or waits as a row. Connections too many
+ * leave when the lane is looked at: this may be called from within one of them. */
 static void
 obey(struct lane *l, const struct pr_smtp_result *r, const struct pr_shape_done *done)
 {
-	const unsigned fewer = PR_SHAPE_SUSPENDED | PR_SHAPE_FEWER_CONNECTIONS | PR_SHAPE_HALVED;
 	if (done->actions & ~(unsigned)PR_SHAPE_DEFER)
 		tell(l, r, done);
-	if (done->actions & fewer)
-		lane_shrink(l, shaped_connections(l));
 	if (done->actions & PR_SHAPE_SUSPENDED)
 		lane_withdraw(l, NULL);
+	site_ask(l->site);
 }
 
 struct pr_shape_done
