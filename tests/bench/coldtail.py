@@ -21,6 +21,8 @@ def main():
             more += ["--listen", "%s:%d" % (address, port)]
         sink = pt.Sink(folder, "--tls", "starttls", *more, log=False, latency=args.latency,
                        listen="%s:%d" % (addresses[0], port))
+        for _ in addresses[1:]:
+            sink._line()
         dns = dns_server.Dns(folder, hosts={"d%d.example" % n: addresses[n % SINKS]
                                             for n in range(args.sites)})
         daemon = pt.Daemon(folder, start=False, config={

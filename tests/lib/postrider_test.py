@@ -185,8 +185,6 @@ class Sink(Process):
         if not line.startswith("listening "):
             raise AssertionError("the sink did not start: " + line)
         self.address = line.split()[1]
-        for _ in range(sum(option == "--listen" for option in options)):
-            self._line()
         self.host, _, port = self.address.rpartition(":")
         self.host, self.port = self.host.strip("[]"), int(port)
 
