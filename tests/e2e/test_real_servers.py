@@ -85,10 +85,12 @@ class RealServer(accounted.TestCase):
     def check(self, daemon, server, paths, kept, rows):
         """Each recipient's state is what the server did; returns all rows of results.csv."""
         by_sender = collections.defaultdict(dict)
-        copies = collections.Counter()
-        for to, sender, octets in server.mails():
+        # A server that is stopped while it delivers may do that once more by itself: then both
+        # copies have one number of its queue, and we gave the message once.
+        numbers = collections.defaultdict(set)
+        for to, sender, octets, number in server.mails():
             by_sender[sender][to] = octets
-            copies[sender, to] += 1
+            numbers[sender, to].add(number)
         everything = []
         for i, path in enumerate(paths):
             campaign = daemon.campaign(os.path.basename(path))
@@ -100,7 +102,7 @@ class RealServer(accounted.TestCase):
             for r in results:
                 if r["state"] == "delivered":
                     self.assertIn(r["email"], got, r)
-                    extra = copies[sender, r["email"]] - 1
+                    extra = len(numbers[sender, r["email"]]) - 1
                     self.assertTrue(extra == 0 or 0 < extra <= int(r["doubted"]), r)
                 else:
                     self.assertNotIn(r["email"], got, r)

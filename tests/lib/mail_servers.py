@@ -8,6 +8,7 @@ import glob
 import grp
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -76,8 +77,9 @@ class Server(pt.Process):
         return glob.glob(os.path.join(self.folder, "mail", "**", "new", "*"), recursive=True)
 
     def mails(self):
-        """(recipient, return path, octets as stored: LF ends) of each delivered message. The
-        server's own fields, down to its Received, are taken off."""
+        """(recipient, return path, octets as stored: LF ends, number) of each delivered message.
+        The server's own fields, down to its Received, are taken off; the number is that of its
+        queue, which it gives once a transaction."""
         found = []
         for path in self.delivered():
             with open(path, "rb") as f:
@@ -93,7 +95,8 @@ class Server(pt.Process):
                 if name.lower() == b"received":
                     break
             to = own.get(b"x-original-to") or own.get(b"delivered-to") or own[b"envelope-to"]
-            found.append((to, own[b"return-path"], rest))
+            number = re.search(r"\bid ([\w-]{6,})", own[b"received"])
+            found.append((to, own[b"return-path"], rest, number.group(1)))
         return found
 
 
