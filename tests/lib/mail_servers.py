@@ -194,6 +194,8 @@ class Postfix(Server):
             os.makedirs(os.path.join(self.folder, name))
         os.chown(self.folder + "/data", owner.pw_uid, owner.pw_gid)
         os.chown(self.folder + "/mail", nobody.pw_uid, nobody.pw_gid)
+        with open(self.log_path, "ab") as f:  # postsuper writes it, too, when it finds what a
+            os.fchmod(f.fileno(), 0o666)      # stop has left, and fails where it may not
         values = {"folder": self.folder, "port": self.port, "uid": nobody.pw_uid,
                   "gid": nobody.pw_gid}
         for name, text in (("main.cf", MAIN + main), ("master.cf", MASTER)):
