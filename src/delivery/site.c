@@ -186,16 +186,22 @@ site_rate(const struct site *s)
 	return rate;
 }
 
-bool
-site_has_healthy_lane(const struct site *s)
+/* One that does not fail, and may send before that time. */
+static bool
+has_lane(const struct site *s, int64_t by_ms)
 {
-	int64_t soon = pr_loop_now_ms(s->outlet->delivery->loop) + PR_SECOND_MS;
 	PR_LIST_EACH(link, &s->lanes) {
 		const struct lane *l = PR_CONTAINER(link, struct lane, of_site);
-		if (l->way && !l->retired && !l->failures && l->shut_until_ms <= soon)
+		if (l->way && !l->retired && !l->failures && l->shut_until_ms <= by_ms)
 			return true;
 	}
 	return false;
+}
+
+bool
+site_has_healthy_lane(const struct site *s)
+{
+	return has_lane(s, pr_loop_now_ms(s->outlet->delivery->loop) + PR_SECOND_MS);
 }
 
 /* Via mx: after some tries its rows are deferred, those that are ready too; what comes by then
@@ -206,7 +212,7 @@ site_unreached(struct site *s, const struct pr_smtp_result *r, int64_t since_ms)
 	struct pr_delivery *d = s->outlet->delivery;
 	struct pr_verdict v = pr_verdict_connection(r);
 	v.state = PR_DEFERRED;
-	if (!s->outlet->mx || d->draining || site_has_healthy_lane(s))
+	if (!s->outlet->mx || d->draining || has_lane(s, INT64_MAX)) /* its turn may be later */
 		return;
 	s->given_up = due_now(d) - since_ms > d->config->retry.give_up;
 	PR_LIST_EACH(link, &s->lanes)

@@ -220,6 +220,13 @@ class ShapingTest(pt.TestCase):
         clock.next_days(1)
         self.assertEqual(daemon.wait_state("spring", "finished")["counts"]["delivered"], 200)
 
+    def test_a_source_that_is_gone_takes_nothing_from_one_that_waits_for_its_turn(self):
+        daemon = self.world(default={"message_rate": "20/m", "burst": 1}, config={
+            "routes": {"default": {"sources": ["192.0.2.77", "127.0.0.1"]}}})
+        self.drop(daemon, ["a.example"], 3)
+        campaign = daemon.wait_state("spring", "finished")
+        self.assertEqual((campaign["counts"]["delivered"], campaign["attempts"]), (3, 3))
+
     def test_a_reload_changes_figures_or_tells_what_is_wrong(self):
         daemon = self.world(default={"message_rate": "5/s"})
         self.drop(daemon, ["a.example"], 300)
