@@ -50,13 +50,16 @@ find(struct keeping *k, const char *key, uint64_t *hash)
 	return pr_map_get(&k->by_key, *hash);
 }
 
+/* Quotas have room in any case: there are as many as the configuration has it. */
 static struct kept *
 find_or_make(struct keeping *k, const char *key)
 {
 	uint64_t hash;
 	struct kept *item = find(k, key, &hash);
-	if (item || k->by_key.n >= KEPT_MAX)
-		return item && strcmp(item->key, key) == 0 ? item : NULL;
+	if (item)
+		return strcmp(item->key, key) == 0 ? item : NULL;
+	if (k->by_key.n >= KEPT_MAX && !pr_str_starts(pr_str(key), KEPT_QUOTA))
+		return NULL;
 	item = pr_calloc(1, sizeof *item);
 	item->key = pr_strdup(key);
 	pr_list_init(&item->changed);
@@ -128,6 +131,14 @@ work_write(struct pr_job *job, void *worker)
 }
 
 static void
+drop(struct keeping *k, struct kept *item)
+{
+	pr_map_remove(&k->by_key, pr_siphash(k->hash_key, item->key, strlen(item->key)));
+	free(item->key);
+	free(item);
+}
+
+static void
 written(struct keep_job *j)
 {
 	struct keeping *k = j->delivery->keeping;
@@ -137,6 +148,8 @@ written(struct keep_job *j)
 			pr_list_push(&k->changed, &item->changed); /* once more, later */
 		if (j->result == 0 && item->group && j->facts[i].value.p)
 			group_durable(item->group, strchr(j->facts[i].value.p, ' ') + 1);
+		if (j->result == 0 && !item->text && pr_list_empty(&item->changed))
+			drop(k, item); /* forgotten, on the disk, too */
 	}
 	if (j->result < 0)
 		PR_LOG(PR_LOG_ERROR, "state_unwritten", "%s", j->error.text);
