@@ -50,8 +50,8 @@ struct pr_target_options {
 int pr_target_source(struct pr_target_options *o, const struct pr_config *config,
                      const char *source);
 
-/* How much TLS a receiver is known to want (shaping.h): tls_least, no_opportunistic. Where there is
- * no TLS nothing is asked for. */
+/* How much TLS a receiver is known to want, and whether it bears CHUNKING (shaping.h): tls_least,
+ * no_opportunistic, no_chunking. Where there is no TLS none is asked for. */
 struct pr_shaping_policy;
 void pr_target_shape(struct pr_target_options *o, const struct pr_shaping_policy *policy);
 
@@ -87,8 +87,9 @@ size_t pr_exchangers_of(const struct pr_mx *mx, const struct pr_sts_policy *poli
 void pr_target_lead(struct pr_route_target *t, const struct pr_exchanger *exchangers, size_t n);
 /* What the last peer offered (PR_SMTP_...); 0: not known. */
 unsigned pr_target_offers(const struct pr_route_target *t);
-/* CHUNKING or look-ahead turned out to be more than the peer bears: for later connections. */
-void pr_target_limit(struct pr_route_target *t, unsigned messages_max); /* of later connections */
+/* For later connections: how many messages each takes, 0: any number; and that CHUNKING or
+ * look-ahead turned out to be more than the peer bears. */
+void pr_target_limit(struct pr_route_target *t, unsigned messages_max);
 void pr_target_forgo(struct pr_route_target *t, bool chunking, bool lookahead);
 
 static inline struct pr_envelope

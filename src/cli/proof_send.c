@@ -114,10 +114,8 @@ send_from(struct sending *s, const char *source, struct pr_error *e)
 	const char *hostname = c && c->hostname.p ? c->hostname.p : "localhost";
 	struct pr_target_options options = {.hostname = hostname, .dns = s->dns, .tls = s->tls};
 	struct pr_route_target *target;
-	if (s->shape) {
+	if (s->shape)
 		pr_target_shape(&options, s->shape);
-		options.no_chunking = s->shape->chunking == PR_SHAPING_OFF;
-	}
 	if (source && pr_target_source(&options, c, source) < 0)
 		return pr_fail(e, PR_EINVAL, "the route's source %s is no address", source);
 	int rc = pr_target_open(s->loop, s->route, &options, &target, e);

@@ -102,7 +102,7 @@ lane_configure(struct lane *l)
 		l->failures = 0; /* they speak of the old way */
 		l->retry_at_ms = 0;
 	}
-	if (policy && policy->chunking == PR_SHAPING_OFF)
+	if (o.no_chunking) /* the way that stays, too */
 		pr_target_forgo(l->way->target, true, false);
 	lane_lead(l);
 	lane_shrink(l, l->connections_max);

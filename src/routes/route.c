@@ -63,6 +63,7 @@ pr_target_shape(struct pr_target_options *o, const struct pr_shaping_policy *pol
 	    [PR_SHAPING_TLS_REQUIRED] = PR_ROUTE_TLS_REQUIRED,
 	    [PR_SHAPING_TLS_VERIFIED] = PR_ROUTE_TLS_VERIFIED,
 	};
+	o->no_chunking = policy->chunking == PR_SHAPING_OFF;
 	if (!o->tls)
 		return;
 	o->tls_least = (int)least[policy->tls];
