@@ -14,9 +14,7 @@
 
 #include "postrider/base/log.h"
 
-#include <stdio.h>
 #include <limits.h>
-#include <stdlib.h>
 
 #define HORIZON_MS 100 /* granted so long before they may go: composing, a slow sync */
 #define WRITE_MS (5 * PR_SECOND_MS)
@@ -201,16 +199,17 @@ shaped_accepted(struct lane *l, int64_t wired_ms)
 static void
 tell(const struct lane *l, const struct pr_smtp_result *r, const struct pr_shape_done *done)
 {
-	char text[160];
-	int64_t lifts = done->lifts_ms ? done->lifts_ms - pr_loop_now_ms(l->delivery->loop) : 0;
+	char text[160], until[PR_RFC3339_SIZE] = "it goes well again";
+	int64_t now = pr_loop_now_ms(l->delivery->loop);
 	struct pr_log_about about = {.event = "shaping",
 	                             .route = l->site->outlet->name,
 	                             .site = l->site->key,
 	                             .code = r->answered ? r->reply.code : 0};
+	if (done->lifts_ms)
+		pr_format_rfc3339(pr_utc_ms() + done->lifts_ms - now, until);
 	pr_str_show(r->answered ? r->reply.text : pr_str(r->why ? r->why : ""), text, sizeof text);
-	pr_log(PR_LOG_INFO, &about, "%s%s for %lld s by %s: %s",
-	       done->actions & PR_SHAPE_SUSPENDED ? "suspended" : "slower",
-	       *l->source ? " from this source" : "", (long long)(lifts / PR_SECOND_MS),
+	pr_log(PR_LOG_INFO, &about, "%s until %s by %s: %s",
+	       done->actions & PR_SHAPE_SUSPENDED ? "suspended" : "slower", until,
 	       done->who ? done->who : "adaptive", text);
 }
 
