@@ -369,6 +369,34 @@ START_TEST(due_rows_come_earliest_first_and_only_once)
 }
 END_TEST
 
+START_TEST(rows_put_off_are_due_each_at_its_own_time)
+{
+	struct pr_error e = {0};
+	pr_ledger *l = make_ledger(100, 7);
+	for (unsigned row = 1; row <= 3; row++)
+		fold_one(l, row, deferred(1, 1000));
+	struct pr_batch *b = due(l, 0, 2000, 10);
+	ck_assert_uint_eq(b->n, 3);
+	pr_batch_unref(b);
+	const struct pr_put_off rows[] = {{1, 9000}, {2, 3000}};
+	ok(pr_ledger_put_off(l, rows, 2, &e), &e);
+	b = due(l, 0, 2000, 10); /* the third is handed */
+	ck_assert_uint_eq(b->n, 0);
+	ck_assert_int_eq(b->next_due_ms, 3000);
+	pr_batch_unref(b);
+	b = due(l, 0, 3000, 10);
+	ck_assert_uint_eq(b->n, 1);
+	ck_assert_uint_eq(b->rows[0].row, 2);
+	ck_assert_uint_eq(b->rows[0].attempts, 1);
+	pr_batch_unref(b);
+	b = due(l, 0, 9000, 10);
+	ck_assert_uint_eq(b->n, 1);
+	ck_assert_uint_eq(b->rows[0].row, 1);
+	pr_batch_unref(b);
+	pr_ledger_close(l);
+}
+END_TEST
+
 START_TEST(rows_of_one_domain_are_read_by_its_number)
 {
 	pr_ledger *l = make_ledger(1000, 7);
@@ -877,6 +905,7 @@ main(void)
 	    {evidence_keeps_the_time_of_the_last_attempt},
 	    {row_keeps_the_version_it_was_last_sent_with},
 	    {due_rows_come_earliest_first_and_only_once},
+	    {rows_put_off_are_due_each_at_its_own_time},
 	    {rows_of_one_domain_are_read_by_its_number},
 	    {cancel_takes_every_unsent_row_at_once},
 	    {second_mark_finds_nothing_left},

@@ -226,6 +226,50 @@ START_TEST(folded_lsn_pause_and_facts_survive)
 }
 END_TEST
 
+static bool
+add_fact(void *context, struct pr_str key, struct pr_str value)
+{
+	struct pr_buf *b = context;
+	pr_buf_add_str(b, key);
+	pr_buf_addc(b, '=');
+	pr_buf_add_str(b, value);
+	pr_buf_addc(b, ' ');
+	return !pr_str_is(value, "stop");
+}
+
+static void
+assert_facts(pr_statedb *db, const char *prefix, const char *expected)
+{
+	struct pr_error e = {0};
+	struct pr_buf b = {0};
+	ok(pr_statedb_each_fact(db, prefix, add_fact, &b, &e), &e);
+	ck_assert_str_eq(b.data ? b.data : "", expected);
+	pr_buf_finish(&b);
+}
+
+START_TEST(facts_are_set_together_and_told_by_their_prefix)
+{
+	struct pr_error e = {0};
+	pr_statedb *db = open_state();
+	const struct pr_fact first[] = {{"q/b", PR_STR("2")},
+	                                {"q/a", PR_STR("1")},
+	                                {"q0", PR_STR("not")},
+	                                {"p/x", PR_STR("not")}};
+	ok(pr_statedb_set_all(db, first, 4, &e), &e);
+	pr_statedb_close(db);
+	db = open_state();
+	assert_facts(db, "q/", "q/a=1 q/b=2 ");
+	const struct pr_fact second[] = {{"q/a", {NULL, 0}},
+	                                 {"q/c", PR_STR("stop")},
+	                                 {"q/d", PR_STR("4")},
+	                                 {"q/none", {NULL, 0}}};
+	ok(pr_statedb_set_all(db, second, 4, &e), &e);
+	assert_facts(db, "q/", "q/b=2 q/c=stop ");
+	assert_facts(db, "r/", "");
+	pr_statedb_close(db);
+}
+END_TEST
+
 START_TEST(ledger_is_not_taken_for_a_state_database)
 {
 	struct pr_error e = {0};
@@ -250,6 +294,7 @@ main(void)
 	    {ledger_of_another_state_folder_is_recognised},
 	    {sources_left_behind_are_remembered},
 	    {folded_lsn_pause_and_facts_survive},
+	    {facts_are_set_together_and_told_by_their_prefix},
 	    {ledger_is_not_taken_for_a_state_database},
 	};
 	return suite_run("ledger_statedb", make_folder, remove_folder, tests, ROWS(tests));
