@@ -17,6 +17,7 @@
 #include "postrider/base/buf.h"
 #include "postrider/base/hash.h"
 #include "postrider/dns.h"
+#include "postrider/net/fetch.h"
 
 /* ---- name.c ---- */
 
@@ -157,24 +158,21 @@ struct pr_sts_policy *dns_sts_read_line(const char *line, int64_t *expires_utc_s
 
 /* ---- sts_fetch.c ---- */
 
+struct dns_fetcher;
 struct dns_fetch {
-	struct pr_post post; /* its way to the thread's queue, and home */
 	void (*done)(struct dns_fetch *f);
 	char host[PR_DNS_NAME_SIZE];
 	char *addresses; /* "192.0.2.1,[2001:db8::1]"; freed by the fetcher */
-	/* What came of it: */
-	struct pr_buf body;
-	char why[200]; /* "": the body is the policy's text */
-	/* The thread's: */
-	struct pr_list link;
-	void *curl;
+	/* What came of it: fetch.body is the policy's text, or: */
+	char why[200]; /* "": it came */
+	/* The fetcher's: */
+	struct dns_fetcher *fetcher;
+	struct pr_fetch fetch;
 	struct curl_slist *resolve, *connect_to;
 };
-struct dns_fetcher;
 int dns_fetcher_create(const struct pr_sts_options *o, struct dns_fetcher **out,
                        struct pr_error *e);
-/* What was submitted and did not come home never will: its owner's to free, by
- * dns_fetch_finish, as also after `done`. */
+/* What was submitted and did not come home fails now: its done is called. */
 void dns_fetcher_destroy(struct dns_fetcher *f);
 void dns_fetcher_submit(struct dns_fetcher *f, struct dns_fetch *fetch);
 void dns_fetch_finish(struct dns_fetch *fetch);

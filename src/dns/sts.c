@@ -196,7 +196,7 @@ on_fetched(struct dns_fetch *f)
 {
 	struct check *c = PR_CONTAINER(f, struct check, fetch);
 	struct domain *d = c->domain;
-	struct pr_sts_policy *p = *f->why ? NULL : dns_sts_read(pr_buf_str(&f->body), NULL);
+	struct pr_sts_policy *p = *f->why ? NULL : dns_sts_read(pr_buf_str(&f->fetch.body), NULL);
 	int64_t next_s = p ? check_s(c->ttl_s) : FETCH_RETRY_S;
 	if (p) {
 		memcpy(p->id, c->id, sizeof p->id);
