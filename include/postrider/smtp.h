@@ -88,6 +88,8 @@ struct pr_smtp_result {
 	bool permanent;           /* not answered, but no use to try again as it is (no SMTPUTF8) */
 	bool too_large;           /* with permanent: larger than the peer's SIZE */
 	bool wrong_return_path;   /* accepted although MAIL had been refused */
+	int64_t retry_after_ms;   /* the peer said how long it wants to hear nothing; 0: it did
+	                           * not */
 	bool chunked;             /* its message went, or was going, by BDAT */
 };
 

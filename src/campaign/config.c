@@ -59,6 +59,7 @@ pr_config_parse(struct pr_str text, const char *file, const char *folder,
 		struct pr_route *route = pr_config_routes(c) + i;
 		resolve(c, &route->path, folder);
 		resolve(c, &route->password_file, folder);
+		resolve(c, &route->key_file, folder);
 	}
 	for (size_t i = 0; i < c->dkim.n; i++)
 		resolve(c, &pr_config_dkim(c)[i].key_file, folder);

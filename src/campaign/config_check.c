@@ -94,7 +94,7 @@ is_address(const struct pr_text *t)
 
 /* What each kind of route needs and takes, beside port and connections. */
 enum { NEEDS = 1, MAY, NEVER };
-#define KINDS (PR_VIA_ESMTP + 1)
+#define KINDS (PR_VIA_MAILGUN + 1)
 /* clang-format off */
 static const struct {
 	const char *key;
@@ -103,20 +103,26 @@ static const struct {
 	const char *remedy;
 } route_texts[] = {
 #define ROUTE(member) offsetof(struct pr_route, member)
-	/* key, where                           -  relay  maildir  mx     esmtp */
-	{"host", ROUTE(host),                   {0, NEEDS, NEVER, NEVER, NEEDS},
+	/* key, where                           -  relay  maildir mx     esmtp  sendgrid mailgun */
+	{"host", ROUTE(host),                   {0, NEEDS, NEVER, NEVER, NEEDS, NEVER, NEVER},
 	 "add host: 127.0.0.1, or the relay's name"},
-	{"path", ROUTE(path),                   {0, NEVER, NEEDS, NEVER, NEVER},
+	{"path", ROUTE(path),                   {0, NEVER, NEEDS, NEVER, NEVER, NEVER, NEVER},
 	 "add path: and the folder's name"},
-	{"user", ROUTE(user),                   {0, MAY,   NEVER, NEVER, MAY}, ""},
-	{"password_file", ROUTE(password_file), {0, MAY,   NEVER, NEVER, MAY}, ""},
+	{"user", ROUTE(user),                   {0, MAY,   NEVER, NEVER, MAY,   NEVER, NEVER}, ""},
+	{"password_file", ROUTE(password_file), {0, MAY,   NEVER, NEVER, MAY,   NEVER, NEVER}, ""},
+	{"key_file", ROUTE(key_file),           {0, NEVER, NEVER, NEVER, NEVER, NEEDS, NEEDS},
+	 "add key_file: and the name of a file with the API key"},
+	{"endpoint", ROUTE(endpoint),           {0, NEVER, NEVER, NEVER, NEVER, MAY,   MAY}, ""},
+	{"domain", ROUTE(domain),               {0, NEVER, NEVER, NEVER, NEVER, NEVER, NEEDS},
+	 "add domain: and the sending domain as Mailgun knows it"},
 };
 /* clang-format on */
 
 static void
 check_route_texts(struct check *k, const struct pr_route *r, const char *where)
 {
-	static const char *const words[KINDS] = {"", "relay", "maildir", "mx", "esmtp"};
+	static const char *const words[KINDS] = {"",      "relay",    "maildir", "mx",
+	                                         "esmtp", "sendgrid", "mailgun"};
 	for (size_t i = 0; i < sizeof route_texts / sizeof *route_texts; i++) {
 		const struct pr_text *t = (const void *)((const char *)r + route_texts[i].offset);
 		int kind = route_texts[i].kinds[r->via];
@@ -127,6 +133,54 @@ check_route_texts(struct check *k, const struct pr_route *r, const char *where)
 			tell(k, t, "take it out", "%s%s does not belong to via: %s", where,
 			     route_texts[i].key, words[r->via]);
 	}
+}
+
+/* What stands behind the scheme: a host, a port and a path; no user, query or fragment. */
+static bool
+is_plain_url(struct pr_str rest)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789-._~:[]/";
+	for (size_t i = 0; i < rest.n; i++)
+		if (!memchr(plain, pr_lower(rest.p[i]), sizeof plain - 1))
+			return false;
+	return rest.n > 0 && !strchr("-._~:/]", rest.p[0]);
+}
+
+static bool
+is_loopback(struct pr_str rest)
+{
+	static const char v6[] = "[::1]", octets[] = "0123456789.";
+	size_t n = 0;
+	if (pr_str_starts(rest, v6))
+		return rest.n == sizeof v6 - 1 || strchr(":/", rest.p[sizeof v6 - 1]);
+	while (n < rest.n && !strchr(":/", rest.p[n]))
+		n++;
+	struct pr_str host = pr_str_n(rest.p, n);
+	for (size_t i = 0; i < n && pr_str_starts(host, "127."); i++)
+		if (!memchr(octets, host.p[i], sizeof octets - 1))
+			return false;
+	return pr_str_starts(host, "127.") || pr_str_eq_nocase(host, pr_str("localhost"));
+}
+
+static void
+check_endpoint(struct check *k, struct pr_text *t, const char *where)
+{
+	struct pr_str url = pr_text_str(t);
+	if (!t->p)
+		return;
+	while (url.n > 0 && url.p[url.n - 1] == '/')
+		url.n--;
+	bool clear = pr_str_starts(url, "http://");
+	size_t scheme = strlen(clear ? "http://" : "https://");
+	struct pr_str rest = url.n > scheme ? pr_str_n(url.p + scheme, url.n - scheme) : pr_str("");
+	if (!(clear || pr_str_starts(url, "https://")) || !is_plain_url(rest))
+		tell(k, t, "write a URL like https://api.eu.mailgun.net",
+		     "%sendpoint: \"%s\" is not the address of a server", where, t->p);
+	else if (clear && !is_loopback(rest))
+		tell(k, t, "write https://", "%sendpoint: the key and the mail would go in clear",
+		     where);
+	t->n = url.n;
+	t->p = pr_arena_strndup(&k->c->arena, url.p, url.n);
 }
 
 static void
@@ -146,6 +200,8 @@ check_route(struct check *k, struct pr_route *r)
 	check_route_texts(k, r, where);
 	if (r->host.p && !is_address(&r->host))
 		check_domain(k, &r->host, where, "host");
+	check_endpoint(k, &r->endpoint, where);
+	check_domain(k, &r->domain, where, "domain");
 	if (!r->user.p != !r->password_file.p)
 		tell(k, r->user.p ? &r->user : &r->password_file, "give both or none",
 		     "%suser and password_file belong together", where);

@@ -59,7 +59,8 @@ parse_listen(struct pr_str text, void *field)
 
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
-static const char *const vias[] = {"", "relay", "maildir", "mx", "esmtp", NULL};
+static const char *const vias[] = {"",      "relay",    "maildir", "mx",
+                                   "esmtp", "sendgrid", "mailgun", NULL};
 static const char *const tls_modes[] = {"none",     "opportunistic", "required",
                                         "verified", "implicit",      NULL};
 static const char *const preflights[] = {"off", "warn", "refuse", NULL};
@@ -131,7 +132,7 @@ static const struct pr_yaml_row retry_rows[] = {
 #define ROUTE(member) offsetof(struct pr_route, member)
 static const struct pr_yaml_row route_rows[] = {
 	{.key = "via", .type = PR_YAML_ENUM, .flags = PR_YAML_REQUIRED, .words = vias,
-	 .later = "sendgrid mailgun", .example = "relay", .offset = ROUTE(via)},
+	 .example = "relay", .offset = ROUTE(via)},
 	{.key = "host", .type = PR_YAML_TEXT, .flags = NAME, .offset = ROUTE(host)},
 	{.key = "port", .type = PR_YAML_INT, .min = 1, .max = 65535, .fallback = "25",
 	 .offset = ROUTE(port)},
@@ -147,9 +148,9 @@ static const struct pr_yaml_row route_rows[] = {
 	 .offset = ROUTE(password_file)},
 	{.key = "auth_in_clear", .type = PR_YAML_BOOL, .fallback = "false",
 	 .offset = ROUTE(auth_in_clear)},
-	{.key = "key_file", .type = PR_YAML_LATER},
-	{.key = "endpoint", .type = PR_YAML_LATER},
-	{.key = "domain", .type = PR_YAML_LATER},
+	{.key = "key_file", .type = PR_YAML_TEXT, .flags = NAME, .offset = ROUTE(key_file)},
+	{.key = "endpoint", .type = PR_YAML_TEXT, .flags = NAME, .offset = ROUTE(endpoint)},
+	{.key = "domain", .type = PR_YAML_TEXT, .flags = NAME, .offset = ROUTE(domain)},
 	{0},
 };
 

@@ -290,6 +290,7 @@ struct lane {
 	int64_t failing_since_ms; /* due clock */
 	struct pr_timer timer;    /* asks at ask_at_ms */
 	int64_t ask_at_ms;
+	int64_t hush_until_ms; /* so long its peer wants to hear nothing: Retry-After */
 	/* via mx: what its receiver grants (shaped.c). */
 	struct group *group; /* NULL: nobody limits it but the route */
 	struct pr_shape shape;

@@ -85,7 +85,7 @@ name_of(const struct lane *l)
 }
 
 static void
-note_trouble(struct lane *l, const struct pr_smtp_result *r)
+note_reply(struct lane *l, const struct pr_smtp_result *r)
 {
 	char text[160];
 	struct pr_str why = r->answered ? r->reply.text : pr_str(r->why ? r->why : "");
@@ -95,12 +95,19 @@ note_trouble(struct lane *l, const struct pr_smtp_result *r)
 		snprintf(l->last_reply, sizeof l->last_reply, "%d %s", r->reply.code, text);
 	else
 		snprintf(l->last_reply, sizeof l->last_reply, "%s", text);
+}
+
+static void
+note_trouble(struct lane *l, const struct pr_smtp_result *r)
+{
+	note_reply(l, r);
 	struct pr_log_about about = {.event = "lane_waits",
 	                             .route = name_of(l),
 	                             .site = l->site->key,
 	                             .code = (int)l->last_code};
 	if (l->failures == 1)
-		pr_log(PR_LOG_WARNING, &about, "at %s: %s", pr_smtp_stage_word(r->stage), text);
+		pr_log(PR_LOG_WARNING, &about, "at %s: %s", pr_smtp_stage_word(r->stage),
+		       l->last_reply);
 	char told[350];
 	snprintf(told, sizeof told, "route %s%s%.60s: %s", name_of(l), *l->site->key ? ", " : "",
 	         l->site->key, l->last_reply);
@@ -309,6 +316,7 @@ judge(struct conn *n, struct send *s, const struct pr_smtp_result *r, struct pr_
 	if (v->state == PR_DELIVERED) {
 		shaped_accepted(l, s->wired_ms);
 	} else if (r->answered) {
+		note_reply(l, r);
 		done = shaped_heard(l, r, v->class_);
 		n->heard_ms = pr_loop_now_ms(l->delivery->loop);
 	}
@@ -360,7 +368,9 @@ has_failed(struct conn *n, const struct pr_smtp_result *r)
 	bool news = n->heard_ms != pr_loop_now_ms(l->delivery->loop);
 	if (news && (failed || (r->answered && v.lane_backs_off)))
 		done = shaped_heard(l, r, v.class_);
-	if (failed && !(done.actions & PR_SHAPE_SUSPENDED))
+	if (done.actions & PR_SHAPE_SUSPENDED)
+		note_trouble(l, r);
+	else if (failed)
 		back_off(n, r);
 	return failed;
 }

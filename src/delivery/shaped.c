@@ -1,7 +1,8 @@
 /*
  * Lanes and their shapes, for routes via mx: shaping/ knows what a receiver is granted, a lane asks
  * it before it connects, grants or sends, and tells it what came of it. On other routes the next
- * server is the operator's own, and the route's `connections` is all there is.
+ * server is the operator's own, and the route's `connections` is all there is, unless it says
+ * itself for how long it wants to hear nothing (hush: Retry-After of a provider's API).
  *
  *   lane made   -> policy by the site's exchangers, or its domain -> shape; what was kept of it
  *   next row    -> shaped_room: what may go in the next moment; else the lane asks again in time
@@ -113,11 +114,21 @@ lets(struct lane *l, int64_t when_ms, const struct pr_shape_why *why)
 	return when_ms == 0;
 }
 
+static bool
+is_hushed(struct lane *l)
+{
+	static const struct pr_shape_why why = {.limit = "retry_after"};
+	int64_t until = l->hush_until_ms;
+	return until > pr_loop_now_ms(l->delivery->loop) && !lets(l, until, &why);
+}
+
 bool
 shaped_lets_connect(struct lane *l)
 {
 	struct pr_shape_why why;
 	int64_t now = pr_loop_now_ms(l->delivery->loop);
+	if (is_hushed(l))
+		return false;
 	return !l->group || lets(l, pr_shape_may_connect(&l->shape, now, &why), &why);
 }
 
@@ -126,6 +137,8 @@ shaped_lets_send(struct lane *l)
 {
 	struct pr_shape_why why;
 	int64_t now = pr_loop_now_ms(l->delivery->loop);
+	if (is_hushed(l))
+		return false;
 	return !l->group || lets(l, pr_shape_may_send(&l->shape, now, &why), &why);
 }
 
@@ -134,6 +147,8 @@ shaped_room(struct lane *l)
 {
 	struct pr_shape_why why;
 	int64_t now = pr_loop_now_ms(l->delivery->loop);
+	if (is_hushed(l))
+		return 0;
 	if (!l->group)
 		return UINT_MAX;
 	group_claim(l->group);
@@ -225,9 +240,24 @@ obey(struct lane *l, const struct pr_smtp_result *r, const struct pr_shape_done 
 	site_ask(l->site);
 }
 
+static struct pr_shape_done
+hush(struct lane *l, const struct pr_smtp_result *r)
+{
+	int64_t until = pr_loop_now_ms(l->delivery->loop) + r->retry_after_ms;
+	struct pr_shape_done done = {
+	    .actions = PR_SHAPE_SUSPENDED, .matched = true, .who = "Retry-After"};
+	if (l->hush_until_ms < until)
+		l->hush_until_ms = until;
+	done.lifts_ms = l->hush_until_ms;
+	obey(l, r, &done);
+	return done;
+}
+
 struct pr_shape_done
 shaped_heard(struct lane *l, const struct pr_smtp_result *r, enum pr_class class_)
 {
+	if (r->retry_after_ms)
+		return hush(l, r);
 	if (!l->group)
 		return (struct pr_shape_done){0};
 	struct pr_shape_reply reply = {.stage = r->stage, .class_ = class_};

@@ -128,6 +128,16 @@ visit_back_off(const struct visit *v)
 	                                .lifts_ms = waits ? l->retry_at_ms - now_ms : 0});
 }
 
+static void
+visit_hush(const struct visit *v)
+{
+	int64_t now_ms = pr_loop_now_ms(v->lane->delivery->loop);
+	v->each(v->context, &(struct pr_lane_limit){.what = "suspended",
+	                                            .value = "",
+	                                            .by = "Retry-After",
+	                                            .lifts_ms = v->lane->hush_until_ms - now_ms});
+}
+
 void
 pr_lane_limits(const struct pr_lane_view *view,
                void (*each)(void *context, const struct pr_lane_limit *limit), void *context)
@@ -138,6 +148,8 @@ pr_lane_limits(const struct pr_lane_view *view,
 		pr_shape_limits(&l->shape, pr_loop_now_ms(l->delivery->loop), on_shape_limit, &v);
 	else
 		visit_route(&v);
+	if (l->hush_until_ms > pr_loop_now_ms(l->delivery->loop))
+		visit_hush(&v);
 	if (l->failures)
 		visit_back_off(&v);
 }

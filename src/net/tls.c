@@ -154,6 +154,7 @@ int
 pr_tls_create(const struct pr_tls_options *options, pr_tls **out, struct pr_error *e)
 {
 	pr_tls *tls = pr_calloc(1, sizeof *tls);
+	tls->ca_file = options->ca_file ? pr_strdup(options->ca_file) : NULL;
 	tls->method = make_method();
 	tls->any = make_any();
 	tls->checked = make_checked();
@@ -176,5 +177,12 @@ pr_tls_destroy(pr_tls *tls)
 	SSL_CTX_free(tls->any);
 	SSL_CTX_free(tls->checked);
 	BIO_meth_free(tls->method);
+	free(tls->ca_file);
 	free(tls);
+}
+
+const char *
+pr_tls_ca_file(const pr_tls *tls)
+{
+	return tls->ca_file;
 }

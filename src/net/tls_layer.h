@@ -13,6 +13,7 @@ struct pr_tls {
 	SSL_CTX *any, *checked; /* contexts: of PR_TLS_ANY, and of the checks */
 	BIO_METHOD *method;
 	struct tls_cache cache;
+	char *ca_file; /* or NULL */
 };
 
 struct tls_layer {

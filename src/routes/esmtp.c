@@ -164,7 +164,7 @@ esmtp_create(struct pr_route_target *base)
 	struct esmtp_connection *c = pr_calloc(1, sizeof *c);
 	c->try.server = &target_of(base)->server;
 	c->job = (struct pr_job){.work = work_try, .done = done_try};
-	slot_init(&c->slot, &kind, base->loop);
+	slot_init(&c->slot, &kind, base->loop, base->where);
 	return &c->slot.base;
 }
 

@@ -11,10 +11,10 @@
 struct pr_route_target {
 	const struct pr_route_ops *ops;
 	pr_loop *loop;
-	char *where; /* host or folder */
+	char *where; /* host, folder or URL */
 	uint16_t port;
-	int tls; /* enum pr_route_tls */
-	char *user, *password;
+	int tls;               /* enum pr_route_tls */
+	char *user, *password; /* mailgun: the domain; and the key */
 	bool auth_in_clear, dsn;
 	unsigned most;                    /* connections at once */
 	struct pr_target_options options; /* hostname is the target's copy */
@@ -44,7 +44,8 @@ struct pr_route_ops {
 	unsigned (*accepted)(const pr_connection *c);
 };
 
-extern const struct pr_route_ops route_relay, route_maildir, route_mx, route_esmtp;
+extern const struct pr_route_ops route_relay, route_maildir, route_mx, route_esmtp, route_sendgrid,
+    route_mailgun;
 
 /* Tell the owner that it is over. The connection's memory stays its kind's. */
 void route_ended(pr_connection *c, const struct pr_smtp_result *r);

@@ -156,7 +156,7 @@ maildir_create(struct pr_route_target *base)
 	struct maildir_connection *c = pr_calloc(1, sizeof *c);
 	c->dir = target_of(base)->dir;
 	c->job = (struct pr_job){.work = work_write, .done = done_write};
-	slot_init(&c->slot, &kind, base->loop);
+	slot_init(&c->slot, &kind, base->loop, base->where);
 	return &c->slot.base;
 }
 

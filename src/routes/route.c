@@ -13,6 +13,8 @@ ops_of(const struct pr_route *route)
 	case PR_VIA_MAILDIR: return &route_maildir;
 	case PR_VIA_MX: return &route_mx;
 	case PR_VIA_ESMTP: return &route_esmtp;
+	case PR_VIA_SENDGRID: return &route_sendgrid;
+	case PR_VIA_MAILGUN: return &route_mailgun;
 	default: return NULL;
 	}
 }
@@ -20,7 +22,18 @@ ops_of(const struct pr_route *route)
 static struct pr_str
 where_of(const struct pr_route *route)
 {
-	return pr_text_str(route->via == PR_VIA_MAILDIR ? &route->path : &route->host);
+	switch (route->via) {
+	case PR_VIA_MAILDIR: return pr_text_str(&route->path);
+	case PR_VIA_SENDGRID:
+	case PR_VIA_MAILGUN: return pr_text_str(&route->endpoint);
+	default: return pr_text_str(&route->host);
+	}
+}
+
+static const char *
+user_of(const struct pr_route *route)
+{
+	return route->user.p ? route->user.p : route->domain.p;
 }
 
 static void
@@ -36,10 +49,13 @@ free_target(struct pr_route_target *t)
 static int
 read_credentials(struct pr_route_target *t, const struct pr_route *route, struct pr_error *e)
 {
-	if (!route->user.p || !route->password_file.p)
+	const char *user = user_of(route), *file = route->password_file.p;
+	if (!file)
+		file = route->key_file.p;
+	if (!file)
 		return 0;
-	t->user = pr_strdup(route->user.p);
-	t->password = secret_read(route->password_file.p, e);
+	t->user = user ? pr_strdup(user) : NULL;
+	t->password = secret_read(file, e);
 	return t->password ? 0 : PR_EINVAL;
 }
 
@@ -126,7 +142,7 @@ pr_target_differs(const struct pr_route_target *t, const struct pr_route *route,
 	    t->port != (uint16_t)route->port || strcmp(a.hostname, hostname) != 0 ||
 	    t->tls != route->tls || t->auth_in_clear != route->auth_in_clear ||
 	    (t->ops == &route_esmtp && t->most != (unsigned)route->connections) ||
-	    differs(t->user, route->user.p))
+	    differs(t->user, user_of(route)))
 		return true;
 	if (a.source.n != b.source.n || memcmp(&a.source.sa, &b.source.sa, a.source.n) != 0 ||
 	    a.tls_least != b.tls_least || a.no_opportunistic != b.no_opportunistic ||

@@ -116,8 +116,9 @@ on_timer(struct pr_timer *timer)
 }
 
 void
-slot_init(struct slot *s, const struct slot_kind *kind, pr_loop *loop)
+slot_init(struct slot *s, const struct slot_kind *kind, pr_loop *loop, const char *peer)
 {
+	snprintf(s->base.peer, sizeof s->base.peer, "%s", peer);
 	s->kind = kind;
 	pr_timer_init(&s->timer, loop, on_timer);
 	pr_turn_hook_init(&s->hand_over, loop, PR_TURN_NET, on_hand_over);
@@ -154,7 +155,6 @@ slot_done(struct slot *s, bool tried, const struct pr_smtp_result *r)
 void
 slot_begin(pr_connection *c)
 {
-	snprintf(c->peer, sizeof c->peer, "%s", c->target->where);
 	pr_timer_start(&slot_of(c)->timer, 0);
 }
 

@@ -35,8 +35,8 @@ struct slot {
 	bool begun, asking, quitting, ended;
 };
 
-/* s is zeroed memory of the kind's. */
-void slot_init(struct slot *s, const struct slot_kind *kind, pr_loop *loop);
+/* s is zeroed memory of the kind's; peer: who answers. */
+void slot_init(struct slot *s, const struct slot_kind *kind, pr_loop *loop, const char *peer);
 /* What the work came to. tried false: it failed before the message was of any interest; that goes
  * back unblamed, and the connection ends by r. It also ends when r has no answer. The slot may be
  * gone when this returns. */

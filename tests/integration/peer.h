@@ -4,6 +4,7 @@
  *   S text   send text and CRLF (| stands for a line end within)
  *   C text   read a line, which must begin so
  *   B        read up to the final dot
+ *   H text   read an HTTP request with a Content-Length, whose first line must begin so
  *   G        wait until the other side closes
  *   D        close       R  reset
  * A script that ends closes. What did not fit is told by peer_join.
@@ -72,6 +73,26 @@ peer_body(struct peer *p, int fd)
 }
 
 static bool
+peer_request(struct peer *p, int fd, const char *prefix)
+{
+	static const char field[] = "\r\nContent-Length: ";
+	char *end;
+	while (!p->heard.len || !(end = strstr(p->heard.data, "\r\n\r\n")))
+		if (!peer_more(p, fd))
+			return false;
+	const char *length = strcasestr(p->heard.data, field);
+	size_t head = (size_t)(end + 4 - p->heard.data);
+	size_t n = head + (length ? strtoul(length + sizeof field - 1, NULL, 10) : 0);
+	bool fits = strncmp(p->heard.data, prefix, strlen(prefix)) == 0;
+	while (p->heard.len < n)
+		if (!peer_more(p, fd))
+			return false;
+	pr_buf_add(&p->bodies, p->heard.data, n);
+	pr_buf_consume(&p->heard, n);
+	return fits;
+}
+
+static bool
 peer_say(int fd, const char *text)
 {
 	struct pr_buf b = {0};
@@ -94,6 +115,7 @@ peer_line(struct peer *p, int fd, const char *line)
 	case 'S': return peer_say(fd, line + 2);
 	case 'C': return peer_expect(p, fd, line + 2);
 	case 'B': return peer_body(p, fd);
+	case 'H': return peer_request(p, fd, line + 2);
 	case 'G':
 		while (read(fd, &octet, 1) > 0)
 			;

@@ -247,15 +247,25 @@ static const struct {
     {"routes: {a: {via: mx, sources: [mta]}}",
      "1:33 routes.a.sources: there is no source \"mta\" -> write an IP address of this host, or a "
      "name of `sources`"},
-    {"routes: {a: {via: sendgrid, key_file: x}}",
-     "1:19 routes.a.via: sendgrid is not available yet -> write one of: relay, maildir, mx, esmtp\n"
-     "1:39 routes.a.key_file is not available yet -> take it out"},
+    {"routes: {a: {via: sendgrid}}",
+     "1:10 routes.a.key_file is missing -> add key_file: and the name of a file with the API key"},
+    {"routes: {a: {via: mailgun, key_file: x, endpoint: \"https://u:p@x\"}}",
+     "1:10 routes.a.domain is missing -> add domain: and the sending domain as Mailgun knows it\n"
+     "1:52 routes.a.endpoint: \"https://u:p@x\" is not the address of a server -> write a URL like "
+     "https://api.eu.mailgun.net"},
+    {"routes: {a: {via: sendgrid, key_file: x, endpoint: \"http://x.example/\"}}",
+     "1:53 routes.a.endpoint: the key and the mail would go in clear -> write https://"},
+    {"routes: {a: {via: sendgrid, key_file: x, endpoint: \"http://127.0.0.1.x.example\"}}",
+     "1:53 routes.a.endpoint: the key and the mail would go in clear -> write https://"},
+    {"routes: {a: {via: sendgrid, key_file: x, domain: d.example, host: h}}",
+     "1:50 routes.a.domain does not belong to via: sendgrid -> take it out\n"
+     "1:67 routes.a.host does not belong to via: sendgrid -> take it out"},
     {"routes: {a: {via: relay, host: h, user: u}}",
      "1:41 routes.a.user and password_file belong together -> give both or none\n"
      "1:41 routes.a.user: the password would go over a connection that may be in clear -> set "
      "tls: verified, or auth_in_clear: true where the way is safe"},
     {"routes: {a: {via: smtp}}", "1:19 routes.a.via: \"smtp\" is not one of relay, maildir, mx, "
-                                 "esmtp -> did you mean esmtp?"},
+                                 "esmtp, sendgrid, mailgun -> did you mean esmtp?"},
     {"routes: {a: {via: relay, host: h, port: 0}}",
      "1:41 routes.a.port: 0 is out of range (1 to 65535) -> write a value from 1 to 65535"},
     {"routes: {}", "1:9 routes: there is none -> add one, like {default: {via: relay, host: "

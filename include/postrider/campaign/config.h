@@ -28,6 +28,8 @@ enum pr_via {
 	PR_VIA_MAILDIR,
 	PR_VIA_MX,
 	PR_VIA_ESMTP,
+	PR_VIA_SENDGRID,
+	PR_VIA_MAILGUN,
 };
 enum pr_route_tls { /* each asks for more than the one before; implicit: from the first octet */
 	            PR_ROUTE_TLS_NONE,
@@ -48,6 +50,11 @@ struct pr_route {
 	struct pr_text password_file; /* absolute */
 	bool auth_in_clear;
 	struct pr_text path; /* maildir: absolute */
+	/* sendgrid, mailgun: */
+	struct pr_text key_file; /* absolute */
+	struct pr_text endpoint; /* "https://host[:port][/path]" without / at its end; p NULL: the
+	                          * provider's own */
+	struct pr_text domain;   /* mailgun: A-labels, lower case */
 };
 
 /* A local address to send from. */

@@ -34,6 +34,8 @@ struct pr_tls_options {
 
 /* PR_EINVAL, PR_ENOENT: the file cannot be read or holds no certificate. */
 int pr_tls_create(const struct pr_tls_options *options, pr_tls **out, struct pr_error *e);
+/* As it was created with; NULL: the system's. Valid as long as tls. */
+const char *pr_tls_ca_file(const pr_tls *tls);
 void pr_tls_destroy(pr_tls *tls); /* no stream uses it any more; NULL: nothing */
 
 /* For a library that speaks TLS itself, on any thread (libesmtp): an SSL_CTX that trusts the same
