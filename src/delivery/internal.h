@@ -6,7 +6,8 @@
  *   behind.c   rows that their site could not take when they came by
  *   site.c     sites of an outlet, flows of campaigns into them
  *   grant.c    fair choice among campaigns; intent; composer     (sending)
- *   lane.c     ready messages, connections, wire marks           (sending)
+ *   lane.c     ready messages, back-off                          (sending)
+ *   conn.c     the connections that take them, wire marks
  *   shaped.c   what the receiver is granted; group.c by its provider; kept.c keeps what was learnt
  *   outcome.c  results, verdicts, retries; counts                (a state of the table)
  *   fold.c     the folder lane folds the journal into ledgers
@@ -431,15 +432,28 @@ void lane_destroy(struct lane *l);
 void lane_ready(struct lane *l, struct send *s);           /* composed and durable */
 void lane_withdraw(struct lane *l, struct pr_campaign *c); /* ready ones; c NULL: all */
 void lane_defer(struct lane *l, const struct pr_smtp_result *r, const struct pr_verdict *v,
-                int64_t since_ms); /* ready ones: nobody can be reached */
-/* As many connections as it can use; true: it could use more than the daemon may have. */
-bool lane_connect(struct lane *l);
+                int64_t since_ms);                 /* ready ones: nobody can be reached */
 unsigned lane_room(struct lane *l);                /* how many more rows to grant */
-void lane_quit(struct lane *l);                    /* close politely */
-void lane_abort(struct lane *l, const char *why);  /* close at once */
-void lane_shrink(struct lane *l, unsigned limit);  /* so many connections stay */
-void lane_ask_at(struct lane *l, int64_t when_ms); /* look at it then, or earlier */
-unsigned lane_staying(const struct lane *l);       /* how many do now */
+void lane_ask(struct lane *l);                     /* look at it this turn */
+void lane_ask_at(struct lane *l, int64_t when_ms); /* ... then, or earlier */
+void lane_stretch(struct lane *l); /* its connections ask for more than was granted ahead */
+/* For its connections: a message leaves the ready ones, or is as it was before one took it. */
+void lane_unready(struct lane *l, struct send *s);
+void lane_take_back(struct lane *l, struct send *s);
+/* ... what the peer said last; that it also holds the lane up, which its campaigns are told. */
+void lane_note_reply(struct lane *l, const struct pr_smtp_result *r);
+void lane_note_trouble(struct lane *l, const struct pr_smtp_result *r);
+void lane_back_off(struct conn *n, const struct pr_smtp_result *r);
+void lane_well(struct lane *l);
+
+/* ---- conn.c: the connections of a lane ---- */
+void lane_feed(struct lane *l); /* ready messages to those that are hungry */
+/* As many as it can use; true: it could use more than the daemon may have. */
+bool lane_connect(struct lane *l);
+void lane_quit(struct lane *l);                   /* close politely */
+void lane_abort(struct lane *l, const char *why); /* close at once */
+void lane_shrink(struct lane *l, unsigned limit); /* so many stay */
+unsigned lane_staying(const struct lane *l);      /* how many do now */
 
 /* ---- way.c ---- */
 void lane_configure(struct lane *l);

@@ -19,8 +19,9 @@ static const struct {
     {200, "{\"id\": \"<1@x>\", \"message\": \"Queued. Thank you.\"}", NULL, 0, 0, false, 250,
      "HTTP 200: Queued. Thank you. <1@x>", 0, PR_DELIVERED},
     {200, "no JSON", NULL, 0, 0, false, 250, "HTTP 200", 0, PR_DELIVERED},
-    {400, "{\"errors\": [{\"message\": \"Does not contain a valid address.\", \"field\": "
-          "\"personalizations.0.to.0.email\"}]}",
+    {400,
+     "{\"errors\": [{\"message\": \"Does not contain a valid address.\", \"field\": "
+     "\"personalizations.0.to.0.email\"}]}",
      NULL, 0, 0, false, 553,
      "HTTP 400: Does not contain a valid address. (personalizations.0.to.0.email)", 0, PR_BOUNCED},
     {400, "{\"message\": \"'to' parameter is not a valid address. please check documentation\"}",

@@ -50,10 +50,11 @@ expect(json_t *j, const char *key, const char *json)
 
 START_TEST(a_message_is_taken_apart)
 {
-	json_t *j = write_json(
-	    HEAD MULTI("mixed", "M") "--M\r\n" MULTI("alternative", "A") "--A\r\n" TEXT
-	                             "--A\r\n" MULTI("related", "R") "--R\r\n" HTML "--R\r\n" IMAGE
-	                             "--R--\r\n--A--\r\n--M\r\n" NOTES "--M--\r\n");
+	json_t *j = write_json(HEAD MULTI("mixed", "M") "--M\r\n" MULTI(
+	    "alternative", "A") "--A\r\n" TEXT
+	                        "--A\r\n" MULTI("related", "R") "--R\r\n" HTML "--R\r\n" IMAGE
+	                                                        "--R--\r\n--A--\r\n--M\r\n" NOTES
+	                                                        "--M--\r\n");
 	expect(j, "personalizations",
 	       "[{\"to\": [{\"email\": \"ann@b.example\", \"name\": \"Doe, Ann\"}]}]");
 	expect(j, "from", "{\"email\": \"j@a.example\", \"name\": \"Jürg\"}");
@@ -101,8 +102,10 @@ START_TEST(what_it_cannot_take_is_told)
 	    "From: a@a.example\r\n\r\n",
 	    "",
 	    "From: a@a.example\r\n" IMAGE,
-	    "From: a@a.example\r\n" MULTI("mixed", "M") "--M\r\n" TEXT
-	    "--M\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nx\r\n--M--\r\n",
+	    "From: a@a.example\r\n" MULTI(
+		"mixed",
+		"M") "--M\r\n" TEXT
+		     "--M\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nx\r\n--M--\r\n",
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct pr_buf json = {0};
