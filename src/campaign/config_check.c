@@ -118,11 +118,12 @@ static const struct {
 };
 /* clang-format on */
 
+static const char *const via_words[KINDS] = {"",      "relay",    "maildir", "mx",
+                                             "esmtp", "sendgrid", "mailgun"};
+
 static void
 check_route_texts(struct check *k, const struct pr_route *r, const char *where)
 {
-	static const char *const words[KINDS] = {"",      "relay",    "maildir", "mx",
-	                                         "esmtp", "sendgrid", "mailgun"};
 	for (size_t i = 0; i < sizeof route_texts / sizeof *route_texts; i++) {
 		const struct pr_text *t = (const void *)((const char *)r + route_texts[i].offset);
 		int kind = route_texts[i].kinds[r->via];
@@ -131,7 +132,7 @@ check_route_texts(struct check *k, const struct pr_route *r, const char *where)
 			     route_texts[i].key);
 		if (kind == NEVER && t->p)
 			tell(k, t, "take it out", "%s%s does not belong to via: %s", where,
-			     route_texts[i].key, words[r->via]);
+			     route_texts[i].key, via_words[r->via]);
 	}
 }
 
@@ -183,6 +184,28 @@ check_endpoint(struct check *k, struct pr_text *t, const char *where)
 	t->p = pr_arena_strndup(&k->c->arena, url.p, url.n);
 }
 
+/* What libraries or the way itself cannot do. */
+static void
+check_route_limits(struct check *k, const struct pr_route *r, const char *where)
+{
+	bool smtp = r->via == PR_VIA_RELAY || r->via == PR_VIA_MX, esmtp = r->via == PR_VIA_ESMTP;
+	const char *via = via_words[r->via];
+	if (r->sources.n && !smtp)
+		tell(k, &r->sources.items[0], "take it out, or use via: relay",
+		     "%ssources: via: %s cannot choose its source address", where, via);
+	if (r->tls != PR_ROUTE_TLS_NONE && !smtp && !esmtp)
+		tell(k, &r->tls_at, "take it out", "%stls does not belong to via: %s", where, via);
+	if (r->tls == PR_ROUTE_TLS_IMPLICIT && esmtp)
+		tell(k, &r->tls_at, "use required or verified, or via: relay",
+		     "%stls: via: esmtp cannot do TLS from the first octet", where);
+	if (r->tls == PR_ROUTE_TLS_IMPLICIT && r->via == PR_VIA_MX)
+		tell(k, &r->tls_at, "use opportunistic, required or verified",
+		     "%stls: mail exchangers have no implicit TLS", where);
+	if (esmtp && r->host.p && strchr(r->host.p, ':'))
+		tell(k, &r->host, "write its name, or use via: relay",
+		     "%shost: via: esmtp takes no IPv6 address", where);
+}
+
 static void
 check_source_name(struct check *k, const struct pr_text *t, const char *where)
 {
@@ -208,9 +231,7 @@ check_route(struct check *k, struct pr_route *r)
 	if (r->user.p && r->tls < PR_ROUTE_TLS_REQUIRED && !r->auth_in_clear)
 		tell(k, &r->user, "set tls: verified, or auth_in_clear: true where the way is safe",
 		     "%suser: the password would go over a connection that may be in clear", where);
-	if (r->via == PR_VIA_MX && r->tls == PR_ROUTE_TLS_IMPLICIT)
-		tell(k, &r->name, "use opportunistic, required or verified",
-		     "%stls: mail exchangers have no implicit TLS", where);
+	check_route_limits(k, r, where);
 	for (size_t i = 0; i < r->sources.n; i++)
 		check_source_name(k, &r->sources.items[i], where);
 }

@@ -137,7 +137,7 @@ static const struct pr_yaml_row route_rows[] = {
 	{.key = "port", .type = PR_YAML_INT, .min = 1, .max = 65535, .fallback = "25",
 	 .offset = ROUTE(port)},
 	{.key = "tls", .type = PR_YAML_ENUM, .words = tls_modes, .fallback = "none",
-	 .offset = ROUTE(tls)},
+	 .at = ROUTE(tls_at), .offset = ROUTE(tls)},
 	{.key = "connections", .type = PR_YAML_INT, .min = 1, .max = 10000, .fallback = "20",
 	 .offset = ROUTE(connections)},
 	{.key = "path", .type = PR_YAML_TEXT, .flags = NAME, .offset = ROUTE(path)},

@@ -46,12 +46,16 @@ free_target(struct pr_route_target *t)
 	free(t);
 }
 
+static const char *
+secret_file_of(const struct pr_route *route)
+{
+	return route->password_file.p ? route->password_file.p : route->key_file.p;
+}
+
 static int
 read_credentials(struct pr_route_target *t, const struct pr_route *route, struct pr_error *e)
 {
-	const char *user = user_of(route), *file = route->password_file.p;
-	if (!file)
-		file = route->key_file.p;
+	const char *user = user_of(route), *file = secret_file_of(route);
 	if (!file)
 		return 0;
 	t->user = user ? pr_strdup(user) : NULL;
@@ -132,6 +136,17 @@ differs(const char *a, const char *b)
 	return (a == NULL) != (b == NULL) || (a && strcmp(a, b) != 0);
 }
 
+/* The file may have got another first line: keys are rotated. */
+static bool
+secret_differs(const struct pr_route_target *t, const struct pr_route *route)
+{
+	const char *file = secret_file_of(route);
+	char *now = file ? secret_read(file, NULL) : NULL;
+	bool other = differs(t->password, now);
+	secret_free(now);
+	return other;
+}
+
 bool
 pr_target_differs(const struct pr_route_target *t, const struct pr_route *route,
                   const struct pr_target_options *options)
@@ -142,7 +157,7 @@ pr_target_differs(const struct pr_route_target *t, const struct pr_route *route,
 	    t->port != (uint16_t)route->port || strcmp(a.hostname, hostname) != 0 ||
 	    t->tls != route->tls || t->auth_in_clear != route->auth_in_clear ||
 	    (t->ops == &route_esmtp && t->most != (unsigned)route->connections) ||
-	    differs(t->user, user_of(route)))
+	    differs(t->user, user_of(route)) || secret_differs(t, route))
 		return true;
 	if (a.source.n != b.source.n || memcmp(&a.source.sa, &b.source.sa, a.source.n) != 0 ||
 	    a.tls_least != b.tls_least || a.no_opportunistic != b.no_opportunistic ||

@@ -165,16 +165,18 @@ class ApiTest(accounted.TestCase):
         self.assertEqual(campaign["in_doubt_ever"], 2)
 
     def test_a_bad_key_holds_the_route_and_blames_no_row(self):
-        good = threading.Event()
+        """Until the file has the right one, and the daemon reloads."""
         api = self.enter(api_server.Api(
-            lambda request: ACCEPTED if good.is_set()
+            lambda request: ACCEPTED if request.headers["authorization"] == "Bearer SG.new"
             else (401, {}, '{"errors": [{"message": "authorization grant is invalid"}]}')))
         daemon = self.daemon(api.endpoint)
         self.send(daemon, 20)
         told = self.told(daemon)
         self.assertIn("HTTP 401: authorization grant is invalid; see key_file of the route", told)
         self.assertEqual(self.open_rows(daemon), 20)
-        good.set()
+        with open(self.key_file, "w") as f:
+            f.write("SG.new\n")
+        daemon.post("/v1/reload")
         campaign, results = self.finish(daemon, 20)
         self.assertEqual(campaign["counts"]["delivered"], 20)
         self.assertEqual({r["attempts"] for r in results}, {"1"})

@@ -242,8 +242,19 @@ static const struct {
     {"routes: {a: {via: mx, host: h}}",
      "1:29 routes.a.host does not belong to via: mx -> take it out"},
     {"routes: {a: {via: mx, tls: implicit}}",
-     "1:10 routes.a.tls: mail exchangers have no implicit TLS -> use opportunistic, required or "
+     "1:28 routes.a.tls: mail exchangers have no implicit TLS -> use opportunistic, required or "
      "verified"},
+    {"routes: {a: {via: esmtp, host: \"::1\", tls: implicit, sources: [127.0.0.1]}}",
+     "1:33 routes.a.host: via: esmtp takes no IPv6 address -> write its name, or use via: relay\n"
+     "1:44 routes.a.tls: via: esmtp cannot do TLS from the first octet -> use required or "
+     "verified, "
+     "or via: relay\n"
+     "1:64 routes.a.sources: via: esmtp cannot choose its source address -> take it out, or use "
+     "via: relay"},
+    {"routes: {a: {via: maildir, path: y, tls: required, sources: [127.0.0.1]}}",
+     "1:42 routes.a.tls does not belong to via: maildir -> take it out\n"
+     "1:62 routes.a.sources: via: maildir cannot choose its source address -> take it out, or use "
+     "via: relay"},
     {"routes: {a: {via: mx, sources: [mta]}}",
      "1:33 routes.a.sources: there is no source \"mta\" -> write an IP address of this host, or a "
      "name of `sources`"},

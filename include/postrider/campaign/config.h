@@ -44,6 +44,7 @@ struct pr_route {
 	struct pr_text host; /* relay, esmtp: IP address or host name */
 	int64_t port;
 	int tls;                      /* enum pr_route_tls */
+	struct pr_text tls_at;        /* where it stands; no text */
 	int64_t connections;          /* at most, at once; mx: to one site by one source */
 	struct pr_texts sources;      /* IP addresses, or names of `sources`; none: any address */
 	struct pr_text user;          /* p NULL: no AUTH */
