@@ -181,6 +181,14 @@ is_numeric(const char *host)
 	return host[strspn(host, "0123456789.")] == 0;
 }
 
+bool
+pr_domain_under(struct pr_str domain, struct pr_str parent)
+{
+	size_t n = parent.n;
+	return domain.n >= n && pr_str_eq_nocase(pr_str_n(domain.p + domain.n - n, n), parent) &&
+	       (domain.n == n || domain.p[domain.n - n - 1] == '.');
+}
+
 int
 pr_domain_parse(struct pr_str text, char *out, const char **why)
 {

@@ -6,6 +6,7 @@
 
 #include "config_internal.h"
 #include "postrider/base/file.h"
+#include "postrider/campaign/address.h"
 #include "postrider/campaign/manifest.h"
 #include "postrider/dns.h"
 
@@ -271,6 +272,28 @@ check_times(const struct pr_manifest *m, const struct pr_config *config,
 	return r;
 }
 
+/* By its own exchangers nobody else signs; where keys are configured, to have none for this domain
+ * is most likely an oversight. Providers sign, and a relay without any keys here may. */
+static void
+warn_unsigned(const struct pr_manifest *m, const struct pr_config *config,
+              struct pr_problems *problems)
+{
+	const struct pr_route *route = pr_config_route(config, pr_text_str(&m->route));
+	struct pr_str domain = pr_mailbox_domain(&m->from.mailbox);
+	bool ours =
+	    route &&
+	    (route->via == PR_VIA_MX ||
+	     (config->dkim.n > 0 && (route->via == PR_VIA_RELAY || route->via == PR_VIA_ESMTP)));
+	for (size_t i = 0; ours && i < config->dkim.n; i++)
+		if (pr_domain_under(domain, pr_text_str(&pr_config_dkim(config)[i].domain)))
+			return;
+	if (ours)
+		pr_problem_add(problems, PR_WARNING, PR_MANIFEST_FILE, m->from.text.line,
+		               "add a key for it to `dkim` in postrider.yaml",
+		               "from: no key signs for %.*s: large receivers refuse unsigned mail",
+		               (int)domain.n, domain.p);
+}
+
 int
 pr_manifest_check(const struct pr_manifest *m, const struct pr_config *config,
                   struct pr_problems *problems)
@@ -283,6 +306,8 @@ pr_manifest_check(const struct pr_manifest *m, const struct pr_config *config,
 		r = no_such(&m->brand, "brand", &config->brands, sizeof(struct pr_brand), problems);
 	if (brand && m->from.text.p && check_from(m, brand, problems) < 0)
 		r = PR_EINVAL;
+	if (m->from.text.p)
+		warn_unsigned(m, config, problems);
 	if (check_times(m, config, problems) < 0)
 		r = PR_EINVAL;
 	return r;

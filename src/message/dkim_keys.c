@@ -5,6 +5,8 @@
  */
 #include "dkim.h"
 
+#include "postrider/campaign/address.h"
+
 #include <errno.h>
 #include <openssl/pem.h>
 #include <stdio.h>
@@ -119,10 +121,7 @@ pr_dkim_unref(pr_dkim *keys)
 bool
 dkim_key_signs(const struct dkim_key *k, struct pr_str domain)
 {
-	size_t n = strlen(k->domain);
-	return domain.n >= n &&
-	       pr_str_eq_nocase(pr_str_n(domain.p + domain.n - n, n), pr_str(k->domain)) &&
-	       (domain.n == n || domain.p[domain.n - n - 1] == '.');
+	return pr_domain_under(domain, pr_str(k->domain));
 }
 
 bool

@@ -482,6 +482,37 @@ START_TEST(routes_brands_and_domains_are_those_of_the_configuration)
 }
 END_TEST
 
+START_TEST(a_from_domain_without_a_key_is_warned_of)
+{
+	static const char told_text[] = "campaign.yaml:1:0 from: no key signs for mail.acme.example: "
+	                                "large receivers refuse unsigned "
+					"mail -> add a key for it to `dkim` in postrider.yaml";
+	static const struct {
+		const char *route, *keys;
+		bool warned;
+	} rows[] = {
+	    {"via: mx", "", true},
+	    {"via: mx", "dkim: [{domain: acme.example, selector: s, key_file: k}]", false},
+	    {"via: mx", "dkim: [{domain: me.example, selector: s, key_file: k}]", true},
+	    {"via: relay, host: h", "", false},
+	    {"via: relay, host: h", "dkim: [{domain: x.example, selector: s, key_file: k}]", true},
+	    {"via: sendgrid, key_file: k", "dkim: [{domain: x.example, selector: s, key_file: k}]",
+	     false},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char yaml[300];
+		struct pr_config *c = NULL;
+		snprintf(yaml, sizeof yaml, "routes: {default: {%s}}\n%s\n", rows[i].route,
+		         rows[i].keys);
+		ck_assert_int_eq(pr_config_parse(pr_str(yaml), "p.yaml", "/", &problems, &c), 0);
+		ck_assert_int_eq(parse("from: a@mail.acme.example\nsubject: s"), 0);
+		ck_assert_int_eq(pr_manifest_check(m, c, &problems), 0);
+		ck_assert_str_eq(told(), rows[i].warned ? told_text : "");
+		pr_config_unref(c);
+	}
+}
+END_TEST
+
 START_TEST(ids_are_short_ascii_and_never_without_a_name)
 {
 	static const struct {
@@ -518,6 +549,7 @@ main(void)
 	    {all_faults_are_told_in_the_order_of_lines},
 	    {names_are_bounded_and_never_empty},
 	    {routes_brands_and_domains_are_those_of_the_configuration},
+	    {a_from_domain_without_a_key_is_warned_of},
 	    {ids_are_short_ascii_and_never_without_a_name},
 	};
 	const struct suite_test folders[] = {

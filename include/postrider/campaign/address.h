@@ -23,6 +23,8 @@ pr_mailbox_domain(const struct pr_mailbox *m)
 }
 /* A host name (LDH labels, RFC 1123), IDN to A-labels; out holds 256. */
 int pr_domain_parse(struct pr_str text, char *out, const char **why);
+/* Whether a domain is the other one or below it; any case. */
+bool pr_domain_under(struct pr_str domain, struct pr_str parent);
 /* "Name <a@b>" or "a@b" (RFC 5322 section 3.4, one mailbox). name: decoded view, may be empty. */
 int pr_mailbox_parse_header(struct pr_str text, struct pr_str *name, struct pr_mailbox *out,
                             const char **why);

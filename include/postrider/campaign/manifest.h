@@ -118,7 +118,8 @@ bool pr_is_markdown(struct pr_str file); /* by its name */
 
 struct pr_config;
 /* What only postrider.yaml can tell: the route and brand exist, the brand allows the From domain,
- * the window opens between start and deadline. PR_EINVAL: problems told. */
+ * the window opens between start and deadline. PR_EINVAL: problems told. A From domain that no key
+ * signs for, where it should, is a warning. */
 int pr_manifest_check(const struct pr_manifest *m, const struct pr_config *config,
                       struct pr_problems *problems);
 
