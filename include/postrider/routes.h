@@ -55,6 +55,10 @@ int pr_target_source(struct pr_target_options *o, const struct pr_config *config
 struct pr_shaping_policy;
 void pr_target_shape(struct pr_target_options *o, const struct pr_shaping_policy *policy);
 
+/* Whether the file of its password or key can be read now, by whoever asks. PR_EINVAL: told. */
+int pr_route_secret_check(const struct pr_config *config, const struct pr_route *route,
+                          struct pr_problems *problems);
+
 /* route and options are copied. PR_EUNAVAILABLE for what is not built yet (TLS), PR_EINVAL
  * for a host that is none; system errors of its lane or folder. Connects nowhere yet. */
 int pr_target_open(pr_loop *loop, const struct pr_route *route,

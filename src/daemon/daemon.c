@@ -7,15 +7,10 @@
 #include "postrider/base/file.h"
 #include "postrider/base/log.h"
 
-#include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <systemd/sd-daemon.h>
-#include <unistd.h>
 
 /* What is in flight may take so long to end; folding may take 5 s more (delivery/drain.c), and
  * the whole less than 30 s. */
@@ -345,31 +340,4 @@ daemon_run(const char *config_path, struct pr_config *config)
 	free(d.retired);
 	pr_config_unref(d.config);
 	return d.status;
-}
-
-/* Where there is no spool yet: the user of the service, if it has one. */
-static int
-become_owner(const char *spool, struct pr_error *e)
-{
-	struct stat st;
-	if (geteuid() != 0)
-		return 0;
-	const struct passwd *p =
-	    stat(spool, &st) == 0 ? getpwuid(st.st_uid) : getpwnam("postrider");
-	if (!p || p->pw_uid == 0)
-		return 0;
-	if (initgroups(p->pw_name, p->pw_gid) < 0 ||
-	    setresgid(p->pw_gid, p->pw_gid, p->pw_gid) < 0 ||
-	    setresuid(p->pw_uid, p->pw_uid, p->pw_uid) < 0)
-		return pr_fail_errno(e, "cannot look at %s as user %s", spool, p->pw_name);
-	return 0;
-}
-
-int
-daemon_check(const struct pr_config *config, struct pr_error *e)
-{
-	int r = become_owner(config->spool.p, e);
-	if (r == 0 && access(config->file, R_OK) < 0)
-		r = pr_fail_errno(e, "the daemon cannot read %s", config->file);
-	return r == 0 ? pr_spool_check(config, e) : r;
 }

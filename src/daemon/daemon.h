@@ -39,12 +39,10 @@ struct daemon {
 
 /* Runs until it is told to end: the exit status of the program. */
 int daemon_run(const char *config_path, struct pr_config *config);
-/* For --check: the daemon could read the configuration and use its folders, or make them. Changes
- * nothing, and a daemon that runs is not in its way. Asked by root it becomes, for good, the user
- * whom the spool belongs to: root may what the daemon may not. */
-int daemon_check(const struct pr_config *config, struct pr_error *e);
-
 /* ---- load.c ---- */
+/* For --check, first: root becomes, for good, the user whom the spool belongs to, for root may what
+ * the daemon may not. A file that is wrong is left to daemon_load to tell. */
+int daemon_become(const char *path, struct pr_error *e);
 int daemon_load(const char *path, struct pr_problems *problems, struct pr_config **out);
 
 /* ---- network.c ---- */

@@ -69,13 +69,19 @@ read_arguments(int argc, char **argv, struct arguments *out)
 }
 
 static int
-check(struct pr_config *config)
+complain(const struct pr_error *e)
+{
+	fprintf(stderr, "postriderd: %s\n", e->text);
+	return 1;
+}
+
+/* What it says holds for the daemon; one that runs is not in its way. */
+static int
+check(const struct pr_config *config)
 {
 	struct pr_error e;
-	if (daemon_check(config, &e) < 0) {
-		fprintf(stderr, "postriderd: %s\n", e.text);
-		return 1;
-	}
+	if (pr_spool_check(config, &e) < 0)
+		return complain(&e);
 	printf("%s: configuration and folders are good\n", config->file);
 	return 0;
 }
@@ -86,10 +92,13 @@ main(int argc, char **argv)
 	struct arguments a;
 	struct pr_problems problems = {0};
 	struct pr_config *config;
+	struct pr_error e;
 	int status = read_arguments(argc, argv, &a);
 	if (status >= 0)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
+	if (a.check && daemon_become(a.config, &e) < 0)
+		return complain(&e);
 	int r = daemon_load(a.config, &problems, &config);
 	print_problems(&problems);
 	pr_problems_finish(&problems);

@@ -5,14 +5,13 @@
  */
 #include "dkim.h"
 
+#include "postrider/base/secret.h"
 #include "postrider/campaign/address.h"
 
-#include <errno.h>
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static int
 tell(const struct pr_config *config, const struct pr_dkim_key *k, struct pr_problems *problems,
@@ -25,21 +24,23 @@ tell(const struct pr_config *config, const struct pr_dkim_key *k, struct pr_prob
 static EVP_PKEY *
 read_file(const struct pr_config *config, const struct pr_dkim_key *k, struct pr_problems *problems)
 {
-	struct stat st;
-	EVP_PKEY *key = NULL;
-	FILE *f = fopen(k->key_file.p, "re");
-	if (!f) {
-		tell(config, k, problems, "make it, readable for the daemon only", strerror(errno));
+	struct pr_error e;
+	int fd = pr_secret_open(k->key_file.p, &e);
+	if (fd < 0) {
+		pr_text_problem(problems, config->file, &k->key_file,
+		                fd == PR_EDENIED
+		                    ? "chmod o= it, and make a new key: this one is known"
+		                    : "make it, readable for the daemon only",
+		                "%s", e.text);
 		return NULL;
 	}
-	if (fstat(fileno(f), &st) < 0 || st.st_mode & 0007)
-		tell(config, k, problems, "chmod o= it, and make a new key: this one is known",
-		     "everybody may read this private key");
-	else if (!(key = PEM_read_PrivateKey(f, NULL, NULL, (void *)"")))
+	FILE *f = fdopen(fd, "r");
+	EVP_PKEY *key = PEM_read_PrivateKey(f, NULL, NULL, (void *)"");
+	fclose(f);
+	if (!key)
 		tell(config, k, problems,
 		     "openssl genrsa 2048, or openssl genpkey -algorithm ed25519",
 		     "holds no private key in PEM");
-	fclose(f);
 	return key;
 }
 

@@ -61,11 +61,6 @@ void broken_note(const struct pr_address *a, int64_t now_ms);
 void tls_note_failure(const char *type);
 void tls_note_success(void);
 
-/* ---- secret.c ---- */
-/* The first line of a file that others must not read; heap. NULL: e tells why. */
-char *secret_read(const char *path, struct pr_error *e);
-void secret_free(char *secret); /* wiped; NULL: nothing */
-
 /* ---- resolve.c: names to addresses, off the loop ---- */
 #include "postrider/net.h"
 

@@ -1,6 +1,7 @@
 /* Targets and connections of any kind: what is the same for all, then the kind's own. */
 #include "internal.h"
 
+#include "postrider/base/secret.h"
 #include "postrider/shaping.h"
 
 #include <stdlib.h>
@@ -41,7 +42,7 @@ free_target(struct pr_route_target *t)
 {
 	free(t->where);
 	free(t->user);
-	secret_free(t->password);
+	pr_secret_free(t->password);
 	free((char *)t->options.hostname);
 	free(t);
 }
@@ -52,6 +53,24 @@ secret_file_of(const struct pr_route *route)
 	return route->password_file.p ? route->password_file.p : route->key_file.p;
 }
 
+int
+pr_route_secret_check(const struct pr_config *config, const struct pr_route *route,
+                      struct pr_problems *problems)
+{
+	struct pr_error e;
+	const char *file = secret_file_of(route);
+	char *secret = file ? pr_secret_read(file, &e) : NULL;
+	if (!file || secret) {
+		pr_secret_free(secret);
+		return 0;
+	}
+	const struct pr_text *at =
+	    route->password_file.p ? &route->password_file : &route->key_file;
+	return pr_text_problem(
+	    problems, config->file, at,
+	    "chown root:postrider and chmod 640 it: readable for the daemon only", "%s", e.text);
+}
+
 static int
 read_credentials(struct pr_route_target *t, const struct pr_route *route, struct pr_error *e)
 {
@@ -59,7 +78,7 @@ read_credentials(struct pr_route_target *t, const struct pr_route *route, struct
 	if (!file)
 		return 0;
 	t->user = user ? pr_strdup(user) : NULL;
-	t->password = secret_read(file, e);
+	t->password = pr_secret_read(file, e);
 	return t->password ? 0 : PR_EINVAL;
 }
 
@@ -141,9 +160,9 @@ static bool
 secret_differs(const struct pr_route_target *t, const struct pr_route *route)
 {
 	const char *file = secret_file_of(route);
-	char *now = file ? secret_read(file, NULL) : NULL;
+	char *now = file ? pr_secret_read(file, NULL) : NULL;
 	bool other = differs(t->password, now);
-	secret_free(now);
+	pr_secret_free(now);
 	return other;
 }
 

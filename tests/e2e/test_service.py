@@ -178,6 +178,53 @@ class CheckTest(pt.TestCase):
         self.assertIn("cannot read " + daemon.config_path, self.check(daemon).stderr)
 
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_secrets_are_read_by_who_will_read_them(self):
+        os.chmod(self.folder, 0o755)
+        secret = os.path.join(self.folder, "secret")
+        with open(secret, "w", encoding="ascii") as f:
+            f.write("s3cret\n")
+        os.chmod(secret, 0o600)
+        daemon = pt.Daemon(self.folder, start=False)
+        daemon.config["routes"]["default"].update(user="u", password_file=secret,
+                                                  auth_in_clear=True)
+        daemon.write_config()
+        nobody = pwd.getpwnam("nobody")
+        for path in (daemon.spool, os.path.join(daemon.spool, "incoming"), daemon.state):
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        done = self.check(daemon)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"postrider.yaml:\d+:\d+: error: cannot open %s: Permission "
+                                      r"denied\n  remedy: chown .*chmod 640" % secret)
+        os.chown(secret, 0, nobody.pw_gid)
+        os.chmod(secret, 0o640)
+        self.assertEqual(self.check(daemon).returncode, 0)
+        os.chmod(secret, 0o644)
+        self.assertIn("everybody may read it", self.check(daemon).stderr)
+
+    def test_a_reload_that_cannot_read_a_secret_changes_nothing(self):
+        secret = os.path.join(self.folder, "secret")
+        with open(secret, "w", encoding="ascii") as f:
+            f.write("s3cret\n")
+        os.chmod(secret, 0o600)
+        with pt.Daemon(self.folder) as daemon:
+            daemon.write_config(settle="3s")
+            daemon.config["routes"]["default"].update(user="u", password_file=secret,
+                                                      auth_in_clear=True)
+            daemon.write_config()
+            os.mkfifo(secret + ".fifo")
+            for bad, told in ((secret + ".gone", "No such file"), (secret + ".fifo", "not a file"),
+                              (self.folder, "not a file"), ("/dev/null", "not a file")):
+                daemon.config["routes"]["default"]["password_file"] = bad
+                daemon.write_config()
+                status, answer = daemon.request("POST", "/v1/reload")
+                self.assertEqual(status, 400, answer)
+                self.assertIn(told, answer["errors"][0]["what"], answer)
+            daemon.config["routes"]["default"]["password_file"] = secret
+            daemon.write_config()
+            self.assertIn("settle", daemon.post("/v1/reload")["changed"])
+
+
 class FoldersTest(pt.TestCase):
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_refused_folder_belongs_to_those_who_may_drop(self):

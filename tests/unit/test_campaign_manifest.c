@@ -484,9 +484,10 @@ END_TEST
 
 START_TEST(a_from_domain_without_a_key_is_warned_of)
 {
-	static const char told_text[] = "campaign.yaml:1:0 from: no key signs for mail.acme.example: "
-	                                "large receivers refuse unsigned "
-					"mail -> add a key for it to `dkim` in postrider.yaml";
+	static const char told_text[] =
+	    "campaign.yaml:1:0 from: no key signs for mail.acme.example: "
+	    "large receivers refuse unsigned "
+	    "mail -> add a key for it to `dkim` in postrider.yaml";
 	static const struct {
 		const char *route, *keys;
 		bool warned;

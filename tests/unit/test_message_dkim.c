@@ -105,14 +105,20 @@ make_keys(void)
 	write_key("ed", EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), 0640);
 	write_key("open", EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), 0644);
 	write_key("curve", EVP_EC_gen("P-256"), 0600);
+	char path[200];
+	snprintf(path, sizeof path, "%s/text", folder);
+	FILE *f = fopen(path, "w");
+	PR_ASSERT(f && fputs("no key\n", f) >= 0);
+	fclose(f);
+	PR_ASSERT(chmod(path, 0600) == 0);
 }
 
 static void
 drop_keys(void)
 {
-	static const char *const names[] = {"rsa", "short", "ed", "open", "curve"};
+	static const char *const names[] = {"rsa", "short", "ed", "open", "curve", "text"};
 	char path[200];
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
 		snprintf(path, sizeof path, "%s/%s", folder, names[i]);
 		unlink(path);
 	}
@@ -135,7 +141,7 @@ static const struct {
 } bad_keys[] = {
     {"nowhere", "No such file"},    {"open", "everybody may read"},
     {"short", "1024 to 4096 bits"}, {"curve", "neither an RSA nor an Ed25519"},
-    {".", "no private key"},
+    {".", "is not a file"},         {"text", "no private key"},
 };
 
 START_TEST(a_key_that_will_not_do_is_told)
