@@ -10,8 +10,8 @@
 static void
 check_answer(struct pr_str in, uint8_t how)
 {
-	static const long statuses[] = {200, 202, 302, 400, 401, 403, 404, 413, 422,
-	                                429, 500, 502, 503, 504, 199, 600};
+	static const long statuses[] = {200, 202, 302, 400, 401, 403, 404, 413,
+	                                422, 429, 500, 502, 503, 504, 199, 600};
 	struct pr_buf text = {0};
 	struct pr_smtp_result r;
 	struct api_answer a = {.status = statuses[how & 15],
