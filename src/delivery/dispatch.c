@@ -28,6 +28,8 @@
 #define FLOW_ROWS_MAX 4096u
 #define READ_AGAIN_MS 20 /* a batch this often, also when no site asks for more */
 #define HELD_MAX 20000u  /* rows of a campaign in memory, before new domains wait */
+#define ASK_AGAIN_S 300u /* after so long the exchangers of a domain may be others */
+#define ANSWER_S 2u      /* until the answer to that may be there */
 
 struct lookup {
 	struct pr_dns_wait wait;
@@ -92,14 +94,36 @@ flow_rows_max(struct flow *f)
 
 /* ---- a domain's site is known ---- */
 
+static uint32_t
+now_s(const struct pr_campaign *c)
+{
+	return (uint32_t)(pr_loop_now_ms(c->delivery->loop) / PR_SECOND_MS);
+}
+
 static void
 lead_to(struct pr_campaign *c, uint32_t number, struct flow *f)
 {
 	struct domain *d = domain_of(c, number);
 	d->at = f;
 	d->stage = DOMAIN_FLOW;
+	d->asked_s = now_s(c);
+	d->previous = 0;
 	d->next = f->domains;
+	if (d->next)
+		c->domains[d->next].previous = number;
 	f->domains = number;
+}
+
+/* Its rows in the flow stay there. */
+static void
+leave_flow(struct pr_campaign *c, struct domain *d)
+{
+	struct flow *f = d->at;
+	*(d->previous ? &c->domains[d->previous].next : &f->domains) = d->next;
+	if (d->next)
+		c->domains[d->next].previous = d->previous;
+	d->at = NULL;
+	d->stage = DOMAIN_UNKNOWN;
 }
 
 static void
@@ -268,15 +292,24 @@ on_mx(struct pr_dns_wait *w, const struct pr_mx *mx)
 	take_mx(l, mx);
 }
 
+/* "" for one that is too long for DNS. */
+static void
+name_domain(struct pr_str email, char out[PR_DNS_NAME_SIZE])
+{
+	const char *at = memrchr(email.p, '@', email.n);
+	struct pr_str domain = at ? pr_str_n(at + 1, (size_t)(email.p + email.n - at - 1)) : email;
+	*out = 0;
+	if (domain.n >= PR_DNS_NAME_SIZE)
+		return;
+	memcpy(out, domain.p, domain.n);
+	out[domain.n] = 0;
+}
+
 static void
 look_up(struct pr_campaign *c, struct held *h)
 {
 	struct lookup *l = pr_calloc(1, sizeof *l);
-	const struct pr_str email = h->row.email;
-	const char *at = memrchr(email.p, '@', email.n);
-	struct pr_str domain = at ? pr_str_n(at + 1, (size_t)(email.p + email.n - at - 1)) : email;
-	if (domain.n < sizeof l->name)
-		memcpy(l->name, domain.p, domain.n);
+	name_domain(h->row.email, l->name);
 	struct domain *d = domain_of(c, h->row.domain);
 	l->campaign = c;
 	l->domain = h->row.domain;
@@ -293,6 +326,26 @@ look_up(struct pr_campaign *c, struct held *h)
 		take_mx(l, mx);
 }
 
+/* Exchangers change while a campaign runs. Now and then those of a domain are asked for again, in
+ * the cache of DNS, which keeps them as long as they say; those that are known are good until there
+ * is an answer. True: there is, and the next look-up has it at once. */
+static bool
+ask_again(struct pr_campaign *c, struct domain *d, struct pr_str email)
+{
+	struct pr_dns_wait w = {{0}};
+	char name[PR_DNS_NAME_SIZE];
+	uint32_t now = now_s(c);
+	if (d->queued || now - d->asked_s < ASK_AGAIN_S)
+		return false;
+	name_domain(email, name);
+	const struct pr_mx *mx = pr_dns_mx(c->delivery->options.dns, name, &w);
+	pr_dns_forget(&w);
+	d->asked_s = mx ? now : now - ASK_AGAIN_S + ANSWER_S;
+	bool told = mx && mx->kind != PR_MX_TEMP;
+	pr_mx_unref(mx);
+	return told;
+}
+
 /* ---- rows come by ---- */
 
 bool
@@ -305,6 +358,8 @@ bool
 dispatch_place(struct pr_campaign *c, const struct pr_row *row, bool due, unsigned factor)
 {
 	struct domain *d = domain_of(c, row->domain);
+	if (d->stage == DOMAIN_FLOW && ask_again(c, d, row->email))
+		leave_flow(c, d);
 	if (d->stage == DOMAIN_FLOW) {
 		struct flow *f = d->at;
 		if (f->rows_n >= factor * flow_rows_max(f))

@@ -193,9 +193,10 @@ struct flow {
 
 /* What is known of a domain of a campaign's ledger. 100,000 of them are no rarity: small. */
 struct domain {
-	void *at;      /* struct flow or struct lookup, by its stage; NULL: neither */
-	uint32_t from; /* the first row that was not taken yet; UINT32_MAX: all were */
-	uint32_t next; /* of the flow's */
+	void *at;                /* struct flow or struct lookup, by its stage; NULL: neither */
+	uint32_t from;           /* the first row that was not taken yet; UINT32_MAX: all were */
+	uint32_t next, previous; /* of the flow's */
+	uint32_t asked_s; /* DOMAIN_FLOW: when its exchangers were asked for; the loop's clock */
 	uint32_t next_behind;
 	uint8_t stage; /* enum domain_stage */
 	bool behind;   /* rows of it were passed over: they are read by its index */

@@ -1,11 +1,14 @@
 /*
  * One stream, one session and one timer a connection, glued together.
  *
- * The session begins when the stream is up (and secured, where TLS is implicit). A hop that cannot
- * be reached, or whose greeting refuses, makes place for the next one; the last one's reason is
- * told. The timer serves the connect timeout first and then the session's deadline. That deadline
- * moves with every reply, mostly further away: the timer is moved only when it comes nearer, and
- * looks again when it fires.
+ * The first hop is looked for a turn after the connection was made: what is known at once, as that
+ * there is none, is not told before the owner has the connection in hand. The session begins when
+ * the stream is up (and secured, where TLS is implicit). A hop that cannot be reached, or whose
+ * greeting refuses, makes place for the next one; the last one's reason is told.
+ *
+ * The timer serves that first turn, then the connect timeout, then the session's deadline. That
+ * deadline moves with every reply, mostly further away: the timer is moved only when it comes
+ * nearer, and looks again when it fires.
  *
  * Opportunistic TLS that breaks is remembered for the peer (memory.c): the next connection speaks
  * in clear. Nothing else falls back.
@@ -51,6 +54,9 @@ on_timer(struct pr_timer *timer)
 	struct wire *w = PR_CONTAINER(timer, struct wire, timer);
 	if (w->over) {
 		free(w);
+	} else if (!w->begun) {
+		w->begun = true;
+		w->kind->next_hop(w);
 	} else if (!w->smtp) {
 		snprintf(w->why, sizeof w->why, "timed out");
 		pr_stream_close(w->stream); /* on_close tries the next address */
@@ -376,8 +382,7 @@ wire_init(struct wire *w, const struct wire_kind *kind, struct pr_route_target *
 void
 wire_begin(pr_connection *base)
 {
-	struct wire *w = wire_of(base);
-	w->kind->next_hop(w);
+	pr_timer_start(&wire_of(base)->timer, 0);
 }
 
 void

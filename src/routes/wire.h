@@ -32,6 +32,7 @@ struct wire {
 	pr_smtp *smtp;     /* NULL: nobody to talk to yet, or it is over */
 	struct pr_timer timer;
 	int64_t due_ms; /* of the timer while it runs */
+	bool begun;     /* the first hop is being looked for, or was */
 	bool in_clear;  /* TLS with this peer is known to be broken, and not a must */
 	bool aborted;   /* by its owner, or to end soon: no other hop */
 	bool over;

@@ -1,7 +1,6 @@
 """Promise 1, "Accounted", against receivers that misbehave: whatever the sink does wrong, counts
 are exact by its own log, nothing is lost, and nothing arrives twice that was not in doubt."""
 import collections
-import concurrent.futures
 import os
 import sys
 import tempfile
@@ -17,15 +16,6 @@ ROWS = 300
 
 
 class FaultsTest(accounted.TestCase):
-    def run_each(self, cases, run):
-        """run(**case) for each, some at once, for they mostly wait; then its answer as sub-tests:
-        yields (answer, case)."""
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            running = [(case, pool.submit(run, **case)) for case in cases]
-        for case, future in running:
-            with self.subTest(**case):
-                yield future.result(), case
-
     protocol = ("--no-chunking",)  # by BDAT a message is whole on the wire before any answer
 
     def run_campaign(self, rules, rows=ROWS, options=(), manifest=None, retry=SOON,

@@ -1,5 +1,4 @@
 """Signatures of what the daemon sends, by verifiers of other hands: dkimpy and opendkim."""
-import base64
 import os
 import re
 import shutil
@@ -11,38 +10,20 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import dns_server  # noqa: E402
 import postrider_test as pt  # noqa: E402
-
-sys.path.append("/usr/lib/python3/dist-packages")  # Debian's, whatever python3 is
-try:
-    import dkim
-except ImportError:
-    dkim = None
-
-
-def public_key(path, kind):
-    """The TXT record to publish for a private key."""
-    der = subprocess.run(["openssl", "pkey", "-in", path, "-pubout", "-outform", "DER"],
-                         check=True, capture_output=True).stdout
-    octets = der[-32:] if kind == "ed25519" else der
-    return "v=DKIM1; k=%s; p=%s" % (kind, base64.b64encode(octets).decode())
+import signatures  # noqa: E402
 
 
 class Dkim(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        if dkim is None:
-            raise unittest.SkipTest("python3-dkim is not installed")
+        signatures.needed()
         cls._folder = tempfile.TemporaryDirectory(prefix="postrider-dkim-")
         cls.addClassCleanup(cls._folder.cleanup)
         folder = cls.folder = cls._folder.name
         cls.rsa, cls.ed = os.path.join(folder, "rsa.pem"), os.path.join(folder, "ed.pem")
-        for path, arguments in ((cls.rsa, ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"]),
-                                (cls.ed, ["ED25519"])):
-            subprocess.run(["openssl", "genpkey", "-out", path, "-algorithm", *arguments],
-                           check=True, capture_output=True)
-            os.chmod(path, 0o600)
-        cls.records = {"r._domainkey.acme.example": public_key(cls.rsa, "rsa"),
-                       "e._domainkey.mail.acme.example": public_key(cls.ed, "ed25519")}
+        cls.records = {
+            "r._domainkey.acme.example": signatures.make_key(cls.rsa),
+            "e._domainkey.mail.acme.example": signatures.make_key(cls.ed, "ed25519")}
         keys = [{"domain": "acme.example", "selector": "r", "key_file": cls.rsa},
                 {"domain": "mail.acme.example", "selector": "e", "key_file": cls.ed}]
         files = {"body.html": "<html><body><p>Gr\u00fc\u00dfe, {{ first_name }}  !</p>\n"
@@ -58,12 +39,8 @@ class Dkim(unittest.TestCase):
                 daemon.wait_state(name, "finished")
             cls.mails = sink.mails()
 
-    def look_up(self, name, timeout=5):
-        name = name.decode() if isinstance(name, bytes) else name
-        return self.records.get(name.rstrip("."), "").encode()
-
     def verify(self, mail, index):
-        return dkim.DKIM(mail).verify(idx=index, dnsfunc=self.look_up)
+        return signatures.verify(mail, self.records, index)
 
     def test_every_message_has_a_signature_of_each_key_and_both_verify(self):
         self.assertEqual(len(self.mails), 10)
@@ -81,7 +58,7 @@ class Dkim(unittest.TestCase):
             for index in (0, 1):
                 try:
                     self.assertFalse(self.verify(other, index))
-                except dkim.DKIMException:
+                except signatures.dkim.DKIMException:
                     pass
 
     def test_opendkim_verifies_them_too(self):

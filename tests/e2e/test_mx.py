@@ -2,12 +2,14 @@
 import contextlib
 import os
 import sqlite3
+import struct
 import sys
 import tempfile
 import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import accounted  # noqa: E402
 import dns_server  # noqa: E402
 import postrider_test as pt  # noqa: E402
 
@@ -27,12 +29,12 @@ class Mx(unittest.TestCase):
         self.addCleanup(self._folder.cleanup)
         self.folder = self._folder.name
 
-    def daemon(self, dns, port, **changes):
+    def daemon(self, dns, port, env=None, **changes):
         route = dict({"via": "mx", "port": port}, **changes.pop("route", {}))
         config = {"dns": {"servers": [dns.server], "timeout": "1s"},
                   "retry": {"first": "1s", "max": "2s", "give_up": "60s"}}
         config.update(changes)
-        daemon = pt.Daemon(self.folder, config=config, start=False)
+        daemon = pt.Daemon(self.folder, config=config, env=env, start=False)
         daemon.config["routes"] = {"default": route}
         daemon.shape()
         return daemon
@@ -64,6 +66,29 @@ class Mx(unittest.TestCase):
             self.assertEqual((len(first), len(second)), (1000, 1000))
             to = {line["to"][0].split("@")[1] for line in first}
             self.assertEqual(to, set(domains[0::2]))
+
+    def test_exchangers_that_change_are_followed_while_a_campaign_runs(self):
+        """Also those of a domain that always has rows under way."""
+        path = os.path.join(self.folder, "clock_offset")
+        with open(path, "wb") as f:
+            f.write(struct.pack("<qq", 0, 0))
+        sub = os.path.join(self.folder, "two")
+        os.makedirs(sub)
+        with pt.Sink(self.folder) as one, \
+                pt.Sink(sub, listen="127.0.0.2:%d" % one.port) as two, \
+                dns_server.Dns(self.folder, mx={"d.example": [(10, "mx1.example")]},
+                               hosts={"mx1.example": "127.0.0.1", "mx2.example": "127.0.0.2"}) as dns, \
+                self.daemon(dns, one.port, env=dict(accounted.shim(self.folder, "clock"),
+                                                    CLOCK_OFFSET=path)) as daemon:
+            daemon.start()
+            self.send(daemon, recipients(["d.example"], each=400), state="sending", rate="100/s")
+            pt.wait_until(lambda: len(one.messages()) > 20, "the first exchanger")
+            dns.publish("mx-host=d.example,mx2.example,5")
+            with open(path, "r+b") as f:
+                f.write(struct.pack("<qq", 0, 400000))
+            campaign = daemon.wait_state("mx", "finished")
+            self.assertEqual(campaign["counts"]["delivered"], 400)
+            self.assertGreater(len(two.messages()), 20)
 
     def test_what_dns_says_of_a_domain_is_the_outcome_of_its_rows(self):
         with pt.Sink(self.folder) as sink, \

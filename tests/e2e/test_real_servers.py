@@ -88,9 +88,9 @@ class RealServer(accounted.TestCase):
         # A server that is stopped while it delivers may do that once more by itself: then both
         # copies have one number of its queue, and we gave the message once.
         numbers = collections.defaultdict(set)
-        for to, sender, octets, number in server.mails():
-            by_sender[sender][to] = octets
-            numbers[sender, to].add(number)
+        for mail in server.mails():
+            by_sender[mail.sender][mail.to] = mail.octets
+            numbers[mail.sender, mail.to].add(mail.number)
         everything = []
         for i, path in enumerate(paths):
             campaign = daemon.campaign(os.path.basename(path))

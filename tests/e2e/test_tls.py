@@ -1,11 +1,11 @@
 """TLS and passwords on the way out: to relays and to mail exchangers, against the sink."""
 import os
-import subprocess
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import certificates  # noqa: E402
 import dns_server  # noqa: E402
 import postrider_test as pt  # noqa: E402
 
@@ -15,22 +15,13 @@ class Tls(unittest.TestCase):
     def setUpClass(cls):
         cls._keys = tempfile.TemporaryDirectory(prefix="postrider-tls-")
         cls.addClassCleanup(cls._keys.cleanup)
-        cls.ca = cls.path("ca.pem")
-        cls.make("ca", "/CN=Test CA", None, "basicConstraints=critical,CA:TRUE")
-        cls.make("mx", "/CN=mx.example", "ca", "subjectAltName=DNS:mx.example,IP:127.0.0.1")
+        authority = certificates.Authority(cls._keys.name)
+        cls.ca = authority.path
+        cls.tls = authority.issue("mx", "mx.example", "IP:127.0.0.1")
 
     @classmethod
     def path(cls, name):
         return os.path.join(cls._keys.name, name)
-
-    @classmethod
-    def make(cls, name, subject, issuer, extension):
-        """A certificate of two days, by itself or by the issuer."""
-        by = ["-CA", cls.path(issuer + ".pem"), "-CAkey", cls.path(issuer + ".key")] if issuer else []
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                        "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", subject,
-                        "-addext", extension, *by, "-keyout", cls.path(name + ".key"),
-                        "-out", cls.path(name + ".pem")], check=True, capture_output=True)
 
     def setUp(self):
         self._folder = tempfile.TemporaryDirectory(prefix="postrider-tls-")
@@ -38,8 +29,7 @@ class Tls(unittest.TestCase):
         self.folder = self._folder.name
 
     def sink(self, *options, **more):
-        return pt.Sink(self.folder, "--tls-cert", self.path("mx.pem"), "--tls-key",
-                       self.path("mx.key"), *options, **more)
+        return pt.Sink(self.folder, *options, tls=self.tls, **more)
 
     def daemon(self, route, trust=True, **config):
         daemon = pt.Daemon(self.folder, start=False, config=dict(

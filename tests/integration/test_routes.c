@@ -146,6 +146,33 @@ START_TEST(a_name_that_does_not_exist_ends_at_connect)
 }
 END_TEST
 
+/* As after a first try whose look-ups are still in the cache. */
+START_TEST(an_exchanger_that_is_known_to_be_nowhere_ends_at_connect_not_before_open_returns)
+{
+	struct pr_route route = {.via = PR_VIA_MX, .port = 25};
+	struct pr_exchanger nowhere = {.name = "no..host"};
+	struct pr_target_options options = {0};
+	struct owner o = {.n = 1};
+	ck_assert_int_eq(pr_loop_create(&o.loop, NULL), 0);
+	ck_assert_int_eq(
+	    pr_dns_create(&(struct pr_dns_options){.loop = o.loop}, &options.dns, NULL), 0);
+	open_route(&o, &route, options);
+	pr_target_lead(o.target, &nowhere, 1);
+	run_connection(&o);
+	ck_assert_str_eq(o.log.data, "end:connect:0");
+	ck_assert_str_eq(o.why, "no mail exchanger has an address");
+	o.c = pr_connection_open(o.target, &events, &o);
+	pr_connection_quit(o.c);
+	o.c = pr_connection_open(o.target, &events, &o);
+	pr_connection_abort(o.c, "told to");
+	pr_loop_turn(o.loop);
+	pr_loop_turn(o.loop);
+	ck_assert_str_eq(o.log.data, "end:connect:0 end:quit:0 end:connect:0");
+	pr_dns_destroy(options.dns);
+	close_route(&o);
+}
+END_TEST
+
 START_TEST(quit_and_abort_before_there_is_a_connection)
 {
 	struct pr_route route = {.via = PR_VIA_RELAY, .host = text("localhost"), .port = 9};
@@ -359,6 +386,7 @@ main(void)
 	    {large_messages_leave_in_parts_and_arrive_whole},
 	    {nobody_there_ends_at_connect_and_later_is_tried_again},
 	    {a_name_that_does_not_exist_ends_at_connect},
+	    {an_exchanger_that_is_known_to_be_nowhere_ends_at_connect_not_before_open_returns},
 	    {quit_and_abort_before_there_is_a_connection},
 	    {what_a_route_cannot_do_is_refused_by_name},
 	    {libesmtp_is_told_by_the_answer_that_decided},

@@ -1,6 +1,7 @@
 """What the tests of promise 1 ("Accounted") share: a shim to preload, and the reckoning that
 holds what a campaign reported against what the sink saw."""
 import collections
+import concurrent.futures
 import os
 import shutil
 import subprocess
@@ -25,6 +26,15 @@ def shim(folder, name):
 
 
 class TestCase(pt.TestCase):
+    def run_each(self, cases, run):
+        """run(**case) for each, some at once, for they mostly wait; then its answer as sub-tests:
+        yields (answer, case)."""
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            running = [(case, pool.submit(run, **case)) for case in cases]
+        for case, future in running:
+            with self.subTest(**case):
+                yield future.result(), case
+
     def assert_counts(self, campaign, rows):
         """The counts of a campaign object add up."""
         counts = dict(campaign["counts"])

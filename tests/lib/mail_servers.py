@@ -1,9 +1,14 @@
 """Real mail servers of Debian, for tests and benches: configuration, queue and log in a folder of
 their own, one port of the loopback, nothing of the system's configuration touched. Need root.
 
-Postfix is the installed package; the system's own Postfix need not run. Exim cannot be
-installed beside it: its package is fetched by apt, which verifies it, and unpacked below the
-build folder. A server is a pt.Process: `port`, log(), start(), __exit__()."""
+Postfix is the installed package; the system's own Postfix need not run. Exim and OpenSMTPD cannot
+be installed beside it: their packages are fetched by apt, which verifies them, and unpacked below
+the build folder. OpenSMTPD has its folders compiled in: it runs in a mount namespace, where they
+are those of the test. A server is a pt.Process: `address`, `port`, log(), start(), __exit__();
+with `tls`, the paths of a certificate and its key, it offers STARTTLS."""
+import collections
+import contextlib
+import fcntl
 import glob
 import grp
 import os
@@ -20,6 +25,11 @@ import postrider_test as pt
 CACHE = os.path.join(pt.BUILD, "test-servers")
 EXIM_LIBRARIES = ("libdb5.3", "libgnutls-dane0", "libgnutls30", "libidn12", "libidn2-0",
                   "libnsl2", "libpcre2-8-0")
+OPENSMTPD_LIBRARIES = ("libdb5.3", "libevent-2.1-7", "libpam0g")
+
+# One delivered message: octets as stored (LF ends) below the server's own fields, of which
+# `received` is the last; `number` is that of its queue, which it gives once a transaction.
+Mail = collections.namedtuple("Mail", "to sender octets number received")
 
 
 def free_port():
@@ -33,18 +43,53 @@ def _run(*command, **more):
                           timeout=300, **more)
 
 
+@contextlib.contextmanager
+def _alone():
+    """Files of tests run side by side: one of them at a time installs and unpacks."""
+    os.makedirs(CACHE, exist_ok=True)
+    with open(os.path.join(CACHE, "lock"), "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _install(*packages):
-    done = _run("sh", os.path.join(pt.ROOT, "tests", "install-packages"), *packages)
+    with _alone():
+        done = _run("sh", os.path.join(pt.ROOT, "tests", "install-packages"), *packages)
     if done.returncode:
         raise unittest.SkipTest("cannot install %s: %s" % (" ".join(packages),
                                                            done.stderr.strip()[-300:]))
 
 
-class Server(pt.Process):
-    """What the two have in common."""
+def _unpack(package, program, *libraries):
+    """Path of a program of a package that is not installed: fetched and unpacked on the first
+    call. It may need a shim."""
+    there = os.path.join(CACHE, package)
+    if os.getuid() != 0:
+        raise unittest.SkipTest(package + ": needs root")
+    if not shutil.which("cc"):
+        raise unittest.SkipTest(package + ": no C compiler")
+    _install(*libraries)
+    with _alone():
+        if not os.access(there + program, os.X_OK):
+            _fetch(package, there)
+    return there + program
 
-    def __init__(self, folder, name, port):
+
+def _fetch(package, there):
+    _run("apt-get", "-q", "update")
+    done = _run("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", package, cwd=CACHE)
+    found = sorted(glob.glob(there + "_*.deb"))
+    if not found:
+        raise unittest.SkipTest("cannot fetch %s: %s" % (package, done.stderr.strip()[-300:]))
+    subprocess.run(["dpkg", "-x", found[-1], there], check=True)
+
+
+class Server(pt.Process):
+    """What they have in common."""
+
+    def __init__(self, folder, name, port, address):
         self.folder, self.port = os.path.join(folder, name), port or free_port()
+        self.address = address
         self.log_path = os.path.join(self.folder, "mail.log")
         os.makedirs(self.folder)
         os.chmod(folder, 0o755)
@@ -67,7 +112,7 @@ class Server(pt.Process):
         if not self.running:
             raise AssertionError("it ended")
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 5) as s:
+            with socket.create_connection((self.address, self.port), 5) as s:
                 return s.recv(4) in (b"220 ", b"421 ")  # 421: others took all there is
         except OSError:
             return False
@@ -77,9 +122,7 @@ class Server(pt.Process):
         return glob.glob(os.path.join(self.folder, "mail", "**", "new", "*"), recursive=True)
 
     def mails(self):
-        """(recipient, return path, octets as stored: LF ends, number) of each delivered message.
-        The server's own fields, down to its Received, are taken off; the number is that of its
-        queue, which it gives once a transaction."""
+        """A Mail for each delivered message."""
         found = []
         for path in self.delivered():
             with open(path, "rb") as f:
@@ -96,8 +139,15 @@ class Server(pt.Process):
                     break
             to = own.get(b"x-original-to") or own.get(b"delivered-to") or own[b"envelope-to"]
             number = re.search(r"\bid ([\w-]{6,})", own[b"received"])
-            found.append((to, own[b"return-path"], rest, number.group(1)))
+            found.append(Mail(to, own[b"return-path"], rest, number.group(1), own[b"received"]))
         return found
+
+    def _shim(self, source):
+        """A library to preload into the server."""
+        path = os.path.join(self.folder, "shim.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", path, "-x", "c", "-"], check=True,
+                       input=source, text=True)
+        return path
 
 
 # ---- Postfix ----
@@ -135,8 +185,14 @@ virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
 """
 
+POSTFIX_TLS = """
+smtpd_tls_security_level = may
+smtpd_tls_chain_files = {key}, {certificate}
+smtpd_tls_received_header = yes
+"""
+
 MASTER = """
-127.0.0.1:{port} inet n - n - - smtpd
+{address}:{port} inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -184,11 +240,12 @@ def install_postfix():
 class Postfix(Server):
     """main: lines of main.cf over MAIN; {folder} is this server's."""
 
-    def __init__(self, folder, main=DELIVERS, port=None, start=True):
+    def __init__(self, folder, main=DELIVERS, port=None, start=True, address="127.0.0.1",
+                 tls=None):
         reason = postfix_missing()
         if reason:
             raise unittest.SkipTest("Postfix: " + reason)
-        super().__init__(folder, "postfix", port)
+        super().__init__(folder, "postfix", port, address)
         owner, nobody = pwd.getpwnam("postfix"), pwd.getpwnam("nobody")
         for name in ("etc", "queue", "data", "mail"):
             os.makedirs(os.path.join(self.folder, name))
@@ -196,8 +253,11 @@ class Postfix(Server):
         os.chown(self.folder + "/mail", nobody.pw_uid, nobody.pw_gid)
         with open(self.log_path, "ab") as f:  # postsuper writes it, too, when it finds what a
             os.fchmod(f.fileno(), 0o666)      # stop has left, and fails where it may not
-        values = {"folder": self.folder, "port": self.port, "uid": nobody.pw_uid,
-                  "gid": nobody.pw_gid}
+        values = {"folder": self.folder, "address": address, "port": self.port,
+                  "uid": nobody.pw_uid, "gid": nobody.pw_gid}
+        if tls:
+            main += POSTFIX_TLS
+            values.update(certificate=tls[0], key=tls[1])
         for name, text in (("main.cf", MAIN + main), ("master.cf", MASTER)):
             with open(os.path.join(self.folder, "etc", name), "w", encoding="utf-8") as f:
                 f.write(text.format(**values).lstrip())
@@ -242,15 +302,15 @@ spool_directory = {folder}/spool
 log_file_path = {folder}/%slog
 pid_file_path = {folder}/exim.pid
 daemon_smtp_ports = {port}
-local_interfaces = 127.0.0.1
+local_interfaces = {address}
 host_lookup =
 rfc1413_query_timeout = 0s
-tls_advertise_hosts =
 queue_only
 local_from_check = false
 untrusted_set_sender = *
 acl_smtp_rcpt = rcpt
 acl_smtp_data = data
+{tls}
 {main}
 
 begin acl
@@ -279,6 +339,12 @@ begin retry
 * * F,2h,15m
 """
 
+EXIM_TLS = """
+tls_advertise_hosts = *
+tls_certificate = {folder}/tls.pem
+tls_privatekey = {folder}/tls.key
+"""
+
 # Debian builds Exim for a user that only its package makes.
 EXIM_USER = r"""
 #define _GNU_SOURCE
@@ -299,32 +365,12 @@ struct group *getgrnam(const char *name)
 """
 
 
-def install_exim():
-    """Path of Exim's program, unpacked on the first call."""
-    program = os.path.join(CACHE, "exim", "usr", "sbin", "exim4")
-    if os.getuid() != 0:
-        raise unittest.SkipTest("Exim: needs root")
-    if not shutil.which("cc"):
-        raise unittest.SkipTest("Exim: no C compiler")
-    _install(*EXIM_LIBRARIES)
-    if not os.access(program, os.X_OK):
-        os.makedirs(CACHE, exist_ok=True)
-        _run("apt-get", "-q", "update")
-        done = _run("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download",
-                    "exim4-daemon-light", cwd=CACHE)
-        found = sorted(glob.glob(os.path.join(CACHE, "exim4-daemon-light_*.deb")))
-        if not found:
-            raise unittest.SkipTest("cannot fetch Exim: " + done.stderr.strip()[-300:])
-        subprocess.run(["dpkg", "-x", found[-1], os.path.join(CACHE, "exim")], check=True)
-    return program
-
-
 class Exim(Server):
     """main: lines of the main section; rcpt: statements of the ACL for RCPT, before accept."""
 
-    def __init__(self, folder, main="", rcpt="", port=None):
-        self.program = install_exim()
-        super().__init__(folder, "exim", port)
+    def __init__(self, folder, main="", rcpt="", port=None, address="127.0.0.1", tls=None):
+        self.program = _unpack("exim4-daemon-light", "/usr/sbin/exim4", *EXIM_LIBRARIES)
+        super().__init__(folder, "exim", port, address)
         self.log_path = os.path.join(self.folder, "mainlog")
         self.config = os.path.join(self.folder, "exim.conf")
         nobody, nogroup = pwd.getpwnam("nobody"), grp.getgrnam("nogroup")
@@ -332,14 +378,15 @@ class Exim(Server):
             os.makedirs(os.path.join(self.folder, name))
             os.chown(os.path.join(self.folder, name), nobody.pw_uid, nogroup.gr_gid)
         os.chown(self.folder, nobody.pw_uid, nogroup.gr_gid)
+        for path, name in zip(tls or (), ("tls.pem", "tls.key")):
+            shutil.copy(path, os.path.join(self.folder, name))
+            shutil.chown(os.path.join(self.folder, name), "nobody")
         with open(self.config, "w", encoding="utf-8") as f:
-            f.write(EXIM.format(program=self.program, folder=self.folder, port=self.port,
-                                main=main, rcpt=rcpt))
-        self.shim = os.path.join(self.folder, "user.so")
-        subprocess.run(["cc", "-shared", "-fPIC", "-o", self.shim, "-x", "c", "-"], check=True,
-                       input=EXIM_USER, text=True)
-
-        self.environment = dict(os.environ, LD_PRELOAD=self.shim)
+            f.write(EXIM.format(program=self.program, folder=self.folder, address=address,
+                                port=self.port, main=main, rcpt=rcpt,
+                                tls=EXIM_TLS.format(folder=self.folder) if tls
+                                else "tls_advertise_hosts ="))
+        self.environment = dict(os.environ, LD_PRELOAD=self._shim(EXIM_USER))
         self.start()
 
     def start(self):
@@ -351,3 +398,77 @@ class Exim(Server):
         """Delivers first: one run of the queue is much cheaper than a process a message."""
         _run(self.program, "-C", self.config, "-q", env=self.environment)
         return super().mails()
+
+
+# ---- OpenSMTPD ----
+
+OPENSMTPD = """
+pki "server" cert "{certificate}"
+pki "server" key "{key}"
+listen on {address} port {port} tls pki "server" hostname opensmtpd.test.example
+action "keep" maildir "{folder}/mail" virtual {{ "@" = "nobody" }}
+match from any for any action "keep"
+"""
+
+# Folders that are compiled in, and the users that only its package makes.
+OPENSMTPD_PLACES = """
+mount --bind passwd /etc/passwd && mount --bind group /etc/group &&
+mount --bind spool /var/spool && mount --bind lib /var/lib && mount --bind run /run &&
+mount --bind "$1" /usr/libexec && shift && exec "$@"
+"""
+
+# Debian 12 builds it with an OpenSSL it is too old for: its processes name a key to each other by
+# a text that they hang on it, and OpenSSL 3 works on a copy of the key, without the text. So each
+# handshake fails. There is but one key here.
+OPENSMTPD_KEY = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+static void *name;
+int RSA_set_ex_data(void *key, int index, void *data)
+{
+	int (*real)(void *, int, void *) = (void *)dlsym(RTLD_NEXT, "RSA_set_ex_data");
+	name = data ? data : name;
+	return real(key, index, data);
+}
+void *RSA_get_ex_data(void *key, int index)
+{
+	(void)key;
+	(void)index;
+	return name;
+}
+"""
+
+
+class OpenSmtpd(Server):
+    """tls: the key is of RSA. as_built: as Debian has it, which offers TLS and cannot do it."""
+
+    def __init__(self, folder, tls, port=None, address="127.0.0.1", as_built=False):
+        self.program = _unpack("opensmtpd", "/usr/sbin/smtpd", *OPENSMTPD_LIBRARIES)
+        if _run("unshare", "-m", "true").returncode:
+            raise unittest.SkipTest("OpenSMTPD: no namespaces here")
+        super().__init__(folder, "opensmtpd", port, address)
+        for name in ("spool/smtpd", "lib/opensmtpd/empty", "run", "mail"):
+            os.makedirs(os.path.join(self.folder, name))
+        os.chmod(self.folder + "/spool/smtpd", 0o711)
+        shutil.chown(self.folder + "/mail", "nobody")
+        self._copy("passwd", ":64001:64001::/var/lib/opensmtpd/empty:/usr/sbin/nologin")
+        self._copy("group", ":64001:")
+        with open(self.folder + "/smtpd.conf", "w", encoding="utf-8") as f:
+            f.write(OPENSMTPD.format(certificate=tls[0], key=tls[1], address=address,
+                                     port=self.port, folder=self.folder))
+        shim = {} if as_built else {"LD_PRELOAD": self._shim(OPENSMTPD_KEY)}
+        self.environment = dict(os.environ, **shim)
+        self.start()
+
+    def _copy(self, name, rest):
+        """A file of /etc with the two users of OpenSMTPD."""
+        shutil.copy("/etc/" + name, self.folder)
+        with open(os.path.join(self.folder, name), "a", encoding="utf-8") as f:
+            f.write("opensmtpd:x%s\nopensmtpq:x%s\n" % (rest, rest.replace("64001", "64002")))
+
+    def start(self):
+        libexec = os.path.join(CACHE, "opensmtpd", "usr", "libexec")
+        self._spawn(["unshare", "-m", "sh", "-c", OPENSMTPD_PLACES, "sh", libexec, self.program,
+                     "-d", "-f", self.folder + "/smtpd.conf"], self.log_path, cwd=self.folder,
+                    stdin=subprocess.DEVNULL, start_new_session=True, env=self.environment)
+        self._wait("OpenSMTPD")

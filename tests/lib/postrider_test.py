@@ -159,13 +159,14 @@ class Process:
 
 class Sink(Process):
     """postrider-sink on a free port of the loopback. `port` and `address` say where; further
-    command line options as plain arguments, fault rules as a list of specifications.
+    command line options as plain arguments, fault rules as a list of specifications. tls: the
+    paths of a certificate and its key, to offer STARTTLS with.
 
     log: keep a line a message (see messages()). commands: also one for each MAIL, RCPT, DATA
     and the like (see commands()). maildir: keep the messages, in FOLDER/sink-mail."""
 
     def __init__(self, folder, *options, rules=(), latency=None, log=True, commands=False,
-                 maildir=False, listen="127.0.0.1:0", prefix=()):
+                 maildir=False, listen="127.0.0.1:0", prefix=(), tls=None):
         self.log_path = os.path.join(folder, "sink.jsonl") if log or commands else None
         self.maildir = os.path.join(folder, "sink-mail") if maildir else None
         arguments = [*prefix, program("postrider-sink"), "--listen", listen, *options]
@@ -173,6 +174,8 @@ class Sink(Process):
             arguments += ["--rule", rule]
         if latency:
             arguments += ["--latency", latency]
+        if tls:
+            arguments += ["--tls-cert", tls[0], "--tls-key", tls[1]]
         if self.log_path:
             arguments += ["--log", self.log_path]
         if commands:
