@@ -86,11 +86,6 @@ struct pr_dns_wait {
 };
 /* `done` will not be called. The look-up goes on for the cache. No-op where nobody waits. */
 void pr_dns_forget(struct pr_dns_wait *w);
-static inline bool
-pr_dns_waiting(const struct pr_dns_wait *w)
-{
-	return w->link.next && w->link.next != &w->link;
-}
 
 /* ---- one question ---- */
 

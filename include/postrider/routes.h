@@ -55,7 +55,8 @@ int pr_target_source(struct pr_target_options *o, const struct pr_config *config
 struct pr_shaping_policy;
 void pr_target_shape(struct pr_target_options *o, const struct pr_shaping_policy *policy);
 
-/* Whether the file of its password or key can be read now, by whoever asks. PR_EINVAL: told. */
+/* Whether the file of its password or key can be read by the user who asks now, and is that
+ * user's or root's (base/secret.h). PR_EINVAL: told. */
 int pr_route_secret_check(const struct pr_config *config, const struct pr_route *route,
                           struct pr_problems *problems);
 

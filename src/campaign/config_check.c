@@ -7,6 +7,7 @@
 #include "manifest_internal.h"
 #include "postrider/campaign/address.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -81,15 +82,12 @@ check_timezone(struct check *k)
 
 /* ---- routes ---- */
 
-/* An address or a host name. */
+/* An address, not a host name; as net.h takes it. */
 static bool
 is_address(const struct pr_text *t)
 {
-	bool v6 = strchr(t->p, ':') != NULL, digits = true;
-	for (const char *p = t->p; *p; p++)
-		digits =
-		    digits && (pr_is_digit(*p) || *p == '.' || (v6 && strchr("abcdefABCDEF:", *p)));
-	return digits;
+	unsigned char out[16];
+	return inet_pton(AF_INET, t->p, out) == 1 || inet_pton(AF_INET6, t->p, out) == 1;
 }
 
 /* What each kind of route needs and takes, beside port and connections. */

@@ -5,6 +5,7 @@
  */
 #include "cli.h"
 
+#include "postrider/base/secret.h"
 #include "postrider/message/dkim.h"
 
 #include <stdlib.h>
@@ -40,7 +41,7 @@ static void
 read_keys(struct pr_config *config)
 {
 	struct pr_problems problems = {0};
-	pr_dkim_load(config, &problems);
+	pr_dkim_load(config, PR_SECRET_ANYBODY, &problems);
 	pr_problems_finish(&problems);
 }
 

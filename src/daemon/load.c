@@ -30,7 +30,8 @@ daemon_load(const char *path, struct pr_problems *problems, struct pr_config **o
 	int r = pr_config_load(path, problems, out);
 	if (r < 0)
 		return r;
-	int keys = pr_dkim_load(*out, problems), shapes = pr_shaping_configure(*out, problems);
+	int keys = pr_dkim_load(*out, geteuid(), problems);
+	int shapes = pr_shaping_configure(*out, problems);
 	int secrets = check_secrets(*out, problems);
 	r = keys < 0 ? keys : shapes < 0 ? shapes : secrets;
 	if (r < 0)

@@ -92,10 +92,7 @@ doctor_check_spf(struct examination *x, const struct subject *s)
 bool
 doctor_signs(const struct pr_dkim_key *key, const char *from_domain)
 {
-	struct pr_str from = pr_str(from_domain), d = pr_text_str(&key->domain);
-	if (from.n < d.n || !pr_str_eq_nocase(pr_str_n(from.p + from.n - d.n, d.n), d))
-		return false;
-	return from.n == d.n || from.p[from.n - d.n - 1] == '.';
+	return pr_domain_under(pr_str(from_domain), pr_text_str(&key->domain));
 }
 
 static const char *

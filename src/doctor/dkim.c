@@ -4,15 +4,12 @@
  */
 #include "postrider/doctor.h"
 
-#include "postrider/base/file.h"
+#include "postrider/base/secret.h"
+#include "postrider/message/dkim.h"
 
-#include <fcntl.h>
-#include <openssl/bio.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#define FILE_MAX (64u << 10)
 #define ED25519_OCTETS 32u
 
 /* Whether one of the words between colons is `word` or "*". */
@@ -119,33 +116,23 @@ lay_down(EVP_PKEY *key, struct pr_dkim_public *out)
 	return 0;
 }
 
-/* Encrypted keys are not asked a password for: nobody may sit at the terminal. */
-static int
-no_password(char *out, int size, int writing, void *context)
-{
-	(void)out, (void)size, (void)writing, (void)context;
-	return -1;
-}
-
 int
 pr_dkim_public_read(const char *path, struct pr_dkim_public *out, struct pr_error *e)
 {
 	struct pr_buf pem = {0};
-	int r = pr_file_read(AT_FDCWD, path, FILE_MAX, &pem, e);
+	struct pr_secret_fault fault;
+	const char *why = "holds a key that cannot be published";
+	int r = pr_secret_load(path, PR_SECRET_ANYBODY, &pem, &fault);
 	if (r < 0) {
-		pr_buf_finish(&pem);
-		return r;
+		pr_secret_wipe(&pem);
+		return pr_fail(e, r, "%s", fault.error.text);
 	}
-	BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
-	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
+	EVP_PKEY *key = pr_dkim_key_parse(pr_buf_str(&pem), &why);
 	r = key ? lay_down(key, out) : PR_EINVAL;
 	if (r < 0)
-		pr_fail(e, r, "%s is no RSA or Ed25519 private key in PEM", path);
+		pr_fail(e, r, "%s: %s", path, why);
 	EVP_PKEY_free(key);
-	BIO_free(bio);
-	if (pem.data)
-		OPENSSL_cleanse(pem.data, pem.len);
-	pr_buf_finish(&pem);
+	pr_secret_wipe(&pem);
 	return r;
 }
 

@@ -2,6 +2,7 @@
 #ifndef DOCTOR_EXAMINATION_H
 #define DOCTOR_EXAMINATION_H
 
+#include "postrider/campaign/address.h"
 #include "postrider/doctor.h"
 
 #define SUBJECTS_MAX 2000

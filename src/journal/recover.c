@@ -52,6 +52,16 @@ damaged(uint64_t base, struct pr_error *e)
 	               segment_name(base, name));
 }
 
+/* What a segment is, without keeping it open. */
+static int
+glance(int dir, uint64_t base, struct segment_look *look, struct pr_error *e)
+{
+	int r = segment_look(dir, base, look, e);
+	if (r == 0 && look->fd >= 0)
+		close(look->fd);
+	return r;
+}
+
 /* The newest begun segment: 1, 0 when there is none, or a PR_E code. */
 static int
 find_newest(struct scan *s, struct pr_error *e)
@@ -59,11 +69,9 @@ find_newest(struct scan *s, struct pr_error *e)
 	bool garbage = false;
 	for (size_t i = s->list->n; i-- > 0;) {
 		struct segment_look look;
-		int r = segment_look(s->dir, s->list->bases[i], &look, e);
+		int r = glance(s->dir, s->list->bases[i], &look, e);
 		if (r < 0)
 			return r;
-		if (look.fd >= 0)
-			close(look.fd);
 		garbage = garbage || look.garbage;
 		if (look.state == SEGMENT_BEGUN) {
 			s->durable = look.durable;
@@ -186,11 +194,9 @@ remove_segment(int dir, uint64_t base, struct pr_error *e)
 {
 	char name[SEGMENT_NAME], aside[SEGMENT_NAME + 8];
 	struct segment_look look;
-	int r = segment_look(dir, base, &look, e);
+	int r = glance(dir, base, &look, e);
 	if (r < 0)
 		return r;
-	if (look.fd >= 0)
-		close(look.fd);
 	segment_name(base, name);
 	snprintf(aside, sizeof aside, "%s.bad", name);
 	r = look.garbage ? renameat(dir, name, dir, aside) : unlinkat(dir, name, 0);
@@ -218,11 +224,9 @@ find_boot(struct scan *s, const char *boot_id, uint64_t *boot_lsn, struct pr_err
 {
 	for (size_t i = s->list->n; i-- > 0;) {
 		struct segment_look look;
-		int r = segment_look(s->dir, s->list->bases[i], &look, e);
+		int r = glance(s->dir, s->list->bases[i], &look, e);
 		if (r < 0)
 			return r;
-		if (look.fd >= 0)
-			close(look.fd);
 		if (look.state != SEGMENT_BEGUN ||
 		    memcmp(look.head.boot_id, boot_id, PR_BOOT_ID) != 0)
 			return 0;

@@ -112,20 +112,27 @@ lq_f_reject(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 	return select_items(m, v, args, n, false);
 }
 
-/* The first item that passes and where it is; *index is list.n when none does. */
+/* The first item that passes; NULL: none does. */
+struct hit {
+	const lq_value *item;
+	uint32_t index;
+	bool end; /* an item was met that has no properties */
+};
+
 static bool
 first_item(struct lq_machine *m, const lq_value *v, const lq_value *args, unsigned n,
-           struct lq_list *list, uint32_t *index, bool *end)
+           struct hit *hit)
 {
+	struct lq_list list;
 	bool pass = false;
-	*end = false;
-	if (!lq_list_of(m, v, list))
+	*hit = (struct hit){0};
+	if (!lq_list_of(m, v, &list))
 		return false;
-	for (*index = 0; *index < list->n; ++*index) {
-		if (!passes(m, &list->items[*index], args, n, &pass, end))
+	for (uint32_t i = 0; i < list.n && !pass && !hit->end; i++) {
+		if (!passes(m, &list.items[i], args, n, &pass, &hit->end))
 			return false;
-		if (pass || *end)
-			break;
+		if (pass && !hit->end)
+			hit->item = &list.items[hit->index = i];
 	}
 	return true;
 }
@@ -133,36 +140,30 @@ first_item(struct lq_machine *m, const lq_value *v, const lq_value *args, unsign
 bool
 lq_f_has(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 {
-	struct lq_list list;
-	uint32_t i;
-	bool end;
-	if (!first_item(m, v, args, n, &list, &i, &end))
+	struct hit hit;
+	if (!first_item(m, v, args, n, &hit))
 		return false;
-	*v = end ? lq_nil() : lq_bool(i < list.n);
+	*v = hit.end ? lq_nil() : lq_bool(hit.item != NULL);
 	return true;
 }
 
 bool
 lq_f_find(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 {
-	struct lq_list list;
-	uint32_t i;
-	bool end;
-	if (!first_item(m, v, args, n, &list, &i, &end))
+	struct hit hit;
+	if (!first_item(m, v, args, n, &hit))
 		return false;
-	*v = end || i == list.n ? lq_nil() : list.items[i];
+	*v = hit.item ? *hit.item : lq_nil();
 	return true;
 }
 
 bool
 lq_f_find_index(struct lq_machine *m, lq_value *v, const lq_value *args, unsigned n)
 {
-	struct lq_list list;
-	uint32_t i;
-	bool end;
-	if (!first_item(m, v, args, n, &list, &i, &end))
+	struct hit hit;
+	if (!first_item(m, v, args, n, &hit))
 		return false;
-	*v = end || i == list.n ? lq_nil() : lq_int(i);
+	*v = hit.item ? lq_int(hit.index) : lq_nil();
 	return true;
 }
 

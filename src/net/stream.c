@@ -375,12 +375,6 @@ pr_stream_secure(pr_stream *s, pr_tls *tls, const struct pr_tls_want *want)
 		pr_turn_ask(&s->flush);
 }
 
-bool
-pr_stream_is_secure(const pr_stream *s)
-{
-	return s->tls && s->tls->secure;
-}
-
 const char *
 pr_stream_tls_failure(const pr_stream *s)
 {

@@ -45,8 +45,6 @@ tls_key_of(const struct pr_tls_want *want, struct tls_key *out)
 	PR_ASSERT(digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1);
 	hash_text(digest, want->session);
 	hash_text(digest, want->name);
-	for (unsigned i = 0; i < PR_TLS_NAMES_ALSO; i++)
-		hash_text(digest, want->names_also[i]);
 	hash(digest, &want->check, sizeof want->check);
 	for (size_t i = 0; i < want->tlsa_n; i++) {
 		const struct pr_tlsa *r = &want->tlsa[i];

@@ -59,9 +59,6 @@ set_check(struct tls_layer *t, const struct pr_tls_want *want)
 	SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	if (want->check == PR_TLS_PKIX && SSL_set1_host(t->ssl, want->name) <= 0)
 		return false;
-	for (unsigned i = 0; i < PR_TLS_NAMES_ALSO; i++)
-		if (want->names_also[i] && SSL_add1_host(t->ssl, want->names_also[i]) <= 0)
-			return false;
 	SSL_set_verify(t->ssl, SSL_VERIFY_PEER, tls_on_certificate);
 	return true;
 }

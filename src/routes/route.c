@@ -5,6 +5,7 @@
 #include "postrider/shaping.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 static const struct pr_route_ops *
 ops_of(const struct pr_route *route)
@@ -57,29 +58,29 @@ int
 pr_route_secret_check(const struct pr_config *config, const struct pr_route *route,
                       struct pr_problems *problems)
 {
-	struct pr_error e;
+	struct pr_secret_fault fault;
 	const char *file = secret_file_of(route);
-	char *secret = file ? pr_secret_read(file, &e) : NULL;
+	char *secret = file ? pr_secret_read(file, geteuid(), &fault) : NULL;
 	if (!file || secret) {
 		pr_secret_free(secret);
 		return 0;
 	}
 	const struct pr_text *at =
 	    route->password_file.p ? &route->password_file : &route->key_file;
-	return pr_text_problem(
-	    problems, config->file, at,
-	    "chown root:postrider and chmod 640 it: readable for the daemon only", "%s", e.text);
+	return pr_text_problem(problems, config->file, at, fault.remedy, "%s", fault.error.text);
 }
 
+/* Whose the files are was judged with the configuration. */
 static int
 read_credentials(struct pr_route_target *t, const struct pr_route *route, struct pr_error *e)
 {
+	struct pr_secret_fault fault;
 	const char *user = user_of(route), *file = secret_file_of(route);
 	if (!file)
 		return 0;
 	t->user = user ? pr_strdup(user) : NULL;
-	t->password = pr_secret_read(file, e);
-	return t->password ? 0 : PR_EINVAL;
+	t->password = pr_secret_read(file, PR_SECRET_ANYBODY, &fault);
+	return t->password ? 0 : pr_fail(e, PR_EINVAL, "%s: %s", fault.error.text, fault.remedy);
 }
 
 int
@@ -160,7 +161,7 @@ static bool
 secret_differs(const struct pr_route_target *t, const struct pr_route *route)
 {
 	const char *file = secret_file_of(route);
-	char *now = file ? pr_secret_read(file, NULL) : NULL;
+	char *now = file ? pr_secret_read(file, PR_SECRET_ANYBODY, NULL) : NULL;
 	bool other = differs(t->password, now);
 	pr_secret_free(now);
 	return other;

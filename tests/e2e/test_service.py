@@ -1,4 +1,5 @@
 """The service: what `meson install` puts where, the unit's sandbox, users and folders."""
+import grp
 import json
 import os
 import pwd
@@ -177,30 +178,41 @@ class CheckTest(pt.TestCase):
         os.chmod(daemon.config_path, 0o600)
         self.assertIn("cannot read " + daemon.config_path, self.check(daemon).stderr)
 
-
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_secrets_are_read_by_who_will_read_them(self):
         os.chmod(self.folder, 0o755)
-        secret = os.path.join(self.folder, "secret")
+        secret, key = (os.path.join(self.folder, name) for name in ("secret", "s1.pem"))
         with open(secret, "w", encoding="ascii") as f:
             f.write("s3cret\n")
-        os.chmod(secret, 0o600)
-        daemon = pt.Daemon(self.folder, start=False)
+        run("openssl", "genpkey", "-algorithm", "ed25519", "-out", key)
+        daemon = pt.Daemon(self.folder, start=False, config={
+            "dkim": [{"domain": "acme.example", "selector": "s1", "key_file": key}]})
         daemon.config["routes"]["default"].update(user="u", password_file=secret,
                                                   auth_in_clear=True)
         daemon.write_config()
         nobody = pwd.getpwnam("nobody")
+        group = grp.getgrgid(nobody.pw_gid).gr_name
         for path in (daemon.spool, os.path.join(daemon.spool, "incoming"), daemon.state):
             os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        for path in (secret, key):
+            os.chmod(path, 0o600)
         done = self.check(daemon)
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stderr, r"postrider.yaml:\d+:\d+: error: cannot open %s: Permission "
-                                      r"denied\n  remedy: chown .*chmod 640" % secret)
-        os.chown(secret, 0, nobody.pw_gid)
-        os.chmod(secret, 0o640)
+        for path in (secret, key):
+            self.assertRegex(done.stderr, r"postrider.yaml:\d+:\d+: error: cannot open %s: "
+                             r"Permission denied\n  remedy: let nobody read it: "
+                             r"chgrp %s %s; chmod 640 %s\n" % (path, group, path, path))
+            os.chown(path, 0, nobody.pw_gid)
+            os.chmod(path, 0o640)
         self.assertEqual(self.check(daemon).returncode, 0)
-        os.chmod(secret, 0o644)
-        self.assertIn("everybody may read it", self.check(daemon).stderr)
+        for path in (secret, key):
+            os.chown(path, 12345, nobody.pw_gid)
+            self.assertIn("remedy: chown root " + path, self.check(daemon).stderr)
+            os.chown(path, nobody.pw_uid, 0)
+            self.assertEqual(self.check(daemon).returncode, 0)
+            os.chmod(path, 0o644)
+            self.assertIn("everybody may read it", self.check(daemon).stderr)
+            os.chmod(path, 0o600)
 
     def test_a_reload_that_cannot_read_a_secret_changes_nothing(self):
         secret = os.path.join(self.folder, "secret")
@@ -220,6 +232,8 @@ class CheckTest(pt.TestCase):
                 status, answer = daemon.request("POST", "/v1/reload")
                 self.assertEqual(status, 400, answer)
                 self.assertIn(told, answer["errors"][0]["what"], answer)
+                self.assertIn(bad, answer["errors"][0]["what"], answer)
+                self.assertTrue(answer["errors"][0]["remedy"], answer)
             daemon.config["routes"]["default"]["password_file"] = secret
             daemon.write_config()
             self.assertIn("settle", daemon.post("/v1/reload")["changed"])

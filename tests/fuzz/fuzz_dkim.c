@@ -40,7 +40,7 @@ make_signer(void)
 	snprintf(path, sizeof path, "%s/e", folder);
 	write_key(path, EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
 	PR_ASSERT(pr_config_parse(pr_str(yaml), "p.yaml", folder, &problems, &config) == 0);
-	PR_ASSERT(pr_dkim_load(config, &problems) == 0);
+	PR_ASSERT(pr_dkim_load(config, geteuid(), &problems) == 0);
 	unlink(path);
 	snprintf(path, sizeof path, "%s/r", folder);
 	unlink(path);

@@ -2,23 +2,15 @@
 #ifndef TESTS_MESSAGE_HELP_H
 #define TESTS_MESSAGE_HELP_H
 
-#include "suite.h"
+#include "campaign_folder.h"
 
 #include "postrider/message.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "postrider/base/file.h"
 
 #define NOW 1795306380000 /* Sun, 22 Nov 2026 00:13:00 +0000 */
 #define HEAD "from: \"Acme <news@mail.acme.example>\"\nlist: newsletter\n"
 
-static char folder[64];
-static int dir;
 static struct pr_manifest *manifest;
 static struct pr_problems problems;
 static pr_content *content;
@@ -28,26 +20,9 @@ static struct pr_buf octets;       /* of it */
 static struct pr_error failure;
 
 static inline void
-put(const char *path, const void *data, size_t n)
-{
-	int fd = openat(dir, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(pr_write_all(fd, data, n), 0);
-	close(fd);
-}
-
-static inline void
-put_text(const char *path, const char *text)
-{
-	put(path, text, strlen(text));
-}
-
-static inline void
 setup(void)
 {
-	strcpy(folder, "/tmp/postrider-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-	dir = open(folder, O_RDONLY | O_DIRECTORY);
+	folder_make();
 	put_text("recipients.csv", "email\na@b.example\n");
 	pr_composer_create(&composer);
 }
@@ -65,8 +40,7 @@ teardown(void)
 	manifest = NULL;
 	pr_problems_finish(&problems);
 	pr_composer_destroy(composer);
-	close(dir);
-	pr_remove_tree(AT_FDCWD, folder);
+	folder_remove();
 }
 
 static const struct pr_str columns[] = {

@@ -255,6 +255,16 @@ static const struct {
      "1:42 routes.a.tls does not belong to via: maildir -> take it out\n"
      "1:62 routes.a.sources: via: maildir cannot choose its source address -> take it out, or use "
      "via: relay"},
+    {"routes: {a: {via: relay, host: 192.0.2.256}}",
+     "1:32 routes.a.host: \"192.0.2.256\" is not a host name: a host name cannot be all digits -> "
+     "write a host name like mta1.acme.example"},
+    {"routes: {a: {via: mx, sources: [192.0.2, \"1::2::3\"]}}",
+     "1:33 routes.a.sources: there is no source \"192.0.2\" -> write an IP address of this host, "
+     "or "
+     "a name of `sources`\n"
+     "1:43 routes.a.sources: there is no source \"1::2::3\" -> write an IP address of this host, "
+     "or "
+     "a name of `sources`"},
     {"routes: {a: {via: mx, sources: [mta]}}",
      "1:33 routes.a.sources: there is no source \"mta\" -> write an IP address of this host, or a "
      "name of `sources`"},

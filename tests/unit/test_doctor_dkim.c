@@ -146,7 +146,7 @@ START_TEST(file_without_a_usable_key_is_told)
 	struct pr_error e = {0};
 	write_key(key);
 	ck_assert_int_eq(pr_dkim_public_read(path, &public, &e), PR_EINVAL);
-	ck_assert(strstr(e.text, "no RSA or Ed25519") != NULL);
+	ck_assert(strstr(e.text, "neither an RSA nor an Ed25519 key") != NULL);
 	EVP_PKEY_free(key);
 	ck_assert_int_eq(truncate(path, 0), 0);
 	ck_assert_int_eq(pr_dkim_public_read(path, &public, &e), PR_EINVAL);

@@ -1,7 +1,6 @@
 /* Check: every row of a campaign's folder composed, what is wrong told once and at its place. */
-#include "suite.h"
+#include "campaign_folder.h"
 
-#include "postrider/base/file.h"
 #include "postrider/message.h"
 
 #include <fcntl.h>
@@ -12,8 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char folder[64];
-static int dir;
 static struct pr_manifest *manifest;
 static struct pr_problems problems;
 static struct pr_error failure;
@@ -21,25 +18,10 @@ static struct pr_trial_counts counts;
 static _Atomic bool stop;
 
 static void
-put(const char *path, const char *text)
-{
-	int fd = openat(dir, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(pr_write_all(fd, text, strlen(text)), 0);
-	close(fd);
-}
-
-static void
 setup(void)
 {
-	strcpy(folder, "/tmp/postrider-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-	dir = open(folder, O_RDONLY | O_DIRECTORY);
-	put("campaign.yaml", "from: news@mail.acme.example\nsubject: \"Hi {{ name }}\"\n");
-	put("body.txt", "{{ 10 | divided_by: n }} for {{ name }}\n");
-	put("recipients.csv", "email,name,n\nann@b.example,Ann,2\nnot an address,Bob,1\n"
-	                      "cid@b.example,Cid,0\ndora@b.example,Dora,5\neve@b.example,Eve,0\n"
-	                      "ann@B.example,Ann,2\n");
+	folder_make();
+	folder_fill();
 	counts = (struct pr_trial_counts){0};
 	failure = (struct pr_error){0};
 	stop = false;
@@ -57,8 +39,7 @@ static void
 teardown(void)
 {
 	forget();
-	close(dir);
-	pr_remove_tree(AT_FDCWD, folder);
+	folder_remove();
 }
 
 static int
@@ -94,7 +75,7 @@ put_rows(unsigned n, const char *(*value)(unsigned row))
 	pr_buf_adds(&b, "email,name,n\n");
 	for (unsigned i = 1; i <= n; i++)
 		pr_buf_addf(&b, "r%u@b.example,R,%s\n", i, value(i));
-	put("recipients.csv", b.data);
+	put_text("recipients.csv", b.data);
 	pr_buf_finish(&b);
 }
 
@@ -123,10 +104,11 @@ END_TEST
 
 START_TEST(the_same_words_at_two_places_are_two_errors_in_the_order_of_places)
 {
-	put("body.txt",
-	    "{{ 1 | modulo: name }}\n\xF0\x9F\x8C\xB7 {% if n == '0' %}{{ 1 | divided_by: n "
-	    "}}{% endif %}\n");
-	put("recipients.csv", "email,name,n\na@b.example,1,0\nb@b.example,0,1\nc@b.example,1,1\n");
+	put_text("body.txt",
+	         "{{ 1 | modulo: name }}\n\xF0\x9F\x8C\xB7 {% if n == '0' %}{{ 1 | divided_by: n "
+	         "}}{% endif %}\n");
+	put_text("recipients.csv",
+	         "email,name,n\na@b.example,1,0\nb@b.example,0,1\nc@b.example,1,1\n");
 	ck_assert_int_eq(check(0), 0);
 	ck_assert_uint_eq(problems.n, 2);
 	ck_assert_ptr_eq(problem_at("body.txt", 1, 1), &problems.items[0]);
@@ -137,11 +119,12 @@ END_TEST
 START_TEST(the_places_of_the_manifest_and_of_partials_are_theirs)
 {
 	mkdirat(dir, "partials", 0755);
-	put("partials/p.liquid", "\nx {{ 1 | divided_by: n }}");
-	put("campaign.yaml", "from: news@mail.acme.example\n"
-	                     "subject: \"Hi {{ name }} {{ nmae }} {{ 1 | modulo: name }}\"\n");
-	put("body.txt", "{% render 'p', n: n %}");
-	put("recipients.csv", "email,name,n\na@b.example,1,0\nb@b.example,0,1\nc@b.example,1,1\n");
+	put_text("partials/p.liquid", "\nx {{ 1 | divided_by: n }}");
+	put_text("campaign.yaml", "from: news@mail.acme.example\n"
+	                          "subject: \"Hi {{ name }} {{ nmae }} {{ 1 | modulo: name }}\"\n");
+	put_text("body.txt", "{% render 'p', n: n %}");
+	put_text("recipients.csv",
+	         "email,name,n\na@b.example,1,0\nb@b.example,0,1\nc@b.example,1,1\n");
 	ck_assert_int_eq(check(0), 0);
 	ck_assert_str_eq(problem_at("partials/p.liquid", 2, 3)->excerpt,
 	                 "x {{ 1 | divided_by: n }}");
@@ -156,7 +139,7 @@ END_TEST
 
 START_TEST(rows_a_template_aborts_are_counted_apart_and_are_no_error)
 {
-	put("body.txt", "{% if n == '0' %}{% abort 'no stock' %}{% endif %}x");
+	put_text("body.txt", "{% if n == '0' %}{% abort 'no stock' %}{% endif %}x");
 	ck_assert_int_eq(check(0), 0);
 	ck_assert_uint_eq(counts.aborted, 2);
 	ck_assert_uint_eq(counts.failed, 0);
@@ -173,7 +156,7 @@ END_TEST
 
 START_TEST(a_campaign_of_which_no_row_can_be_sent_is_refused)
 {
-	put("body.txt", "{{ 1 | divided_by: 0 }}");
+	put_text("body.txt", "{{ 1 | divided_by: 0 }}");
 	ck_assert_int_eq(check(0), PR_EINVAL);
 	ck_assert_uint_ge(problems.problems, 1);
 }
@@ -181,7 +164,7 @@ END_TEST
 
 START_TEST(what_does_not_compile_is_told_and_no_row_composed)
 {
-	put("body.txt", "a {{ name | upcas }}\n{% if %}");
+	put_text("body.txt", "a {{ name | upcas }}\n{% if %}");
 	ck_assert_int_eq(check(0), PR_EINVAL);
 	ck_assert_ptr_nonnull(strstr(problem_at("body.txt", 1, 13)->remedy, "upcase"));
 	ck_assert_uint_eq(problem_at("body.txt", 2, 1)->severity, PR_PROBLEM);
@@ -193,9 +176,9 @@ END_TEST
 /* A manifest, a template and the end of a file that are wrong: one look tells of all three. */
 START_TEST(check_goes_on_after_each_error)
 {
-	put("campaign.yaml", "from: nobody\nsubject: \"{{ a | nope }}\"\n");
-	put("body.txt", "a\n{% if %}");
-	put("recipients.csv", "email,a\nann@b.example,1\nbob@b.example,\"2\n");
+	put_text("campaign.yaml", "from: nobody\nsubject: \"{{ a | nope }}\"\n");
+	put_text("body.txt", "a\n{% if %}");
+	put_text("recipients.csv", "email,a\nann@b.example,1\nbob@b.example,\"2\n");
 	ck_assert_int_eq(check(0), PR_EINVAL);
 	ck_assert(!manifest->sound);
 	problem_at("campaign.yaml", 1, 7);
@@ -227,8 +210,9 @@ START_TEST(what_is_told_does_not_depend_on_the_threads)
 {
 	static const unsigned threads[] = {1, 2, 5};
 	struct pr_buf told[3] = {0};
-	put("body.txt", "{% assign n = n | plus: 0 %}{% if n > 1000 %}{% abort n %}{% endif %}\n"
-	                "{{ 10 | divided_by: n }}");
+	put_text("body.txt",
+	         "{% assign n = n | plus: 0 %}{% if n > 1000 %}{% abort n %}{% endif %}\n"
+	         "{{ 10 | divided_by: n }}");
 	put_rows(3000, mixed);
 	for (unsigned i = 0; i < 3; i++) {
 		ck_assert_int_eq(check(threads[i]), 0);
@@ -256,7 +240,8 @@ ascending(unsigned row)
 
 START_TEST(of_very_many_distinct_ones_the_first_are_told_and_the_rest_counted)
 {
-	put("body.txt", "{% assign k = n | modulo: 400 %}{% if k > 0 %}{% abort k %}{% endif %}");
+	put_text("body.txt",
+	         "{% assign k = n | modulo: 400 %}{% if k > 0 %}{% abort k %}{% endif %}");
 	put_rows(800, ascending);
 	ck_assert_int_eq(check(3), 0);
 	ck_assert_uint_eq(counts.aborted, 798);
@@ -280,7 +265,7 @@ END_TEST
 
 START_TEST(a_file_that_ends_badly_ends_the_check_but_not_without_what_was_found)
 {
-	put("recipients.csv", "email,name,n\na@b.example,1,0\nb@b.example,\xFF,1\n");
+	put_text("recipients.csv", "email,name,n\na@b.example,1,0\nb@b.example,\xFF,1\n");
 	ck_assert_int_eq(check(2), PR_EINVAL);
 	ck_assert_uint_ge(problems.problems, 1);
 }

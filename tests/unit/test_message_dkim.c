@@ -133,7 +133,7 @@ load(const char *keys)
 	pr_problems_finish(&problems);
 	ck_assert_int_eq(
 	    pr_config_parse(pr_str(text), "postrider.yaml", folder, &problems, &config), 0);
-	return pr_dkim_load(config, &problems);
+	return pr_dkim_load(config, geteuid(), &problems);
 }
 
 static const struct {

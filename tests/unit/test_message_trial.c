@@ -1,16 +1,8 @@
 /* Preview: one message composed from a campaign's folder. */
-#include "suite.h"
+#include "campaign_folder.h"
 
-#include "postrider/base/file.h"
 #include "postrider/message.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-static char folder[64];
-static int dir;
 static struct pr_manifest *manifest;
 static struct pr_problems problems;
 static struct pr_buf out;
@@ -18,25 +10,10 @@ static struct pr_error failure;
 static struct pr_trial trial;
 
 static void
-put(const char *path, const char *text)
-{
-	int fd = openat(dir, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(pr_write_all(fd, text, strlen(text)), 0);
-	close(fd);
-}
-
-static void
 setup(void)
 {
-	strcpy(folder, "/tmp/postrider-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-	dir = open(folder, O_RDONLY | O_DIRECTORY);
-	put("campaign.yaml", "from: news@mail.acme.example\nsubject: \"Hi {{ name }}\"\n");
-	put("body.txt", "{{ 10 | divided_by: n }} for {{ name }}\n");
-	put("recipients.csv", "email,name,n\nann@b.example,Ann,2\nnot an address,Bob,1\n"
-	                      "cid@b.example,Cid,0\ndora@b.example,Dora,5\neve@b.example,Eve,0\n"
-	                      "ann@B.example,Ann,2\n");
+	folder_make();
+	folder_fill();
 }
 
 static void
@@ -54,8 +31,7 @@ teardown(void)
 	manifest = NULL;
 	pr_problems_finish(&problems);
 	pr_buf_finish(&out);
-	close(dir);
-	pr_remove_tree(AT_FDCWD, folder);
+	folder_remove();
 }
 
 static int

@@ -140,8 +140,6 @@ START_TEST(keys_differ_where_anything_differs)
 	    {.session = "s", .name = "n"},
 	    {.session = "s", .name = ""},
 	    {.session = "sn", .name = ""},
-	    {.session = "s", .names_also = {"n"}},
-	    {.session = "s", .names_also = {NULL, "n"}},
 	    {.session = "s", .check = PR_TLS_PKIX},
 	    {.session = "s", .check = PR_TLS_DANE},
 	    {.session = "s", .check = PR_TLS_DANE, .tlsa = &one, .tlsa_n = 1},

@@ -23,9 +23,9 @@ typedef struct pr_dkim pr_dkim; /* keys; immutable, shared by threads */
 typedef struct pr_dkim_signer pr_dkim_signer;
 
 /* Reads the keys that the configuration names into config->signing, before it is shared; the
- * configuration ends them. PR_EINVAL: problems told (a file that is not there, not a key, too
- * short, open to others); then the configuration has no keys. */
-int pr_dkim_load(struct pr_config *config, struct pr_problems *problems);
+ * configuration ends them. owner: as in base/secret.h. PR_EINVAL: problems told (a file that is not
+ * there, not a key, too short, open to others); then the configuration has no keys. */
+int pr_dkim_load(struct pr_config *config, uid_t owner, struct pr_problems *problems);
 pr_dkim *pr_dkim_ref(pr_dkim *keys); /* NULL: NULL */
 void pr_dkim_unref(pr_dkim *keys);   /* any thread; NULL: nothing */
 /* Whether any of them signs for the domain (A-labels, lower case). */
@@ -40,6 +40,10 @@ void pr_dkim_signer_destroy(pr_dkim_signer *s); /* NULL: nothing */
  * the body, or is empty. PR_EINVAL where OpenSSL fails: nothing is appended. */
 int pr_dkim_sign(pr_dkim_signer *s, struct pr_str message, struct pr_str tail, int64_t utc_ms,
                  struct pr_buf *out, struct pr_error *e);
+
+/* A private key that may sign, of PEM; the caller's to free (EVP_PKEY). NULL: why says so, a
+ * constant that follows upon the file's name. */
+struct evp_pkey_st *pr_dkim_key_parse(struct pr_str pem, const char **why);
 
 /* ---- canonical forms (RFC 6376 section 3.4), for the signer and its tests ---- */
 /* A field, with its CRLF or without, as relaxed has it: without CRLF. */

@@ -64,21 +64,17 @@ struct pr_tlsa {
  * remains mandatory but unauthenticated (2.2): the caller asks for PR_TLS_ANY then. */
 bool pr_tlsa_usable(const struct pr_tlsa *record);
 
-#define PR_TLS_NAMES_ALSO 2
-
 struct pr_tls_want {
 	/* The peer's host in A-labels: SNI, and what its certificate must name; an address as
 	 * text is not sent, but looked for. NULL: none; not possible with a check. For DANE the
-	 * TLSA base domain. */
+	 * TLSA base domain; the next-hop domain will not do beside it (RFC 7672, 3.2.2): mail for
+	 * other domains goes the same way. */
 	const char *name;
-	/* Names that will do as well, NULL where unused: with DANE-TA the next-hop domain
-	 * (RFC 7672, 3.2.2). */
-	const char *names_also[PR_TLS_NAMES_ALSO];
 	enum pr_tls_check check;
 	const struct pr_tlsa *tlsa; /* with PR_TLS_DANE; those not usable are passed over */
 	size_t tlsa_n;
 	/* Peers of the same key may resume one another's sessions: say host and port. Sessions
-	 * are never shared between wants that differ in name, names_also, check or records,
+	 * are never shared between wants that differ in name, check or records,
 	 * whatever the key. NULL: never resume. */
 	const char *session;
 };
@@ -115,7 +111,5 @@ void pr_stream_secure(pr_stream *s, pr_tls *tls, const struct pr_tls_want *want)
  * or "validation-failure" (all else: no match with a TLSA record, no shared protocol, a
  * peer that hung up). NULL: TLS did not fail. Static text. */
 const char *pr_stream_tls_failure(const pr_stream *s);
-/* Whether the stream is secured: on_secure has come. */
-bool pr_stream_is_secure(const pr_stream *s);
 
 #endif
