@@ -20,6 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define BACKLOG 512 /* who connects in a burst is not turned away: EAGAIN on a Unix socket */
 #define CONNECTIONS_MAX 128u
 #define TIMEOUT_S 30u
 #define HEADERS_MAX 16384u
@@ -333,7 +334,7 @@ listen_unix(const struct pr_config *config, int *out, struct pr_error *e)
 	unlink(path); /* stale: the lock on the state folder says that we are alone */
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	mode_t before = umask(0177);
-	int r = fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, 64) < 0
+	int r = fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, BACKLOG) < 0
 	            ? pr_fail_errno(e, "cannot listen on %s", path)
 	            : 0;
 	umask(before);
@@ -355,7 +356,7 @@ listen_metrics(const struct pr_config *config, int *out, struct pr_error *e)
 		return pr_fail(e, PR_EINVAL, "metrics.listen: %s is no IP address", p->host);
 	int fd = socket(a.sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
-	    bind(fd, (struct sockaddr *)&a.sa, a.n) < 0 || listen(fd, 64) < 0) {
+	    bind(fd, (struct sockaddr *)&a.sa, a.n) < 0 || listen(fd, BACKLOG) < 0) {
 		r = pr_fail_errno(e, "cannot listen on metrics.listen %s:%u", p->host, p->port);
 		if (fd >= 0)
 			close(fd);
