@@ -186,6 +186,17 @@ dispatch_defer(struct flow *f, const struct pr_smtp_result *r, const struct pr_v
 	flow_update(f);
 }
 
+/* A resolver that is not there stops the whole campaign: its operator is to see why. */
+static void
+tell_unknown(const struct lookup *l, const struct pr_mx *mx)
+{
+	char text[PR_DETAIL_MAX];
+	if (mx->kind != PR_MX_TEMP)
+		return;
+	snprintf(text, sizeof text, "the exchangers of %s are not known now: %s", l->name, mx->why);
+	campaign_note_error(l->campaign, text);
+}
+
 /* It has an answer: no site, or one that is known. The rows that waited go on by it. */
 static void
 end_lookup(struct lookup *l, const struct pr_mx *mx, struct site *site)
@@ -205,8 +216,10 @@ end_lookup(struct lookup *l, const struct pr_mx *mx, struct site *site)
 		lead_to(c, number, f);
 		f->rows_n += l->rows_n;
 		pr_list_splice(&f->rows, &rows);
-	} else
+	} else {
+		tell_unknown(l, mx);
 		settle_unroutable(c, &rows, mx);
+	}
 	if (d->behind && !d->queued)
 		behind_push(c, number);
 	if (f)

@@ -9,6 +9,7 @@
  *   lane.c     ready messages, back-off                          (sending)
  *   conn.c     the connections that take them, wire marks
  *   shaped.c   what the receiver is granted; group.c by its provider; kept.c keeps what was learnt
+ *   wait.c     what a lane waits for, across restarts
  *   outcome.c  results, verdicts, retries; counts                (a state of the table)
  *   fold.c     the folder lane folds the journal into ledgers
  *   campaign.c a campaign's life: gates, verbs, finishing
@@ -447,6 +448,11 @@ void lane_note_trouble(struct lane *l, const struct pr_smtp_result *r);
 void lane_back_off(struct conn *n, const struct pr_smtp_result *r);
 void lane_well(struct lane *l);
 
+/* ---- wait.c ---- */
+#define BACK_OFF_MAX_MS (5 * PR_MINUTE_MS)
+void lane_keep_wait(const struct lane *l); /* what it waits for has changed */
+void lane_restore_wait(struct lane *l);    /* it has just been made */
+
 /* ---- conn.c: the connections of a lane ---- */
 void lane_feed(struct lane *l); /* ready messages to those that are hungry */
 /* As many as it can use; true: it could use more than the daemon may have. */
@@ -493,6 +499,7 @@ void group_durable(struct group *g, const char *text); /* what it claimed */
 /* ---- kept.c ---- */
 #define KEPT_QUOTA "quota/"
 #define KEPT_SHAPE "shape/"
+#define KEPT_WAIT "wait/"
 int kept_open(struct pr_delivery *d, struct pr_error *e);
 void kept_close(struct pr_delivery *d);
 const char *kept_find(struct pr_delivery *d, const char *key); /* NULL: nothing */

@@ -19,7 +19,6 @@
 #include <stdlib.h>
 
 #define BACK_OFF_MIN_MS 500
-#define BACK_OFF_MAX_MS (5 * PR_MINUTE_MS)
 /* How far ahead a lane's rate is granted: several slow syncs. When connections ask for what is
  * granted but not composed or durable yet, so many times as far for a while. */
 #define HORIZON_S 0.1
@@ -101,6 +100,7 @@ lane_back_off(struct conn *n, const struct pr_smtp_result *r)
 		l->failing_since_ms = due_now(l->delivery);
 	l->retry_at_ms = now + (wait < BACK_OFF_MAX_MS ? wait : BACK_OFF_MAX_MS);
 	lane_ask_at(l, l->retry_at_ms);
+	lane_keep_wait(l);
 	lane_note_trouble(l, r);
 	if (site_has_healthy_lane(l->site))
 		lane_withdraw(l, NULL); /* another source may take them */
@@ -113,6 +113,7 @@ lane_well(struct lane *l)
 		PR_LOG(PR_LOG_INFO, "lane_well", "route %s answers again", name_of(l));
 	l->failures = 0;
 	l->retry_at_ms = 0;
+	lane_keep_wait(l);
 	l->site->given_up = false;
 }
 
@@ -241,6 +242,7 @@ lane_create(struct site *site, const char *source)
 	pr_list_push(&l->delivery->lanes, &l->link);
 	pr_list_push(&site->lanes, &l->of_site);
 	lane_configure(l);
+	lane_restore_wait(l);
 	return l;
 }
 

@@ -248,6 +248,7 @@ hush(struct lane *l, const struct pr_smtp_result *r)
 	    .actions = PR_SHAPE_SUSPENDED, .matched = true, .who = "Retry-After"};
 	if (l->hush_until_ms < until)
 		l->hush_until_ms = until;
+	lane_keep_wait(l);
 	done.lifts_ms = l->hush_until_ms;
 	obey(l, r, &done);
 	return done;

@@ -100,7 +100,9 @@ lane_configure(struct lane *l)
 		if (old && old->conns_n == 0)
 			way_close(old);
 		l->failures = 0; /* they speak of the old way */
-		l->retry_at_ms = 0;
+		l->retry_at_ms = l->hush_until_ms = 0;
+		if (old)
+			lane_keep_wait(l);
 	}
 	if (o.no_chunking) /* the way that stays, too */
 		pr_target_forgo(l->way->target, true, false);

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define WAIT_MS 1000
+#define WAIT_MS 60000 /* a wake-up ends it; so do times of libcurl */
 
 struct pr_fetcher {
 	pr_loop *loop;

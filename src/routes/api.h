@@ -58,7 +58,7 @@ struct api_answer {
  *   2xx                        250, at the final dot
  *   400, 411, 413, 415, 422    553 5.1.3 about the recipient's address, 552 5.3.4 too large,
  *                              else 554 5.6.0: the message bounces
- *   403                        454 4.7.0: the row waits, and so does the lane
+ *   403                        454 4.1.8, the sender: the row waits, and so does the lane
  *   408, 500, 503, other 5xx   451 4.3.0: the row waits
  *   502, 504                   a gateway lost the answer: in doubt
  *   429, and 503 with a time   421 4.7.28: the lane waits until then

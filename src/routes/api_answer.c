@@ -104,7 +104,7 @@ weigh(const struct api_answer *a, const json_t *body, struct pr_smtp_result *r)
 	case 413:
 	case 415:
 	case 422: refuse(&r->reply, a->status, body); return true;
-	case 403: r->reply = (struct pr_reply){.code = 454, .enhanced = {4, 7, 0}}; return true;
+	case 403: r->reply = (struct pr_reply){.code = 454, .enhanced = {4, 1, 8}}; return true;
 	case 502:
 	case 504:
 		r->answered = false;

@@ -15,8 +15,9 @@ from accounted import SOON
 ROWS = 300
 
 
-class FaultsTest(accounted.TestCase):
-    protocol = ("--no-chunking",)  # by BDAT a message is whole on the wire before any answer
+class Faults(accounted.TestCase):
+    protocol = ()  # options of the sink
+    tls = "none"
 
     def run_campaign(self, rules, rows=ROWS, options=(), manifest=None, retry=SOON,
                      connections=10, timeout=30):
@@ -24,12 +25,13 @@ class FaultsTest(accounted.TestCase):
         folder = tempfile.mkdtemp(dir=self.folder)
         with pt.Sink(folder, *options, *self.protocol, rules=rules, commands=True) as sink, \
              pt.Daemon(folder, relay=sink, connections=connections,
-                       config={"retry": retry}) as daemon:
+                       config={"retry": retry, "routes": {"default": {"tls": self.tls}}}) as daemon:
             daemon.drop(pt.make_campaign(folder, "faults", rows=rows, manifest=manifest))
             campaign = daemon.wait_state("faults", "finished", timeout=timeout)
             results = daemon.results(campaign)
             self.assert_counts(campaign, rows)
             self.check(sink, campaign, results)
+            self.assertEqual(sink.totals()["faults"] > 0, bool(rules))
         return campaign, results, sink
 
     def check(self, sink, campaign, results):
@@ -48,6 +50,10 @@ class FaultsTest(accounted.TestCase):
             else:
                 self.assertLessEqual(n, int(r["attempts"]), r)
                 self.assertGreaterEqual(n, r["state"] == "delivered", r)
+
+
+class FaultsTest(Faults):
+    protocol = ("--no-chunking",)  # by BDAT a message is whole on the wire before any answer
 
     # ---- connections that drop ----
 
@@ -257,6 +263,43 @@ class FaultsTest(accounted.TestCase):
             return counts["delivered"] >= 2000 - 8 and counts["sending"] <= 8
         pt.wait_until(rest_is_done, "all but what the stalled connections hold", timeout=15)
         daemon.kill()  # it would wait for them
+
+
+class TlsFaultsTest(Faults):
+    """The same in TLS and by BDAT, and what can go wrong with TLS itself."""
+    protocol = ("--tls", "starttls")
+    tls = "required"
+
+    def assert_sealed(self, sink, rows=ROWS):
+        """Whatever went wrong meanwhile, nothing was said in clear."""
+        self.assertEqual([m for m in sink.messages() if "tls" not in m], [])
+        self.assertEqual([c for c in sink.commands("MAIL") if c["code"] == 530], [])
+
+    def test_what_goes_wrong_within_tls_loses_nothing(self):
+        def run(command, fault):
+            return self.run_campaign(["on=%s,every=20,times=4,%s" % (command, fault)])
+
+        faults = {"mail": ("drop=before", "garbage=5000"), "rcpt": ("drop=after", "stall=300ms"),
+                  "dot": ("drop=before", "drop=after", "garbage=5000", "stall=300ms")}
+        cases = [{"command": c, "fault": f} for c in faults for f in faults[c]]
+        for (campaign, _, sink), case in self.run_each(cases, run):
+            self.assertEqual(campaign["counts"]["delivered"], ROWS)
+            self.assertLessEqual(campaign["in_doubt_ever"],
+                                 0 if "stall" in case["fault"] else 4 * 2)
+            self.assert_sealed(sink)
+
+    def test_a_handshake_that_fails_now_and_then_is_tried_again_and_never_gone_without(self):
+        def run(event, fault):
+            return self.run_campaign(["on=%s,every=2,times=3,%s" % (event, fault)])
+
+        cases = [{"event": "handshake", "fault": f} for f in (
+            "drop=before", "garbage=50000", "raw=220 plain text\\r\\n", "stall")]
+        cases += [{"event": "starttls", "fault": f} for f in (
+            "drop=before", "drop=after", "garbage", "reply=454 4.7.0 not now")]
+        for (campaign, _, sink), _ in self.run_each(cases, run):
+            self.assertEqual(campaign["counts"]["delivered"], ROWS)
+            self.assertEqual(campaign["in_doubt_ever"], 0)
+            self.assert_sealed(sink)
 
 
 if __name__ == "__main__":

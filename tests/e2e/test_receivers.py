@@ -2,7 +2,6 @@
 and OpenSMTPD, found by dnsmasq, spoken to in TLS. What they stored is held against what was sent:
 each message once, by TLS, its signature good."""
 import os
-import random
 import re
 import sys
 import unittest
@@ -11,6 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import accounted
 import certificates
 import dns_server
+import exchangers
 import mail_servers
 import postrider_test as pt
 import signatures
@@ -23,9 +23,9 @@ class Receivers(accounted.TestCase):
     def setUp(self):
         super().setUp()
         signatures.needed()
-        # All exchangers have one port, so each has an address, of a network of this test's own.
+        # All exchangers have one port, so each has an address.
         self.port = mail_servers.free_port()
-        self.network = "127.%d.%d." % (random.randint(1, 254), random.randint(0, 255))
+        self.network = exchangers.network()
         self.authority = certificates.Authority(self.folder)
 
     def at(self, host):

@@ -83,6 +83,15 @@ class SitesTest(pt.TestCase):
         self.assertEqual(well["tls"], {"successes": 0, "failures": {}})
         self.assertGreater(well["rate"], 0)
 
+    def test_a_back_off_goes_on_after_a_restart(self):
+        daemon = self.receivers(self.enter(pt.Sink(self.folder)))
+        before = pt.wait_until(lambda: self.failed(daemon, 3), "failures")
+        daemon.terminate()
+        daemon.start()
+        dead = pt.wait_until(lambda: self.failed(daemon, 1), "the dead site again")
+        self.assertGreaterEqual(dead["failures"], before["failures"])
+        self.assertGreater(dead["waits_s"], 0)
+
     def test_the_table_shows_them(self):
         daemon = self.receivers(self.enter(pt.Sink(self.folder)))
         self.delivered(daemon, 50)

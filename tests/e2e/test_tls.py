@@ -18,6 +18,7 @@ class Tls(unittest.TestCase):
         authority = certificates.Authority(cls._keys.name)
         cls.ca = authority.path
         cls.tls = authority.issue("mx", "mx.example", "IP:127.0.0.1")
+        cls.expired = authority.expired("old", "mx.example", "IP:127.0.0.1")
 
     @classmethod
     def path(cls, name):
@@ -29,7 +30,7 @@ class Tls(unittest.TestCase):
         self.folder = self._folder.name
 
     def sink(self, *options, **more):
-        return pt.Sink(self.folder, *options, tls=self.tls, **more)
+        return pt.Sink(self.folder, *options, **dict({"tls": self.tls}, **more))
 
     def daemon(self, route, trust=True, **config):
         daemon = pt.Daemon(self.folder, start=False, config=dict(
@@ -80,6 +81,14 @@ class Tls(unittest.TestCase):
         with self.sink() as sink, self.daemon(self.relay(sink, "verified"), trust=False) as daemon:
             self.trouble(daemon, "certificate")
             self.assertEqual(sink.messages(), [])
+
+    def test_a_certificate_that_expired_is_waited_for_until_it_is_renewed(self):
+        with self.sink(tls=self.expired) as sink, self.daemon(self.relay(sink, "verified")) as daemon:
+            self.trouble(daemon, "the certificate expired on")
+            sink.stop()
+            with self.sink(listen=sink.address) as renewed:
+                self.assertEqual(daemon.wait_state("c", "finished")["counts"]["delivered"], 3)
+                self.assertEqual(len(renewed.messages()), 3)
 
     def test_required_tls_that_is_not_offered_is_told_and_nothing_sent(self):
         with pt.Sink(self.folder) as sink, self.daemon(self.relay(sink, "required")) as daemon:

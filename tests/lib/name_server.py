@@ -63,13 +63,13 @@ class Question:
 
 
 class NameServer:
-    """secure: it has validated all it says. broken: (name, type) that get SERVFAIL. lost: which
-    datagrams, by their number from 0, are never answered. truncated: over UDP it only says that
+    """secure: it has validated all it says. broken: (name, type) that get SERVFAIL. lost: whether
+    a datagram is never answered, by how often its question was asked before. truncated: over UDP it only says that
     TCP has the answer. asked: (name, type) of each question so far."""
 
     def __init__(self, zone, secure=False, broken=()):
         self.zone, self.secure, self.broken = zone, secure, set(broken)
-        self.lost = lambda number: False
+        self.lost = lambda times: False
         self.truncated = False
         self.asked = []
         self.port = dns_server.free_port()
@@ -79,8 +79,10 @@ class NameServer:
     def answer(self, octets, datagram):
         """The message that answers; None: lost."""
         question = Question(octets)
-        self.asked.append((question.name, question.kind))
-        if datagram and self.lost(len(self.asked) - 1):
+        asked = question.name, question.kind
+        times = self.asked.count(asked)
+        self.asked.append(asked)
+        if datagram and self.lost(times):
             return None
         code, found, authority = self._look_up(question)
         flags = QR | RD | RA | (AD if self.secure and question.wants_ad else 0) | code
