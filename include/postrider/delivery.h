@@ -25,6 +25,7 @@
 #include "postrider/ledger.h"
 #include "postrider/loop.h"
 #include "postrider/message.h"
+#include "postrider/routes.h"
 #include "postrider/statedb.h"
 
 typedef struct pr_delivery pr_delivery;
@@ -158,6 +159,7 @@ struct pr_lane_view {
 	unsigned offers;        /* PR_SMTP_... of the last peer; 0: not known */
 	const char *limited_by; /* "route connections", "back-off"...; "": nothing here */
 	const char *provider;   /* by shaping: "google"; "": none */
+	struct pr_routes_tls_counts tls; /* since it leads where it does */
 	struct lane *lane;
 };
 /* Limits of a lane in force: who set each, and when it lifts. */

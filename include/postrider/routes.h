@@ -140,12 +140,15 @@ unsigned pr_connection_accepted(const pr_connection *c); /* messages so far */
  * as the connection; "" before it is known. */
 const char *pr_connection_peer(const pr_connection *c);
 
-/* Handshakes of all connections so far, by the result types of RFC 8460 section 4.3. */
-#define PR_ROUTES_TLS_TYPES 5
+/* TLS of all connections so far, by the result types of RFC 8460 section 4.3: handshakes, and where
+ * there was none for want of STARTTLS though TLS is a must. */
+#define PR_ROUTES_TLS_TYPES 6
 struct pr_routes_tls_counts {
 	uint64_t successes, failures[PR_ROUTES_TLS_TYPES];
 };
 const struct pr_routes_tls_counts *pr_routes_tls_counts(void);
 const char *pr_routes_tls_type(unsigned i); /* "certificate-expired" */
+/* The same of a target's connections, added to sum. Not of via esmtp: libesmtp does not tell. */
+void pr_target_tls_counts(const struct pr_route_target *t, struct pr_routes_tls_counts *sum);
 
 #endif

@@ -44,6 +44,23 @@ add_offers(struct pr_buf *b, unsigned offers)
 	pr_buf_addc(b, ']');
 }
 
+/* Of failures those types that occurred. */
+static void
+add_tls(struct pr_buf *b, const struct pr_routes_tls_counts *n)
+{
+	const char *comma = "";
+	pr_buf_addf(b, ",\"tls\":{\"successes\":%llu,\"failures\":{",
+	            (unsigned long long)n->successes);
+	for (unsigned i = 0; i < PR_ROUTES_TLS_TYPES; i++) {
+		if (!n->failures[i])
+			continue;
+		pr_buf_addf(b, "%s\"%s\":%llu", comma, pr_routes_tls_type(i),
+		            (unsigned long long)n->failures[i]);
+		comma = ",";
+	}
+	pr_buf_adds(b, "}}");
+}
+
 static void
 on_limit(void *context, const struct pr_lane_limit *l)
 {
@@ -79,6 +96,7 @@ add_lane(const struct request *q, struct pr_buf *b, const struct pr_lane_view *v
 	add_word(b, ",", "last_reply", hide ? code : v->last_reply);
 	add_word(b, ",", "limited_by", v->limited_by);
 	add_offers(b, v->offers);
+	add_tls(b, &v->tls);
 	pr_buf_adds(b, ",\"limits\":[");
 	pr_lane_limits(v, on_limit, b);
 	pr_buf_adds(b, "]}");

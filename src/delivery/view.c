@@ -74,6 +74,8 @@ lane_view(struct lane *l, int64_t now_ms, struct pr_lane_view *out)
 	                             .limited_by = limit_of(l),
 	                             .provider = l->group ? l->shape.policy->provider : "",
 	                             .lane = l};
+	PR_LIST_EACH(link, &l->ways)
+		pr_target_tls_counts(PR_CONTAINER(link, struct way, link)->target, &out->tls);
 	if (l->failures && l->retry_at_ms > now_ms)
 		out->retry_ms = l->retry_at_ms - now_ms;
 }

@@ -16,10 +16,11 @@ struct pr_route_target {
 	int tls;               /* enum pr_route_tls */
 	char *user, *password; /* mailgun: the domain; and the key */
 	bool auth_in_clear, dsn;
-	unsigned most;                    /* connections at once */
-	struct pr_target_options options; /* hostname is the target's copy */
-	unsigned connections;             /* that have not ended */
-	unsigned offers;                  /* of the last peer: PR_SMTP_... */
+	unsigned most;                         /* connections at once */
+	struct pr_target_options options;      /* hostname is the target's copy */
+	unsigned connections;                  /* that have not ended */
+	unsigned offers;                       /* of the last peer: PR_SMTP_... */
+	uint32_t tls_successes, *tls_failures; /* PR_ROUTES_TLS_TYPES of them; NULL: none */
 };
 
 struct pr_connection {
@@ -58,8 +59,8 @@ void unreachable_note(const struct pr_address *a, const struct pr_address *sourc
 void unreachable_forget(const struct pr_address *a, const struct pr_address *source);
 bool broken_tls(const struct pr_address *a, int64_t now_ms);
 void broken_note(const struct pr_address *a, int64_t now_ms);
-void tls_note_failure(const char *type);
-void tls_note_success(void);
+void tls_note_failure(struct pr_route_target *t, const char *type); /* t NULL: it is gone */
+void tls_note_success(struct pr_route_target *t);
 
 /* ---- resolve.c: names to addresses, off the loop ---- */
 #include "postrider/net.h"

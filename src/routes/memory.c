@@ -92,22 +92,37 @@ broken_note(const struct pr_address *a, int64_t now_ms)
 /* ---- RFC 8460 section 4.3 ---- */
 
 static const char *const types[PR_ROUTES_TLS_TYPES] = {
-    "certificate-host-mismatch", "certificate-expired", "certificate-not-trusted", "tlsa-invalid",
-    "validation-failure"};
+    "starttls-not-supported", "certificate-host-mismatch",
+    "certificate-expired",    "certificate-not-trusted",
+    "tlsa-invalid",           "validation-failure"};
 
 void
-tls_note_failure(const char *type)
+tls_note_failure(struct pr_route_target *t, const char *type)
 {
 	unsigned i = 0;
 	while (i < PR_ROUTES_TLS_TYPES - 1 && strcmp(types[i], type) != 0)
 		i++;
 	tls_counts.failures[i]++;
+	if (!t)
+		return;
+	if (!t->tls_failures) /* few ever have one, and there are many */
+		t->tls_failures = pr_calloc(PR_ROUTES_TLS_TYPES, sizeof *t->tls_failures);
+	t->tls_failures[i]++;
 }
 
 void
-tls_note_success(void)
+tls_note_success(struct pr_route_target *t)
 {
 	tls_counts.successes++;
+	t->tls_successes++;
+}
+
+void
+pr_target_tls_counts(const struct pr_route_target *t, struct pr_routes_tls_counts *sum)
+{
+	sum->successes += t->tls_successes;
+	for (unsigned i = 0; t->tls_failures && i < PR_ROUTES_TLS_TYPES; i++)
+		sum->failures[i] += t->tls_failures[i];
 }
 
 const struct pr_routes_tls_counts *

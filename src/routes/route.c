@@ -44,6 +44,7 @@ free_target(struct pr_route_target *t)
 	free(t->where);
 	free(t->user);
 	pr_secret_free(t->password);
+	free(t->tls_failures);
 	free((char *)t->options.hostname);
 	free(t);
 }

@@ -188,6 +188,8 @@ on_ended(void *context, const struct pr_smtp_result *r)
 	struct wire *w = context;
 	bool early = r->stage >= PR_STAGE_BANNER && r->stage <= PR_STAGE_TLS;
 	note_offers(w);
+	if (r->stage == PR_STAGE_TLS && !(pr_smtp_offers(w->smtp) & PR_SMTP_STARTTLS))
+		tls_note_failure(w->base.target, "starttls-not-supported");
 	if (early && w->kind->goes_on && !w->aborted)
 		go_on(w, r);
 	else
@@ -282,7 +284,7 @@ on_secure(void *context, const struct pr_tls_info *info)
 	struct wire *w = context;
 	if (w->over)
 		return;
-	tls_note_success();
+	tls_note_success(w->base.target);
 	if (!w->smtp) {
 		begin_session(w);
 		return;
@@ -318,7 +320,7 @@ on_close(void *context, const struct pr_error *why)
 	const char *failure = why->code == PR_ETLS ? pr_stream_tls_failure(w->stream) : NULL;
 	w->stream = NULL;
 	if (failure) {
-		tls_note_failure(failure);
+		tls_note_failure(w->over ? NULL : w->base.target, failure);
 		if (w->hop.tls == PR_ROUTE_TLS_OPPORTUNISTIC)
 			broken_note(&w->hop.address, now_ms(w));
 	}

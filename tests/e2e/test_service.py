@@ -235,7 +235,13 @@ class CheckTest(pt.TestCase):
                 self.assertIn(bad, answer["errors"][0]["what"], answer)
                 self.assertTrue(answer["errors"][0]["remedy"], answer)
             daemon.config["routes"]["default"]["password_file"] = secret
-            daemon.write_config()
+            key = {"domain": "acme.example", "selector": "s1", "key_file": secret}
+            daemon.write_config(dkim=[key])
+            status, answer = daemon.request("POST", "/v1/reload")
+            self.assertEqual(status, 400, answer)
+            self.assertEqual(answer["errors"][0]["what"], secret + ": holds no private key in PEM")
+            self.assertIn("openssl genrsa", answer["errors"][0]["remedy"])
+            daemon.write_config(dkim=[])
             self.assertIn("settle", daemon.post("/v1/reload")["changed"])
 
 

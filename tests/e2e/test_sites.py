@@ -10,7 +10,7 @@ import postrider_test as pt  # noqa: E402
 
 KEYS = {"route", "site", "source", "provider", "connections", "connections_max", "busy", "ready",
         "waiting", "queued", "rate", "waits_s", "failures", "last_reply", "limited_by", "offers",
-        "limits"}
+        "tls", "limits"}
 
 
 def recipients(*domains):
@@ -80,6 +80,7 @@ class SitesTest(pt.TestCase):
         self.assertIn("mx.example", well["site"])
         self.assertEqual((well["failures"], well["last_reply"], well["waits_s"]), (0, "", 0))
         self.assertIn("PIPELINING", well["offers"])
+        self.assertEqual(well["tls"], {"successes": 0, "failures": {}})
         self.assertGreater(well["rate"], 0)
 
     def test_a_back_off_goes_on_after_a_restart(self):

@@ -59,6 +59,12 @@ class Tls(unittest.TestCase):
         pt.wait_until(told, "the reason: " + part)
         self.assertEqual(daemon.campaign(name)["counts"]["delivered"], 0)
 
+    @staticmethod
+    def tls_of(daemon, site):
+        """What /v1/sites counted of TLS with a site."""
+        only, = daemon.get("/v1/sites?site=" + site)["sites"]
+        return only["tls"]
+
     def test_a_relay_in_each_mode_is_spoken_to_in_tls(self):
         for mode in ("opportunistic", "required", "verified"):
             with self.subTest(mode), self.sink("--tls", "required") as sink, \
@@ -96,6 +102,10 @@ class Tls(unittest.TestCase):
                 self.daemon({"via": "mx", "port": sink.port, "tls": "required"}, preflight="off",
                             dns={"servers": [dns.server]}) as daemon:
             self.trouble(daemon, "STARTTLS")
+            counted = self.tls_of(daemon, "mx.example")
+            self.assertEqual((counted["successes"], list(counted["failures"])),
+                             (0, ["starttls-not-supported"]))
+            self.assertRegex(daemon.get("/metrics"), r'result="starttls-not-supported"} [1-9]')
             self.assertEqual(sink.messages(), [])
 
     def test_opportunistic_tls_goes_on_in_clear_where_it_is_not_offered(self):
@@ -141,6 +151,11 @@ class Tls(unittest.TestCase):
             pt.wait_until(lambda: "other.example" in (daemon.campaign("c")["last_error"] or ""),
                           "why the other one waits")
             self.assertEqual([m["to"] for m in sink.messages()], [["a@good.example"]])
+            good = self.tls_of(daemon, "mx.example")
+            self.assertEqual((good["successes"] > 0, good["failures"]), (True, {}))
+            bad = self.tls_of(daemon, "other.example")
+            self.assertEqual((bad["successes"], list(bad["failures"])),
+                             (0, ["certificate-host-mismatch"]))
 
     def test_killed_again_and_again_with_chunking_and_tls(self):
         rows = 20000
