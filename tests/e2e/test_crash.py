@@ -26,13 +26,16 @@ CONNECTIONS = 20
 class KillTest(accounted.TestCase):
     """One campaign, killed at random moments of its run."""
 
-    def kill_often(self, rows, kills, in_doubt="resend", connections=CONNECTIONS, seed=SEED):
-        """Returns (sink, daemon, the doubts each restart reported) with the run at its end."""
+    def kill_often(self, rows, kills, in_doubt="resend", connections=CONNECTIONS, seed=SEED,
+                   protocol=("--no-chunking",), tls="none"):
+        """Returns (sink, daemon, the doubts each restart reported) with the run at its end.
+        protocol: options of the sink."""
         chance = random.Random(seed)
         moments = sorted(chance.sample(range(rows * 95 // 100), kills))
-        sink = self.enter(pt.Sink(self.folder, commands=True, latency=LATENCY))
-        daemon = self.enter(pt.Daemon(self.folder, relay=sink, connections=connections,
-                                             config={"retry": SOON}))
+        sink = self.enter(pt.Sink(self.folder, *protocol, commands=True, latency=LATENCY))
+        daemon = self.enter(pt.Daemon(
+            self.folder, relay=sink, connections=connections,
+            config={"retry": SOON, "routes": {"default": {"tls": tls}}}))
         daemon.drop(pt.make_campaign(self.folder, "crash", rows=rows,
                                      manifest={"in_doubt": in_doubt}))
         doubts = []
@@ -66,17 +69,28 @@ class KillTest(accounted.TestCase):
             return counts["total"] - counts["pending"] - counts["sending"] >= moment
         pt.wait_until(there, "%d outcomes" % moment, every=0.01)
 
-    def test_twenty_kills_lose_nothing_and_repeat_only_what_was_in_doubt(self):
-        sink, daemon, doubts = self.kill_often(ROWS, KILLS)
-        campaign = daemon.wait_state("crash", "finished", timeout=ROWS / 500 + 60)
-        self.assertEqual(campaign["counts"]["delivered"] + campaign["needs_decision"], ROWS)
+    def check_killed(self, rows, kills, **how):
+        """Nothing was lost, and only what was in doubt repeated; returns the sink."""
+        sink, daemon, doubts = self.kill_often(rows, kills, **how)
+        campaign = daemon.wait_state("crash", "finished", timeout=rows / 500 + 60)
+        self.assertEqual(campaign["counts"]["delivered"] + campaign["needs_decision"], rows)
         results = daemon.results(campaign)
-        repeated = self.assert_accounted(sink, ROWS, results)
+        repeated = self.assert_accounted(sink, rows, results)
         doubted = sum(r["doubted"] == "1" for r in results)
         self.assertEqual(doubted, campaign["in_doubt_ever"])
         self.assertGreater(doubted, 0, "no kill fell on a message on the wire: no test at all")
         print("\n%d rows, %d kills, in doubt per kill %s, %d rows ever in doubt, %d repeated" % (
-            ROWS, KILLS, doubts, doubted, repeated))
+            rows, kills, doubts, doubted, repeated))
+        return sink
+
+    def test_twenty_kills_lose_nothing_and_repeat_only_what_was_in_doubt(self):
+        self.check_killed(ROWS, KILLS)
+
+    def test_nor_do_kills_in_tls_and_by_bdat(self):
+        sink = self.check_killed(ROWS // 4, KILLS // 3, protocol=("--tls", "required"),
+                                 tls="required")
+        self.assertEqual({m.get("tls") for m in sink.messages()}, {"TLSv1.3"})
+        self.assertGreater(len(sink.commands("BDAT")), ROWS // 4)
 
     def test_held_doubts_wait_for_a_person_who_resolves_them(self):
         """In the midst of the run, after its end, and after a restart behind its end."""

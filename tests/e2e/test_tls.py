@@ -157,23 +157,6 @@ class Tls(unittest.TestCase):
             self.assertEqual((bad["successes"], list(bad["failures"])),
                              (0, ["certificate-host-mismatch"]))
 
-    def test_killed_again_and_again_with_chunking_and_tls(self):
-        rows = 20000
-        with self.sink() as sink, self.daemon(self.relay(sink, "verified")) as daemon:
-            daemon.start()
-            daemon.drop(pt.make_campaign(self.folder, "c", rows=rows))
-            for part in range(1, 5):
-                pt.wait_until(lambda: (daemon.campaign("c") or {"counts": {"delivered": 0}})
-                              ["counts"]["delivered"] > part * rows // 6, "some more")
-                daemon.kill()
-                daemon.start()
-            campaign = daemon.wait_state("c", "finished")
-            self.assertEqual(campaign["counts"]["delivered"], rows)
-            seen = [m["to"][0] for m in sink.messages()]
-            self.assertEqual(len(set(seen)), rows)
-            self.assertLessEqual(len(seen) - rows, campaign["in_doubt_ever"])
-            self.assertLessEqual(campaign["in_doubt_ever"], 4 * 2 * 20)
-
 
 if __name__ == "__main__":
     unittest.main()
