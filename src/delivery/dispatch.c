@@ -426,8 +426,12 @@ void
 dispatch_read(struct pr_campaign *c, const struct pr_row *row)
 {
 	struct domain *d = domain_of(c, row->domain);
-	if (dispatch_place(c, row, false, 2))
-		d->from = row->row + 1;
+	uint32_t from = d->from;
+	if (row->row < from)
+		return;
+	d->from = row->row + 1; /* before: a site that is known at once may have the rest read */
+	if (!dispatch_place(c, row, false, 2))
+		d->from = from;
 }
 
 bool

@@ -519,9 +519,9 @@ void refill_note_due(struct pr_campaign *c, int64_t due_ms);
 /* ---- dispatch.c ---- */
 void dispatch_fresh(struct pr_campaign *c, struct pr_batch *b); /* uses up the batch */
 void dispatch_due(struct pr_campaign *c, struct pr_batch *b);   /* likewise */
-/* A row of a domain that was behind. */
 /* Whether the row found a place; factor: times as many rows as usual may wait there. */
 bool dispatch_place(struct pr_campaign *c, const struct pr_row *row, bool due, unsigned factor);
+/* A row of a domain that was behind; nothing where it was taken already. */
 void dispatch_read(struct pr_campaign *c, const struct pr_row *row);
 struct domain *domain_of(struct pr_campaign *c, uint32_t number);
 void dispatch_drop(struct pr_campaign *c);           /* rows in memory that were not granted */
