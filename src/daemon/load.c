@@ -5,6 +5,7 @@
 #include "daemon.h"
 
 #include "postrider/message/dkim.h"
+#include "postrider/message/token.h"
 #include "postrider/routes.h"
 #include "postrider/shaping.h"
 
@@ -32,8 +33,9 @@ daemon_load(const char *path, struct pr_problems *problems, struct pr_config **o
 		return r;
 	int keys = pr_dkim_load(*out, geteuid(), problems);
 	int shapes = pr_shaping_configure(*out, problems);
+	int tokens = pr_tokens_load(*out, geteuid(), problems);
 	int secrets = check_secrets(*out, problems);
-	r = keys < 0 ? keys : shapes < 0 ? shapes : secrets;
+	r = keys < 0 ? keys : shapes < 0 ? shapes : tokens < 0 ? tokens : secrets;
 	if (r < 0)
 		pr_config_unref(*out);
 	return r;
