@@ -4,7 +4,7 @@
  * Pure; a set of rules never changes and may be asked by any thread.
  *
  * Words
- *   rule     a class, and what has to be there for it: reply code, status, a text
+ *   rule     a class, and what has to be there for it: reply code, status, command, a text
  *   status   an enhanced status code (RFC 3463): 5.1.1
  *   hard     the address is no good and will not be: whoever is told once need not ask again
  *   action   what to do about the recipient, or for whom the finding is
@@ -31,10 +31,19 @@ enum pr_action {
 };
 const char *pr_action_word(enum pr_action a); /* "suppress" */
 
+enum pr_said_to { /* which command was answered */
+	PR_SAID_TO_UNKNOWN,
+	PR_SAID_TO_CONNECT, /* the connection itself, EHLO, STARTTLS, AUTH */
+	PR_SAID_TO_MAIL,
+	PR_SAID_TO_RCPT,
+	PR_SAID_TO_DATA, /* or the end of data */
+};
 struct pr_said {
+	enum pr_said_to to;
 	int code;           /* 550; 0: none */
 	uint16_t status[3]; /* {5, 1, 1}; {0}: none */
 	struct pr_str text; /* any octets; may hold code and status as well */
+	size_t at;          /* of pr_said_read: where in the text the first of the two stands */
 };
 
 struct pr_finding {

@@ -112,6 +112,8 @@ fits(const pr_rules *r, const struct rule *rule, struct subject *s)
 	if (rule->statuses_n &&
 	    (!said->status[0] || !one_fits(rule->statuses, rule->statuses_n, said->status)))
 		return false;
+	if (rule->commands && !(rule->commands & 1u << said->to))
+		return false;
 	return text_fits(r, rule, s);
 }
 
@@ -213,21 +215,20 @@ code_at(struct pr_str s, size_t at, int *out)
 	return true;
 }
 
+/* A code of success counts unless something is refused behind it. */
 struct pr_said
 pr_said_read(struct pr_str text)
 {
-	struct pr_said said = {.text = text};
-	int success = 0;
+	struct pr_said said = {.text = text, .at = text.n};
+	int success = 0, code;
 	for (size_t i = 0; i < text.n && i < PR_SAID_TEXT_MAX; i++) {
 		if (!pr_is_digit(text.p[i]) || !may_begin(text, i))
 			continue;
 		if (!said.status[0] && status_at(text, i, said.status))
-			continue;
-		if (!said.code)
-			code_at(text, i, &said.code);
-		if (said.code / 100 == 2) { /* unless something is refused behind it */
-			success = said.code;
-			said.code = 0;
+			said.at = i < said.at ? i : said.at;
+		else if (!said.code && code_at(text, i, &code)) {
+			*(code < 300 ? &success : &said.code) = code;
+			said.at = i < said.at ? i : said.at;
 		}
 	}
 	if (!said.code && said.status[0] != 4 && said.status[0] != 5)

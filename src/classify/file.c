@@ -114,6 +114,23 @@ make_masks(struct making *m, const struct pr_texts *texts, size_t *n,
 	return masks;
 }
 
+static unsigned
+make_commands(struct making *m, const struct pr_texts *texts)
+{
+	static const char *const words[] = {"", "connect", "mail", "rcpt", "data"};
+	unsigned bits = 0;
+	for (size_t i = 0; i < texts->n; i++) {
+		unsigned known = 0;
+		for (unsigned k = PR_SAID_TO_CONNECT; k <= PR_SAID_TO_DATA; k++)
+			known |= (unsigned)pr_str_is(pr_text_str(&texts->items[i]), words[k]) << k;
+		if (!known)
+			classify_tell(m, &texts->items[i], "write connect, mail, rcpt or data",
+			              "command: \"%s\" is none", texts->items[i].p);
+		bits |= known;
+	}
+	return bits;
+}
+
 /* ---- rules ---- */
 
 static void
@@ -131,11 +148,13 @@ make_rule(struct making *m, const struct rule_entry *e, struct rule *r)
 	r->codes = make_masks(m, &e->codes, &r->codes_n, read_code, "code", "write 550 or 5xx");
 	r->statuses = make_masks(m, &e->statuses, &r->statuses_n, read_status, "status",
 	                         "write 5.1.1, x.1.1 or 5.7.x");
+	r->commands = make_commands(m, &e->commands);
 	r->patterns = patterns;
 	for (; r->patterns_n < e->texts.n; r->patterns_n++)
 		pattern_make(m, &e->texts.items[r->patterns_n], &patterns[r->patterns_n]);
-	if (e->class_ && !e->codes.n && !e->statuses.n && !e->texts.n)
-		classify_tell(m, &e->class_at, "add one of code, status and text",
+	if (e->class_ && !e->codes.n && !e->statuses.n && !e->texts.n &&
+	    !e->commands.n)
+		classify_tell(m, &e->class_at, "add one of code, status, command and text",
 		              "the rule fits whatever is said");
 }
 

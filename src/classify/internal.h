@@ -23,7 +23,7 @@ struct class_entry {
 struct rule_entry {
 	int class_;
 	int hard, action;
-	struct pr_texts codes, statuses, texts;
+	struct pr_texts codes, statuses, commands, texts;
 	struct pr_text class_at;
 };
 struct rules_file {
@@ -58,6 +58,7 @@ struct rule {
 	const struct mask *codes, *statuses;
 	const struct pattern *patterns;
 	size_t codes_n, statuses_n, patterns_n; /* 0: asks for none */
+	unsigned commands; /* bits 1 << enum pr_said_to; the same */
 };
 
 struct pr_rules {

@@ -30,6 +30,8 @@ static const struct pr_yaml_row rule_rows[] = {
 	{.key = "code", .type = PR_YAML_LIST, .flags = PATTERNS, .max = 100, .offset = RULE(codes)},
 	{.key = "status", .type = PR_YAML_LIST, .flags = PATTERNS, .max = 100,
 	 .offset = RULE(statuses)},
+	{.key = "command", .type = PR_YAML_LIST, .flags = PATTERNS, .max = 4,
+	 .offset = RULE(commands)},
 	{.key = "text", .type = PR_YAML_LIST, .flags = PATTERNS, .max = 1000,
 	 .offset = RULE(texts)},
 	{.key = "hard", .type = PR_YAML_ENUM, .words = answer_words, .offset = RULE(hard)},

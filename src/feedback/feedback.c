@@ -45,9 +45,10 @@ take_codes(struct pr_feedback_recipient *r, const struct pr_said *said)
 }
 
 static struct pr_finding
-judge_by(struct findings *f, const struct pr_feedback_recipient *r, struct pr_str text)
+judge_by(struct findings *f, const struct pr_feedback_recipient *r, enum pr_said_to to,
+         struct pr_str text)
 {
-	struct pr_said said = {.code = r->code, .text = text};
+	struct pr_said said = {.to = to, .code = r->code, .text = text};
 	memcpy(said.status, r->status, sizeof said.status);
 	return pr_classify(f->rules, &said);
 }
@@ -59,10 +60,11 @@ found_judge(struct findings *f, struct pr_feedback_recipient *r, struct pr_str c
 	take_codes(r, &said);
 	if (says_little(r->status))
 		take_codes(r, &around);
-	r->finding = judge_by(f, r, r->diagnostic);
+	enum pr_said_to to = command_of(context);
+	r->finding = judge_by(f, r, to, r->diagnostic);
 	if (r->finding.by_text || (r->diagnostic.n && !says_little(r->status)))
 		return;
-	struct pr_finding second = judge_by(f, r, context);
+	struct pr_finding second = judge_by(f, r, to, context);
 	if (second.by_text || r->finding.class_ == PR_CLASS_UNDETERMINED)
 		r->finding = second;
 }

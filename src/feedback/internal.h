@@ -69,6 +69,9 @@ struct pr_feedback_recipient *found_add(struct findings *f, struct pr_str addres
  * `context` as well. */
 void found_judge(struct findings *f, struct pr_feedback_recipient *r, struct pr_str context);
 
+/* Which command was refused, as far as a text tells. */
+enum pr_said_to command_of(struct pr_str text);
+
 /* Each adds what it finds; false: the mail is no such thing. */
 bool read_status_report(struct findings *f);
 bool read_complaint(struct findings *f);

@@ -88,9 +88,9 @@ rank_of(struct pr_str line, struct pr_str address)
 static void
 add_candidate(struct search *s, struct pr_str address, enum rank rank)
 {
-	if (s->n == CANDIDATES_MAX || is_mailer(address))
+	if (s->n == CANDIDATES_MAX)
 		return;
-	if (pr_str_eq_nocase(address, s->sender))
+	if (pr_str_eq_nocase(address, s->sender) || is_mailer(address))
 		rank = RANK_ANY;
 	s->items[s->n++] = (struct candidate){address, rank};
 }
@@ -137,18 +137,31 @@ is_own_line(struct pr_str line, struct pr_str address)
 	       rank_of(line, found) == RANK_LINE && !is_mailer(found);
 }
 
-/* From the address on: its line and those below, up to where another address has its own. */
+/* Whether a line says more than the address alone. */
+static bool
+says_more(struct pr_str line, struct pr_str address)
+{
+	size_t letters = 0;
+	for (size_t i = 0; i < line.n; i++)
+		letters += !is_margin(line.p[i]);
+	return letters > address.n + 3;
+}
+
+/* From the address on: its line and those below, to where another address has its own, or the
+ * paragraph ends that says something. */
 static struct pr_str
 notice_about(const struct mail *m, struct pr_str address)
 {
 	struct pr_str rest = m->notice, line, found;
 	const char *from = NULL, *end = m->notice.p + m->notice.n;
+	bool told = false;
 	for (unsigned lines = 0; lines < ABOUT_LINES && line_next(&rest, &line); lines += !!from) {
 		size_t at = 0;
-		if (from && is_own_line(line, address))
+		if (from && (is_own_line(line, address) || (told && !pr_str_trim(line).n)))
 			break;
 		if (!from && address_next(line, &at, &found) && pr_str_eq_nocase(found, address))
 			from = line.p;
+		told |= from && says_more(line, from == line.p ? address : PR_STR(""));
 		end = line.p + line.n;
 	}
 	return from ? pr_str_n(from, (size_t)(end - from)) : m->notice;
@@ -172,6 +185,40 @@ notice_around(const struct mail *m, struct pr_str address)
 	return is_alone(m, address) ? m->notice : notice_about(m, address);
 }
 
+/* As mail systems name it. RCPT first: with PIPELINING (RFC 2920) the refusal of a recipient is read
+ * when DATA was sent already, and both are named. */
+enum pr_said_to
+command_of(struct pr_str text)
+{
+	static const struct {
+		const char *word;
+		enum pr_said_to to;
+	} words[] = {
+	    {"rcpt to", PR_SAID_TO_RCPT},       {">>> rcpt", PR_SAID_TO_RCPT},
+	    {"[rcpt_to]", PR_SAID_TO_RCPT},     {"need rcpt", PR_SAID_TO_RCPT},
+	    {"after mail from", PR_SAID_TO_MAIL}, {"reply to mail from", PR_SAID_TO_MAIL},
+	    {"our mail from", PR_SAID_TO_MAIL}, {">>> mail", PR_SAID_TO_MAIL},
+	    {"[mail_from]", PR_SAID_TO_MAIL},   {">>> data", PR_SAID_TO_DATA},
+	    {"end of data", PR_SAID_TO_DATA},   {"reply to data", PR_SAID_TO_DATA},
+	    {"after data", PR_SAID_TO_DATA},    {"our final data", PR_SAID_TO_DATA},
+	    {"command data", PR_SAID_TO_DATA},  {"(data)", PR_SAID_TO_DATA},
+	    {"after i sent the message", PR_SAID_TO_DATA},
+	    {"initial connection", PR_SAID_TO_CONNECT},
+	};
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (holds_nocase(text, words[i].word))
+			return words[i].to;
+	return PR_SAID_TO_UNKNOWN;
+}
+
+/* The reply in it, if there is one. */
+static struct pr_str
+reply_of(struct pr_str about)
+{
+	struct pr_said said = pr_said_read(about);
+	return said.code ? pr_str_n(about.p + said.at, about.n - said.at) : about;
+}
+
 static void
 add_recipient(struct findings *f, struct pr_str address)
 {
@@ -179,8 +226,9 @@ add_recipient(struct findings *f, struct pr_str address)
 	if (!r)
 		return;
 	r->failed = true;
-	r->diagnostic = text_one_line(f->mail->arena, notice_about(f->mail, address),
-	                              PR_FEEDBACK_DIAGNOSTIC_MAX);
+	r->diagnostic =
+	    text_one_line(f->mail->arena, reply_of(notice_about(f->mail, address)),
+	                  PR_FEEDBACK_DIAGNOSTIC_MAX);
 	found_judge(f, r, notice_around(f->mail, address));
 }
 
@@ -197,7 +245,7 @@ subject_says_so(const struct mail *m)
 	    "failure delivery", "returned to sender", "returning message", "could not be delivered",
 	    "user unknown",    "unknown user",    "mail error",        "mail system error",
 	    "message status",  "delivery has failed", "rejected",      "warning: message",
-	    "delayed",         "mail could not",  "mailbox",           "unzustellbar",
+	    "delayed",         "mail could not", "not a member", "not member",  "mailbox",           "unzustellbar",
 	    "nicht zugestellt", "non remis",      "no entregad",       "mancata consegna",
 	    "não entregue",    "недоставлен",     "退信",              "系统退信",
 	    "配信",            "未配信",          NULL};
