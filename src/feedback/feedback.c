@@ -69,6 +69,20 @@ found_judge(struct findings *f, struct pr_feedback_recipient *r, struct pr_str c
 		r->finding = second;
 }
 
+static enum pr_feedback_kind
+read_any(struct findings *f)
+{
+	if (read_complaint(f))
+		return PR_FEEDBACK_ARF;
+	if (read_status_report(f))
+		return PR_FEEDBACK_DSN;
+	if (read_ses(f))
+		return f->out->kind;
+	if (read_autoreply(f))
+		return PR_FEEDBACK_AUTOREPLY;
+	return read_notice(f) ? PR_FEEDBACK_DSN : PR_FEEDBACK_UNKNOWN;
+}
+
 void
 pr_feedback_read(const pr_rules *rules, struct pr_str mail, struct pr_arena *arena,
                  struct pr_feedback *out)
@@ -79,14 +93,7 @@ pr_feedback_read(const pr_rules *rules, struct pr_str mail, struct pr_arena *are
 	    .recipients =
 	        pr_arena_alloc(arena, PR_FEEDBACK_RECIPIENTS_MAX * sizeof *out->recipients)};
 	mail_read(&m, mail);
-	if (read_complaint(&f))
-		out->kind = PR_FEEDBACK_ARF;
-	else if (read_status_report(&f))
-		out->kind = PR_FEEDBACK_DSN;
-	else if (read_autoreply(&f))
-		out->kind = PR_FEEDBACK_AUTOREPLY;
-	else if (read_notice(&f))
-		out->kind = PR_FEEDBACK_DSN;
+	out->kind = read_any(&f);
 	out->returned = m.returned;
 }
 

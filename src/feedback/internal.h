@@ -69,12 +69,15 @@ struct pr_feedback_recipient *found_add(struct findings *f, struct pr_str addres
  * `context` as well. */
 void found_judge(struct findings *f, struct pr_feedback_recipient *r, struct pr_str context);
 
+/* "smtp; 550 5.1.1 ..." without its type, on one line. */
+struct pr_str diagnostic_of(struct pr_arena *arena, struct pr_str value);
 /* Which command was refused, as far as a text tells. */
 enum pr_said_to command_of(struct pr_str text);
 
 /* Each adds what it finds; false: the mail is no such thing. */
 bool read_status_report(struct findings *f);
 bool read_complaint(struct findings *f);
+bool read_ses(struct findings *f); /* sets the kind, too: it may be either */
 bool read_autoreply(struct findings *f);
 bool read_notice(struct findings *f);
 /* What the notice says about an address: all of it, unless it names others. */

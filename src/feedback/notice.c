@@ -137,18 +137,18 @@ is_own_line(struct pr_str line, struct pr_str address)
 	       rank_of(line, found) == RANK_LINE && !is_mailer(found);
 }
 
-/* Whether a line says more than the address alone. */
+/* Whether a text says something, and is no mere punctuation. */
 static bool
-says_more(struct pr_str line, struct pr_str address)
+says_something(struct pr_str text)
 {
 	size_t letters = 0;
-	for (size_t i = 0; i < line.n; i++)
-		letters += !is_margin(line.p[i]);
-	return letters > address.n + 3;
+	for (size_t i = 0; i < text.n; i++)
+		letters += !is_margin(text.p[i]);
+	return letters > 3;
 }
 
-/* From the address on: its line and those below, to where another address has its own, or the
- * paragraph ends that says something. */
+/* From the address on: what follows in its line and those below, to where another address has its
+ * own, or the paragraph ends that says something. */
 static struct pr_str
 notice_about(const struct mail *m, struct pr_str address)
 {
@@ -161,7 +161,8 @@ notice_about(const struct mail *m, struct pr_str address)
 			break;
 		if (!from && address_next(line, &at, &found) && pr_str_eq_nocase(found, address))
 			from = line.p;
-		told |= from && says_more(line, from == line.p ? address : PR_STR(""));
+		if (from)
+			told |= says_something(pr_str_n(line.p + at, line.n - at));
 		end = line.p + line.n;
 	}
 	return from ? pr_str_n(from, (size_t)(end - from)) : m->notice;

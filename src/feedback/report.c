@@ -31,16 +31,17 @@ take_status(struct pr_feedback_recipient *r, struct pr_str value)
 	pr_status_read(pr_str_n(value.p, n), r->status);
 }
 
-static struct pr_str
-without_type(struct pr_str diagnostic)
+struct pr_str
+diagnostic_of(struct pr_arena *arena, struct pr_str value)
 {
-	const char *types[] = {"smtp;", "x-postfix;", "lmtp;", "smtp :", NULL};
-	for (const char **t = types; *t; t++)
-		if (pr_str_starts_nocase(diagnostic, *t)) {
+	static const char *const types[] = {"smtp;", "x-postfix;", "lmtp;", "smtp :", NULL};
+	for (const char *const *t = types; *t; t++)
+		if (pr_str_starts_nocase(value, *t)) {
 			size_t n = strlen(*t);
-			return pr_str_trim(pr_str_n(diagnostic.p + n, diagnostic.n - n));
+			value = pr_str_n(value.p + n, value.n - n);
+			break;
 		}
-	return diagnostic;
+	return text_one_line(arena, value, PR_FEEDBACK_DIAGNOSTIC_MAX);
 }
 
 static bool
@@ -66,7 +67,7 @@ judge_action(struct findings *f, struct pr_feedback_recipient *r, struct pr_str 
 		return;
 	r->finding.hard = false;
 	r->finding.action = PR_ACTION_NONE;
-	if (r->finding.class_ == PR_CLASS_UNDETERMINED)
+	if (!r->finding.by_text)
 		r->finding.class_ = PR_CLASS_EXPIRED;
 }
 
@@ -77,8 +78,7 @@ end_row(struct findings *f, struct row *w)
 	struct pr_str address = address_of_row(w);
 	if ((w->original.n || w->final.n) && address.n && (r = found_add(f, address))) {
 		take_status(r, w->status);
-		r->diagnostic = text_one_line(f->mail->arena, without_type(w->diagnostic),
-		                              PR_FEEDBACK_DIAGNOSTIC_MAX);
+		r->diagnostic = diagnostic_of(f->mail->arena, w->diagnostic);
 		judge_action(f, r, w->action);
 	}
 	*w = (struct row){0};
