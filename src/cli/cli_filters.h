@@ -5,9 +5,12 @@
 #ifndef POSTRIDER_CLI_FILTERS_H
 #define POSTRIDER_CLI_FILTERS_H
 
+#include "postrider/classify.h"
+
 #include <stdio.h>
 
 int pr_cli_address(FILE *in, FILE *out);
+int pr_cli_classify(const pr_rules *rules, FILE *in, FILE *out);
 int pr_cli_liquid(FILE *in, FILE *out);
 
 #endif

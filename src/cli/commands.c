@@ -28,6 +28,27 @@ run_address(struct cli *c)
 	return run_filter(c, pr_cli_address);
 }
 
+static enum cli_exit
+run_classify(struct cli *c)
+{
+	struct pr_problems problems = {0};
+	struct pr_buf text = {0};
+	pr_rules *rules = NULL;
+	if (!cli_given(c, "jsonl"))
+		return cli_usage(c, "it reads JSON lines: say --jsonl");
+	if (pr_rules_load(cli_value(c, "rules"), &problems, &rules) < 0) {
+		pr_problems_text(&problems, &text);
+		fputs(text.data, stderr);
+	}
+	pr_buf_finish(&text);
+	pr_problems_finish(&problems);
+	if (!rules)
+		return CLI_FAILED;
+	int r = pr_cli_classify(rules, stdin, stdout);
+	pr_rules_destroy(rules);
+	return r == 0 ? CLI_DONE : cli_fail_errno("cannot go on");
+}
+
 static const struct cli_option preview_options[] = {
     {"row", "N", "the row of this number (the first data row is 1)", 0, false},
     {"email", "ADDRESS", "the first row of this address", 0, false},
@@ -77,6 +98,11 @@ static const struct cli_option adopt_options[] = {
     {0}};
 static const struct cli_option filter_options[] = {
     {"jsonl", NULL, "JSON lines on standard input and output", 0, false}, {0}};
+
+static const struct cli_option classify_options[] = {
+    {"jsonl", NULL, "JSON lines on standard input and output", 0, false},
+    {"rules", "FILE", "by these rules instead of those built in", 0, false},
+    {0}};
 
 const struct cli_command cli_commands[] = {
     {"init", "DIR", "write a sample campaign into a new folder", NULL, 1, 1, NULL, cli_run_init,
@@ -169,6 +195,11 @@ const struct cli_command cli_commands[] = {
      "In: {\"id\",\"template\",\"data\",\"partials\",\"mode\",...}; out: {\"output\"} or "
      "{\"error\"}.",
      0, 0, filter_options, run_liquid, FILTER},
+    {"classify", "--jsonl", "judge replies of servers and mails that came back",
+     "In: {\"reply\"} or {\"message_b64\"}; out: {\"kind\",\"recipients\":[{\"address\",\n"
+     "\"status\",\"class\",\"hard\",\"action\",\"diagnostic\"}],\"feedback_type\"?}. The rules are\n"
+     "those of conf/bounces.yaml. What is wrong with a file of --rules is told; exit status 1.",
+     0, 0, classify_options, run_classify, FILTER},
     {"address", "--jsonl", "judge e-mail addresses (RFC 5321, RFC 6531)",
      "In: {\"address\"}; out: {\"valid\",\"reason\"?,\"ascii\"?,\"smtputf8\"}.", 0, 0,
      filter_options, run_address, FILTER},
@@ -176,4 +207,4 @@ const struct cli_command cli_commands[] = {
 
 const char *const cli_later[] = {"plan",   "reschedule", "suppress", "contacts", "segment",
                                  "track",  "forget",     "export",   "feedback", "purge",
-                                 "backup", "classify",   NULL};
+                                 "backup", NULL};

@@ -44,7 +44,7 @@ static const struct {
     {PR_DELIVERED, PR_BOUNCED, "late: an authenticated DSN of failure"},
 };
 
-static const char *const class_words[] = {
+const char *const pr_class_words[] = {
     [PR_CLASS_NONE] = "",
     [PR_CLASS_USER_UNKNOWN] = "user_unknown",
     [PR_CLASS_USER_MOVED] = "user_moved",
@@ -74,8 +74,9 @@ static const char *const class_words[] = {
     [PR_CLASS_DELIVERED] = "delivered",
     [PR_CLASS_SUPPRESSED] = "suppressed",
     [PR_CLASS_UNDETERMINED] = "undetermined",
+    NULL,
 };
-_Static_assert(N(class_words) == PR_CLASSES, "a word for each class");
+_Static_assert(N(pr_class_words) == PR_CLASSES + 1, "a word for each class");
 
 static const char *const campaign_words[] = {
     [PR_CAMPAIGN_IMPORTING] = "importing", [PR_CAMPAIGN_HELD] = "held",
@@ -127,7 +128,7 @@ pr_state_may_move(enum pr_state from, enum pr_state to)
 const char *
 pr_class_word(enum pr_class c)
 {
-	return (unsigned)c < PR_CLASSES ? class_words[c] : "";
+	return (unsigned)c < PR_CLASSES ? pr_class_words[c] : "";
 }
 
 const char *
