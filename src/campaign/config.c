@@ -111,6 +111,8 @@ pr_config_unref(struct pr_config *c)
 		c->end_signing(c->signing);
 	if (c->shapes)
 		c->end_shapes(c->shapes);
+	if (c->rules)
+		c->end_rules(c->rules);
 	pr_arena_finish(&c->arena);
 	free(c);
 }

@@ -1,9 +1,10 @@
 /*
- * The configuration with all that it names and the daemon reads at once: keys, passwords, shaping.
+ * The configuration with all that it names and the daemon reads at once: keys, passwords, shaping, rules.
  * What is wrong is told at once, too, and nothing is half in force.
  */
 #include "daemon.h"
 
+#include "postrider/classify.h"
 #include "postrider/message/dkim.h"
 #include "postrider/routes.h"
 #include "postrider/shaping.h"
@@ -32,8 +33,10 @@ daemon_load(const char *path, struct pr_problems *problems, struct pr_config **o
 		return r;
 	int keys = pr_dkim_load(*out, geteuid(), problems);
 	int shapes = pr_shaping_configure(*out, problems);
+	int rules = pr_rules_load(NULL, problems, &(*out)->rules);
+	(*out)->end_rules = pr_rules_destroy;
 	int secrets = check_secrets(*out, problems);
-	r = keys < 0 ? keys : shapes < 0 ? shapes : secrets;
+	r = keys < 0 ? keys : shapes < 0 ? shapes : rules < 0 ? rules : secrets;
 	if (r < 0)
 		pr_config_unref(*out);
 	return r;

@@ -53,20 +53,32 @@ judge_by(struct findings *f, const struct pr_feedback_recipient *r, enum pr_said
 	return pr_classify(f->rules, &said);
 }
 
+/* What waits costs nobody anything. */
+static void
+judge_delay(struct pr_feedback_recipient *r)
+{
+	r->finding.hard = false;
+	r->finding.action = PR_ACTION_NONE;
+	if (!r->finding.by_text)
+		r->finding.class_ = PR_CLASS_EXPIRED;
+}
+
 void
 found_judge(struct findings *f, struct pr_feedback_recipient *r, struct pr_str context)
 {
 	struct pr_said said = pr_said_read(r->diagnostic), around = pr_said_read(context);
+	enum pr_said_to to = command_of(context);
 	take_codes(r, &said);
 	if (says_little(r->status))
 		take_codes(r, &around);
-	enum pr_said_to to = command_of(context);
 	r->finding = judge_by(f, r, to, r->diagnostic);
-	if (r->finding.by_text || (r->diagnostic.n && !says_little(r->status)))
-		return;
-	struct pr_finding second = judge_by(f, r, to, context);
-	if (second.by_text || r->finding.class_ == PR_CLASS_UNDETERMINED)
-		r->finding = second;
+	if (!r->finding.by_text && (!r->diagnostic.n || says_little(r->status))) {
+		struct pr_finding second = judge_by(f, r, to, context);
+		if (second.by_text || r->finding.class_ == PR_CLASS_UNDETERMINED)
+			r->finding = second;
+	}
+	if (!r->failed)
+		judge_delay(r);
 }
 
 static enum pr_feedback_kind

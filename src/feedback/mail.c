@@ -16,7 +16,7 @@
 
 struct taking {
 	struct mail *mail;
-	struct pr_buf texts, html;
+	struct pr_buf texts, html, reports;
 	unsigned parts;
 	GMimeMessage *inner; /* the first mail within, not owned */
 };
@@ -69,7 +69,7 @@ take_part(struct taking *t, GMimePart *part)
 	text = content_of(t, part, charset);
 	if (g_mime_content_type_is_type(type, "message", "delivery-status") ||
 	    g_mime_content_type_is_type(type, "message", "global-delivery-status"))
-		m->status_report = m->status_report.n ? m->status_report : text;
+		add_text(&t->reports, text);
 	else if (g_mime_content_type_is_type(type, "message", "feedback-report"))
 		m->feedback_report = m->feedback_report.n ? m->feedback_report : text;
 	else if (g_mime_content_type_is_type(type, "text", "rfc822-headers") ||
@@ -205,6 +205,7 @@ take_apart(struct taking *t, GMimeMessage *message)
 	t->inner = NULL;
 	m->header = header_of(m, GMIME_OBJECT(message));
 	take(t, g_mime_message_get_mime_part(message), 0);
+	m->status_report = pr_arena_copy(m->arena, pr_buf_str(&t->reports));
 }
 
 /* A report that was forwarded as a whole is read as if it had come by itself. */
@@ -237,6 +238,7 @@ read_octets(struct mail *m, struct pr_str octets)
 	    pr_str_trim(pr_buf_str(&t.texts)).n ? &t.texts : &t.html;
 	split_notice(m, pr_arena_copy(m->arena, pr_buf_str(texts)));
 	pr_buf_finish(&t.texts);
+	pr_buf_finish(&t.reports);
 	pr_buf_finish(&t.html);
 }
 

@@ -8,11 +8,12 @@
 
 enum rank {
 	RANK_NONE,
-	RANK_ANY,     /* anywhere in the text */
-	RANK_RETURNED,/* the To of the message that came back */
-	RANK_NAMED,   /* behind a word as "to", "recipient", "user" */
-	RANK_LINE,    /* a line begins with it, or has nothing else */
-	RANK_HEADER,  /* X-Failed-Recipients: it cannot be plainer */
+	RANK_UNLIKELY, /* of the mail system itself, or of who gets the bounce */
+	RANK_ANY,      /* anywhere in the text */
+	RANK_RETURNED, /* the To of the message that came back */
+	RANK_NAMED,    /* behind a word as "to", "recipient", "user" */
+	RANK_LINE,     /* a line begins with it, or has nothing else */
+	RANK_HEADER,   /* X-Failed-Recipients: it cannot be plainer */
 };
 
 #define ABOUT_LINES 25
@@ -67,17 +68,18 @@ rank_of(struct pr_str line, struct pr_str address)
 	static const char *const words[] = {
 	    "recipient", "rcpt to", "user", "mailbox", "failed", "undeliver", "unknown",
 	    "deliver",   "address", "account", "full", " to ", " for ", "host ", "recepient", NULL};
-	static const char *const headers[] = {"to:",       "cc:",     "from:",   "subject:",
-	                                      "reply-to:", "sender:", "mail from", "sent:", NULL};
+	static const char *const headers[] = {"to",       "cc",     "from",      "subject",
+	                                      "reply-to", "sender", "mail from", "sent", NULL};
 	struct pr_str before = pr_str_n(line.p, (size_t)(address.p - line.p));
 	size_t n = before.n;
 	while (n > 0 && is_margin(before.p[n - 1]))
 		n--;
-	if (n == 0)
+	before = pr_str_trim(pr_str_n(before.p, n));
+	if (before.n == 0 || pr_str_is(before, "SMTP") ||
+	    pr_str_starts_nocase(before, "(expanded from"))
 		return RANK_LINE;
-	before = pr_str_trim(before);
 	for (const char *const *h = headers; *h; h++)
-		if (pr_str_starts_nocase(before, *h))
+		if (pr_str_eq_nocase(before, pr_str(*h)) && line.p[0] != '*')
 			return RANK_ANY;
 	if (holds_nocase(before, "mail from") || holds_nocase(before, "sender"))
 		return RANK_ANY;
@@ -91,7 +93,7 @@ add_candidate(struct search *s, struct pr_str address, enum rank rank)
 	if (s->n == CANDIDATES_MAX)
 		return;
 	if (pr_str_eq_nocase(address, s->sender) || is_mailer(address))
-		rank = RANK_ANY;
+		rank = RANK_UNLIKELY;
 	s->items[s->n++] = (struct candidate){address, rank};
 }
 
@@ -220,13 +222,27 @@ reply_of(struct pr_str about)
 	return said.code ? pr_str_n(about.p + said.at, about.n - said.at) : about;
 }
 
+/* Nothing is lost yet. */
+static bool
+is_delay(const struct mail *m)
+{
+	static const char *const words[] = {
+	    "has not yet been delivered", "not yet been delivered",  "have not yet received",
+	    "warning message only",       "will continue to be",     "will keep trying",
+	    "attempts will continue",     "still being retried",     "will be retried",
+	    "temporary failure report",   "not need to resend",      "not need to re-send",
+	    "no need to resend",          "delivery is delayed",     "has been delayed",
+	    "is delayed for more than",   "could not be delivered yet", NULL};
+	return holds_any_nocase(m->notice, words);
+}
+
 static void
 add_recipient(struct findings *f, struct pr_str address)
 {
 	struct pr_feedback_recipient *r = found_add(f, address);
 	if (!r)
 		return;
-	r->failed = true;
+	r->failed = !is_delay(f->mail);
 	r->diagnostic =
 	    text_one_line(f->mail->arena, reply_of(notice_about(f->mail, address)),
 	                  PR_FEEDBACK_DIAGNOSTIC_MAX);
@@ -262,12 +278,21 @@ is_bounce(const struct mail *m)
 	       field_of(m->arena, m->header, "X-Failed-Recipients").n;
 }
 
+/* Some send in the name of a person, or of nobody; then the returned header has to be there, and
+ * words that only a mail system says. */
+static bool
+speaks_like_one(struct findings *f)
+{
+	struct pr_said said = pr_said_read(f->mail->notice);
+	return f->mail->returned.n && pr_classify(f->rules, &said).by_text;
+}
+
 bool
 read_notice(struct findings *f)
 {
 	struct search s = {.f = f};
 	enum rank best = RANK_NONE;
-	if (!is_bounce(f->mail))
+	if (!is_bounce(f->mail) && !speaks_like_one(f))
 		return false;
 	search_mail(&s);
 	for (size_t i = 0; i < s.n; i++)

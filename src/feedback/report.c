@@ -63,12 +63,6 @@ judge_action(struct findings *f, struct pr_feedback_recipient *r, struct pr_str 
 		return;
 	}
 	found_judge(f, r, notice_around(f->mail, r->address));
-	if (r->failed)
-		return;
-	r->finding.hard = false;
-	r->finding.action = PR_ACTION_NONE;
-	if (!r->finding.by_text)
-		r->finding.class_ = PR_CLASS_EXPIRED;
 }
 
 static void
