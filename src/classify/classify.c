@@ -216,7 +216,8 @@ code_at(struct pr_str s, size_t at, int *out)
 {
 	uint16_t n;
 	size_t end = number(s, at, 3, &n);
-	if (end != at + 3 || n < (at ? 400 : 200) || n > 599 || (n > 299 && n < 400) || n % 100 > 59)
+	if (end != at + 3 || n < (at ? 400 : 200) || n > 599 || (n > 299 && n < 400) ||
+	    n % 100 > 59)
 		return false;
 	if (end < s.n && !pr_is_space(s.p[end]) && !strchr("-:;,#<)", s.p[end]))
 		return false;

@@ -56,7 +56,7 @@ struct rule {
 	const struct mask *codes, *statuses;
 	const struct pattern *patterns;
 	size_t codes_n, statuses_n, patterns_n; /* 0: asks for none */
-	unsigned commands; /* bits 1 << enum pr_said_to; the same */
+	unsigned commands;                      /* bits 1 << enum pr_said_to; the same */
 };
 
 struct pr_rules {
@@ -82,8 +82,8 @@ void classify_make_rules(struct making *m);
 /* ---- patterns ---- */
 
 void pattern_make(struct making *m, const struct pr_text *text, struct pattern *out);
-/* What a text must hold for the pattern to match: clauses, each a number and as many grams, of which
- * one must be there; ended by 0. */
+/* What a text must hold for the pattern to match: clauses, each a number and as many grams, of
+ * which one must be there; ended by 0. */
 const uint16_t *pattern_needs(struct pr_arena *arena, struct pr_str pattern);
 bool pattern_matches(const pr_rules *r, const struct pattern *p, struct pr_str text,
                      pcre2_match_data *data);

@@ -1,6 +1,6 @@
 /*
- * The configuration with all that it names and the daemon reads at once: keys, passwords, shaping, rules.
- * What is wrong is told at once, too, and nothing is half in force.
+ * The configuration with all that it names and the daemon reads at once: keys, passwords, shaping,
+ * rules. What is wrong is told at once, too, and nothing is half in force.
  */
 #include "daemon.h"
 

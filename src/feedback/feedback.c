@@ -22,7 +22,7 @@ found_add(struct findings *f, struct pr_str address)
 	if (out->n == PR_FEEDBACK_RECIPIENTS_MAX)
 		return NULL;
 	struct pr_feedback_recipient *r = &out->recipients[out->n++];
-	*r = (struct pr_feedback_recipient){.address = address};
+	*r = (struct pr_feedback_recipient){.address = address, .diagnostic = PR_STR("")};
 	return r;
 }
 
@@ -101,9 +101,9 @@ pr_feedback_read(const pr_rules *rules, struct pr_str mail, struct pr_arena *are
 {
 	struct mail m = {.arena = arena};
 	struct findings f = {.rules = rules, .mail = &m, .out = out};
-	*out = (struct pr_feedback){
-	    .recipients =
-	        pr_arena_alloc(arena, PR_FEEDBACK_RECIPIENTS_MAX * sizeof *out->recipients)};
+	*out =
+	    (struct pr_feedback){.recipients = pr_arena_alloc(arena, PR_FEEDBACK_RECIPIENTS_MAX *
+	                                                                 sizeof *out->recipients)};
 	mail_read(&m, mail);
 	out->kind = read_any(&f);
 	out->returned = m.returned;

@@ -29,9 +29,8 @@ content_of(struct taking *t, GMimePart *part, const char *charset)
 	if (content)
 		g_mime_data_wrapper_write_to_stream(content, stream);
 	GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
-	struct pr_str text = text_decode(t->mail->arena,
-	                                 pr_str_n((const char *)bytes->data, bytes->len), charset,
-	                                 NOTICE_MAX);
+	struct pr_str text = text_decode(
+	    t->mail->arena, pr_str_n((const char *)bytes->data, bytes->len), charset, NOTICE_MAX);
 	g_object_unref(stream);
 	return text;
 }
@@ -119,11 +118,24 @@ take(struct taking *t, GMimeObject *object, unsigned depth)
 static bool
 begins_header(struct pr_str line)
 {
-	static const char *const names[] = {
-	    "Received",     "Return-Path", "Message-ID", "DKIM-Signature", "Delivered-To",
-	    "MIME-Version", "From",        "Date",       "X-",             "Subject",
-	    "To",           "Reply-To",    "Sender",     "Content-Type",   "DomainKey-Signature",
-	    "Authentication-Results", "ARC-Seal", NULL};
+	static const char *const names[] = {"Received",
+	                                    "Return-Path",
+	                                    "Message-ID",
+	                                    "DKIM-Signature",
+	                                    "Delivered-To",
+	                                    "MIME-Version",
+	                                    "From",
+	                                    "Date",
+	                                    "X-",
+	                                    "Subject",
+	                                    "To",
+	                                    "Reply-To",
+	                                    "Sender",
+	                                    "Content-Type",
+	                                    "DomainKey-Signature",
+	                                    "Authentication-Results",
+	                                    "ARC-Seal",
+	                                    NULL};
 	if (!is_field_line(line))
 		return false;
 	for (const char *const *n = names; *n; n++)
@@ -193,7 +205,8 @@ prepared(struct pr_arena *arena, struct pr_str octets)
 		octets.p = copy;
 	}
 	for (rest = octets; line_next(&rest, &line); octets = rest)
-		if (pr_str_trim(line).n && !pr_str_starts(line, "From ") && !pr_str_starts(line, ">From "))
+		if (pr_str_trim(line).n && !pr_str_starts(line, "From ") &&
+		    !pr_str_starts(line, ">From "))
 			break;
 	return octets;
 }
@@ -234,8 +247,7 @@ read_octets(struct mail *m, struct pr_str octets)
 	take_apart(&t, message);
 	enter_forwarded(&t);
 	g_object_unref(message);
-	struct pr_buf *texts =
-	    pr_str_trim(pr_buf_str(&t.texts)).n ? &t.texts : &t.html;
+	struct pr_buf *texts = pr_str_trim(pr_buf_str(&t.texts)).n ? &t.texts : &t.html;
 	split_notice(m, pr_arena_copy(m->arena, pr_buf_str(texts)));
 	pr_buf_finish(&t.texts);
 	pr_buf_finish(&t.reports);

@@ -37,8 +37,8 @@ static bool
 is_mailer(struct pr_str address)
 {
 	static const char *const names[] = {"mailer-daemon@", "postmaster@", "mailer_daemon@",
-	                                    "mail-daemon@",  "abuse@",      "noreply@",
-	                                    "no-reply@",     "hostmaster@", NULL};
+	                                    "mail-daemon@",   "abuse@",      "noreply@",
+	                                    "no-reply@",      "hostmaster@", NULL};
 	for (const char *const *n = names; *n; n++)
 		if (pr_str_starts_nocase(address, *n))
 			return true;
@@ -65,11 +65,12 @@ is_margin(char c)
 static enum rank
 rank_of(struct pr_str line, struct pr_str address)
 {
-	static const char *const words[] = {
-	    "recipient", "rcpt to", "user", "mailbox", "failed", "undeliver", "unknown",
-	    "deliver",   "address", "account", "full", " to ", " for ", "host ", "recepient", NULL};
-	static const char *const headers[] = {"to",       "cc",     "from",      "subject",
-	                                      "reply-to", "sender", "mail from", "sent", NULL};
+	static const char *const words[] = {"recipient", "rcpt to",   "user",      "mailbox",
+	                                    "failed",    "undeliver", "unknown",   "deliver",
+	                                    "address",   "account",   "full",      " to ",
+	                                    " for ",     "host ",     "recepient", NULL};
+	static const char *const headers[] = {"to",     "cc",        "from", "subject", "reply-to",
+	                                      "sender", "mail from", "sent", NULL};
 	struct pr_str before = pr_str_n(line.p, (size_t)(address.p - line.p));
 	size_t n = before.n;
 	while (n > 0 && is_margin(before.p[n - 1]))
@@ -188,8 +189,8 @@ notice_around(const struct mail *m, struct pr_str address)
 	return is_alone(m, address) ? m->notice : notice_about(m, address);
 }
 
-/* As mail systems name it. RCPT first: with PIPELINING (RFC 2920) the refusal of a recipient is read
- * when DATA was sent already, and both are named. */
+/* As mail systems name it. RCPT first: with PIPELINING (RFC 2920) the refusal of a recipient is
+ * read when DATA was sent already, and both are named. */
 enum pr_said_to
 command_of(struct pr_str text)
 {
@@ -197,14 +198,22 @@ command_of(struct pr_str text)
 		const char *word;
 		enum pr_said_to to;
 	} words[] = {
-	    {"rcpt to", PR_SAID_TO_RCPT},       {">>> rcpt", PR_SAID_TO_RCPT},
-	    {"[rcpt_to]", PR_SAID_TO_RCPT},     {"need rcpt", PR_SAID_TO_RCPT},
-	    {"after mail from", PR_SAID_TO_MAIL}, {"reply to mail from", PR_SAID_TO_MAIL},
-	    {"our mail from", PR_SAID_TO_MAIL}, {">>> mail", PR_SAID_TO_MAIL},
-	    {"[mail_from]", PR_SAID_TO_MAIL},   {">>> data", PR_SAID_TO_DATA},
-	    {"end of data", PR_SAID_TO_DATA},   {"reply to data", PR_SAID_TO_DATA},
-	    {"after data", PR_SAID_TO_DATA},    {"our final data", PR_SAID_TO_DATA},
-	    {"command data", PR_SAID_TO_DATA},  {"(data)", PR_SAID_TO_DATA},
+	    {"rcpt to", PR_SAID_TO_RCPT},
+	    {">>> rcpt", PR_SAID_TO_RCPT},
+	    {"[rcpt_to]", PR_SAID_TO_RCPT},
+	    {"need rcpt", PR_SAID_TO_RCPT},
+	    {"after mail from", PR_SAID_TO_MAIL},
+	    {"reply to mail from", PR_SAID_TO_MAIL},
+	    {"our mail from", PR_SAID_TO_MAIL},
+	    {">>> mail", PR_SAID_TO_MAIL},
+	    {"[mail_from]", PR_SAID_TO_MAIL},
+	    {">>> data", PR_SAID_TO_DATA},
+	    {"end of data", PR_SAID_TO_DATA},
+	    {"reply to data", PR_SAID_TO_DATA},
+	    {"after data", PR_SAID_TO_DATA},
+	    {"our final data", PR_SAID_TO_DATA},
+	    {"command data", PR_SAID_TO_DATA},
+	    {"(data)", PR_SAID_TO_DATA},
 	    {"after i sent the message", PR_SAID_TO_DATA},
 	    {"initial connection", PR_SAID_TO_CONNECT},
 	};
@@ -227,11 +236,11 @@ static bool
 is_delay(const struct mail *m)
 {
 	static const char *const words[] = {
-	    "has not yet been delivered", "not yet been delivered",  "have not yet received",
-	    "warning message only",       "will continue to be",     "will keep trying",
-	    "attempts will continue",     "still being retried",     "will be retried",
-	    "temporary failure report",   "not need to resend",      "not need to re-send",
-	    "no need to resend",          "delivery is delayed",     "has been delayed",
+	    "has not yet been delivered", "not yet been delivered",     "have not yet received",
+	    "warning message only",       "will continue to be",        "will keep trying",
+	    "attempts will continue",     "still being retried",        "will be retried",
+	    "temporary failure report",   "not need to resend",         "not need to re-send",
+	    "no need to resend",          "delivery is delayed",        "has been delayed",
 	    "is delayed for more than",   "could not be delivered yet", NULL};
 	return holds_any_nocase(m->notice, words);
 }
@@ -243,9 +252,8 @@ add_recipient(struct findings *f, struct pr_str address)
 	if (!r)
 		return;
 	r->failed = !is_delay(f->mail);
-	r->diagnostic =
-	    text_one_line(f->mail->arena, reply_of(notice_about(f->mail, address)),
-	                  PR_FEEDBACK_DIAGNOSTIC_MAX);
+	r->diagnostic = text_one_line(f->mail->arena, reply_of(notice_about(f->mail, address)),
+	                              PR_FEEDBACK_DIAGNOSTIC_MAX);
 	found_judge(f, r, notice_around(f->mail, address));
 }
 
@@ -254,18 +262,51 @@ add_recipient(struct findings *f, struct pr_str address)
 static bool
 subject_says_so(const struct mail *m)
 {
-	static const char *const words[] = {
-	    "undeliver",       "returned mail",   "return mail",       "delivery fail",
-	    "failed mail",     "mail fail",       "failure notice",    "delivery status",
-	    "delivery notif",  "nondeliver",      "non-deliver",       "non deliver",
-	    "not deliver",     "delivery error",  "delivery problem",  "delivery report",
-	    "failure delivery", "returned to sender", "returning message", "could not be delivered",
-	    "user unknown",    "unknown user",    "mail error",        "mail system error",
-	    "message status",  "delivery has failed", "rejected",      "warning: message",
-	    "delayed",         "mail could not", "not a member", "not member",  "mailbox",           "unzustellbar",
-	    "nicht zugestellt", "non remis",      "no entregad",       "mancata consegna",
-	    "não entregue",    "недоставлен",     "退信",              "系统退信",
-	    "配信",            "未配信",          NULL};
+	static const char *const words[] = {"undeliver",
+	                                    "returned mail",
+	                                    "return mail",
+	                                    "delivery fail",
+	                                    "failed mail",
+	                                    "mail fail",
+	                                    "failure notice",
+	                                    "delivery status",
+	                                    "delivery notif",
+	                                    "nondeliver",
+	                                    "non-deliver",
+	                                    "non deliver",
+	                                    "not deliver",
+	                                    "delivery error",
+	                                    "delivery problem",
+	                                    "delivery report",
+	                                    "failure delivery",
+	                                    "returned to sender",
+	                                    "returning message",
+	                                    "could not be delivered",
+	                                    "user unknown",
+	                                    "unknown user",
+	                                    "mail error",
+	                                    "mail system error",
+	                                    "message status",
+	                                    "delivery has failed",
+	                                    "rejected",
+	                                    "warning: message",
+	                                    "delayed",
+	                                    "mail could not",
+	                                    "not a member",
+	                                    "not member",
+	                                    "mailbox",
+	                                    "unzustellbar",
+	                                    "nicht zugestellt",
+	                                    "non remis",
+	                                    "no entregad",
+	                                    "mancata consegna",
+	                                    "não entregue",
+	                                    "недоставлен",
+	                                    "退信",
+	                                    "系统退信",
+	                                    "配信",
+	                                    "未配信",
+	                                    NULL};
 	return holds_any_nocase(
 	    text_decode_field(m->arena, field_of(m->arena, m->header, "Subject")), words);
 }

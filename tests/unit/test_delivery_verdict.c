@@ -123,13 +123,15 @@ END_TEST
 
 START_TEST(what_was_not_answered_is_pending_in_doubt_or_impossible)
 {
-	struct pr_verdict v =
-	    pr_verdict_message(rules, &(struct pr_smtp_result){.stage = PR_STAGE_DOT, .in_doubt = true});
+	struct pr_verdict v = pr_verdict_message(
+	    rules, &(struct pr_smtp_result){.stage = PR_STAGE_DOT, .in_doubt = true});
 	ck_assert(v.state == PR_IN_DOUBT && v.lane_backs_off);
-	v = pr_verdict_message(rules, &(struct pr_smtp_result){.stage = PR_STAGE_MAIL, .permanent = true});
+	v = pr_verdict_message(rules,
+	                       &(struct pr_smtp_result){.stage = PR_STAGE_MAIL, .permanent = true});
 	ck_assert(v.state == PR_BOUNCED && v.class_ == PR_CLASS_PROTOCOL && !v.lane_backs_off);
 	v = pr_verdict_message(
-	    rules, 	    &(struct pr_smtp_result){.stage = PR_STAGE_MAIL, .permanent = true, .too_large = true});
+	    rules,
+	    &(struct pr_smtp_result){.stage = PR_STAGE_MAIL, .permanent = true, .too_large = true});
 	ck_assert(v.state == PR_BOUNCED && v.class_ == PR_CLASS_TOO_LARGE);
 	v = pr_verdict_message(rules, &(struct pr_smtp_result){.stage = PR_STAGE_RCPT});
 	ck_assert(v.state == PR_PENDING && v.class_ == PR_CLASS_NETWORK && !v.lane_backs_off);
