@@ -61,6 +61,16 @@ is_margin(char c)
 	return pr_is_space(c) || strchr("<>*-|\"'(:.", c);
 }
 
+/* "    Jane Doe (jane@b.example)": an entry of a list. */
+static bool
+ends_entry(struct pr_str line, struct pr_str address)
+{
+	const char *end = address.p + address.n;
+	struct pr_str behind = pr_str_trim(pr_str_n(end, (size_t)(line.p + line.n - end)));
+	return (pr_str_is(behind, ")") || pr_str_is(behind, ">")) &&
+	       !memchr(line.p, ':', (size_t)(address.p - line.p));
+}
+
 /* How the line leads to the address. */
 static enum rank
 rank_of(struct pr_str line, struct pr_str address)
@@ -75,6 +85,8 @@ rank_of(struct pr_str line, struct pr_str address)
 	size_t n = before.n;
 	while (n > 0 && is_margin(before.p[n - 1]))
 		n--;
+	if (n > 0 && pr_is_space(line.p[0]) && ends_entry(line, address))
+		return RANK_NAMED;
 	before = pr_str_trim(pr_str_n(before.p, n));
 	if (before.n == 0 || pr_str_is(before, "SMTP") ||
 	    pr_str_starts_nocase(before, "(expanded from"))

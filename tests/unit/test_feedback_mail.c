@@ -274,6 +274,38 @@ START_TEST(each_mail_is_understood)
 }
 END_TEST
 
+/* How the one it is about may stand in a notice. */
+static const char *const notices[] = {
+    "<jane@b.example>",
+    "jane@b.example",
+    "  * jane@b.example",
+    "    Jane Doe (jane@b.example)",
+    "Failed recipient: jane@b.example",
+    "Undeliverable Address: jane@b.example",
+    "undeliverable to jane@b.example",
+    "User mailbox exceeds allowed size: jane@b.example",
+    "SMTP <jane@b.example>",
+    "'jane@b.example' on 26.11.2026",
+    "jane\n    (expanded from: <jane@b.example>)",
+    "Failed to deliver to '<jane@b.example>'",
+    "  Recipient address: jane@b.example",
+    "Your message to jane@b.example was rejected.",
+    "There was an error delivering your mail to <jane@b.example>.",
+    "jane@b.example; Failed; 5.1.1 (bad destination mailbox address)",
+};
+
+START_TEST(the_one_it_is_about_is_found)
+{
+	struct pr_buf b = {0};
+	pr_buf_addf(&b, TEXT "Mail of news@a.example:\n\n%s\n\nAsk admin@b.example.\n\n" RETURNED,
+	            notices[_i]);
+	struct pr_feedback f = read_mail(pr_buf_str(&b));
+	ck_assert_msg(f.n == 1, "%s: %zu recipients", notices[_i], f.n);
+	ck_assert(pr_str_is(f.recipients->address, "jane@b.example"));
+	pr_buf_finish(&b);
+}
+END_TEST
+
 /* By the line ends of SMTP, and of an old Macintosh; out of a mailbox. */
 START_TEST(line_ends_do_not_matter)
 {
@@ -374,6 +406,7 @@ main(void)
 {
 	const struct suite_test tests[] = {
 	    {each_mail_is_understood, ROWS(mails)},
+	    {the_one_it_is_about_is_found, ROWS(notices)},
 	    {line_ends_do_not_matter, ROWS(mails)},
 	    {a_mail_may_be_cut_or_broken_anywhere, ROWS(mails)},
 	    {what_was_returned_is_at_hand},
