@@ -29,12 +29,12 @@ enum pr_feedback_kind {
 const char *pr_feedback_word(enum pr_feedback_kind k); /* "dsn" */
 
 struct pr_feedback_recipient {
-	struct pr_str address;      /* as written to, where that is told; UTF-8, maybe no address */
-	uint16_t status[3];         /* {0}: none */
-	int code;                   /* of the reply, 0: none */
-	struct pr_str diagnostic;   /* one line of UTF-8, may be empty */
-	struct pr_finding finding;  /* of a delay, too; its action is then none */
-	bool failed;                /* false: delayed, delivered, or no matter of delivery */
+	struct pr_str address;     /* as written to, where that is told; UTF-8, maybe no address */
+	uint16_t status[3];        /* {0}: none */
+	int code;                  /* of the reply, 0: none */
+	struct pr_str diagnostic;  /* one line of UTF-8, may be empty */
+	struct pr_finding finding; /* of a delay, too; its action is then none */
+	bool failed;               /* false: delayed, delivered, or no matter of delivery */
 };
 
 struct pr_feedback {

@@ -115,6 +115,8 @@ pr_config_unref(struct pr_config *c)
 		c->end_tokens(c->tokens);
 	if (c->shapes)
 		c->end_shapes(c->shapes);
+	if (c->rules)
+		c->end_rules(c->rules);
 	pr_arena_finish(&c->arena);
 	free(c);
 }

@@ -66,10 +66,19 @@ make_subject(struct subject *s, const struct pr_said *said)
 }
 
 static bool
-may_hold(const struct grams *g, const struct pattern *p)
+holds_one(const struct grams *g, const uint16_t *grams, unsigned n)
 {
-	for (unsigned i = 0; i < p->needs_n; i++)
-		if (!(g->words[p->needs[i] / 64] >> p->needs[i] % 64 & 1))
+	for (unsigned i = 0; i < n; i++)
+		if (g->words[grams[i] / 64] >> grams[i] % 64 & 1)
+			return true;
+	return false;
+}
+
+static bool
+may_match(const struct grams *g, const struct pattern *p)
+{
+	for (const uint16_t *clause = p->needs; *clause; clause += 1 + *clause)
+		if (!holds_one(g, clause + 1, *clause))
 			return false;
 	return true;
 }
@@ -79,7 +88,7 @@ text_fits(const pr_rules *r, const struct rule *rule, struct subject *s)
 {
 	for (size_t i = 0; i < rule->patterns_n; i++) {
 		const struct pattern *p = &rule->patterns[i];
-		if (!may_hold(&s->grams, p))
+		if (!may_match(&s->grams, p))
 			continue;
 		if (!s->data)
 			s->data = pcre2_match_data_create(1, NULL);
@@ -207,7 +216,8 @@ code_at(struct pr_str s, size_t at, int *out)
 {
 	uint16_t n;
 	size_t end = number(s, at, 3, &n);
-	if (end != at + 3 || n < (at ? 400 : 200) || n > 599 || (n > 299 && n < 400) || n % 100 > 59)
+	if (end != at + 3 || n < (at ? 400 : 200) || n > 599 || (n > 299 && n < 400) ||
+	    n % 100 > 59)
 		return false;
 	if (end < s.n && !pr_is_space(s.p[end]) && !strchr("-:;,#<)", s.p[end]))
 		return false;

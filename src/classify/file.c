@@ -51,8 +51,7 @@ make_classes(struct making *m)
 	for (size_t i = 0; i < m->rules->file.classes.n; i++) {
 		enum pr_class c = class_of(pr_text_str(&e[i].name));
 		if (c == PR_CLASS_NONE) {
-			const char *near =
-			    pr_nearest(pr_text_str(&e[i].name), pr_class_words + 1);
+			const char *near = pr_nearest(pr_text_str(&e[i].name), pr_class_words + 1);
 			classify_tell(m, &e[i].name, near ? near : "see conf/bounces.yaml",
 			              "classes: there is no class \"%s\"", e[i].name.p);
 			continue;
@@ -152,8 +151,7 @@ make_rule(struct making *m, const struct rule_entry *e, struct rule *r)
 	r->patterns = patterns;
 	for (; r->patterns_n < e->texts.n; r->patterns_n++)
 		pattern_make(m, &e->texts.items[r->patterns_n], &patterns[r->patterns_n]);
-	if (e->class_ && !e->codes.n && !e->statuses.n && !e->texts.n &&
-	    !e->commands.n)
+	if (e->class_ && !e->codes.n && !e->statuses.n && !e->texts.n && !e->commands.n)
 		classify_tell(m, &e->class_at, "add one of code, status, command and text",
 		              "the rule fits whatever is said");
 }
@@ -193,8 +191,7 @@ pr_rules_parse(struct pr_str text, const char *file, struct pr_problems *problem
 	pr_arena_init(&r->arena);
 	r->limits = make_limits();
 	struct making m = {.rules = r, .file = file, .problems = problems};
-	m.failed =
-	    pr_yaml_read(text, file, &pr_classify_schema, &r->arena, &r->file, problems) < 0;
+	m.failed = pr_yaml_read(text, file, &pr_classify_schema, &r->arena, &r->file, problems) < 0;
 	classify_make_rules(&m);
 	pr_yaml_arrange(text, file, problems, told);
 	if (m.failed) {

@@ -36,7 +36,6 @@ extern const struct pr_yaml_schema pr_classify_schema;
 /* Three octets of a text, in lower case, as one bit of many: what a pattern needs and a text has
  * not need not be looked for. */
 #define GRAM_BITS 8192
-#define GRAMS_NEEDED_MAX 6
 
 struct grams {
 	uint64_t words[GRAM_BITS / 64];
@@ -44,8 +43,7 @@ struct grams {
 
 struct pattern {
 	pcre2_code *code;
-	uint16_t needs[GRAMS_NEEDED_MAX]; /* all are in any text that it matches */
-	uint8_t needs_n;
+	const uint16_t *needs; /* see pattern_needs */
 };
 
 struct mask { /* "5.7.x", "4xx": places of a code, or numbers of a status */
@@ -58,7 +56,7 @@ struct rule {
 	const struct mask *codes, *statuses;
 	const struct pattern *patterns;
 	size_t codes_n, statuses_n, patterns_n; /* 0: asks for none */
-	unsigned commands; /* bits 1 << enum pr_said_to; the same */
+	unsigned commands;                      /* bits 1 << enum pr_said_to; the same */
 };
 
 struct pr_rules {
@@ -84,8 +82,9 @@ void classify_make_rules(struct making *m);
 /* ---- patterns ---- */
 
 void pattern_make(struct making *m, const struct pr_text *text, struct pattern *out);
-/* The grams that whatever the pattern matches must hold; how many, at most GRAMS_NEEDED_MAX. */
-uint8_t pattern_needs(struct pr_str pattern, uint16_t *needs);
+/* What a text must hold for the pattern to match: clauses, each a number and as many grams, of
+ * which one must be there; ended by 0. */
+const uint16_t *pattern_needs(struct pr_arena *arena, struct pr_str pattern);
 bool pattern_matches(const pr_rules *r, const struct pattern *p, struct pr_str text,
                      pcre2_match_data *data);
 

@@ -88,8 +88,8 @@ judge_base64(const pr_rules *rules, const char *text, size_t n)
 	bool good = n <= INT_MAX &&
 	            EVP_DecodeUpdate(c, octets, &got, (const unsigned char *)text, (int)n) >= 0 &&
 	            EVP_DecodeFinal(c, octets + got, &more) == 1;
-	json_t *out = judge_mail(rules, pr_str_n((const char *)octets,
-	                                         good ? (size_t)got + (size_t)more : 0));
+	json_t *out = judge_mail(
+	    rules, pr_str_n((const char *)octets, good ? (size_t)got + (size_t)more : 0));
 	EVP_ENCODE_CTX_free(c);
 	free(octets);
 	return out;
@@ -102,7 +102,8 @@ answer(const pr_rules *rules, const char *line, size_t n)
 	json_t *reply = json_object_get(in, "reply");
 	json_t *mail = json_object_get(in, "message_b64");
 	if (json_is_string(reply))
-		out = judge_reply(rules, pr_str_n(json_string_value(reply), json_string_length(reply)));
+		out = judge_reply(rules,
+		                  pr_str_n(json_string_value(reply), json_string_length(reply)));
 	else if (json_is_string(mail))
 		out = judge_base64(rules, json_string_value(mail), json_string_length(mail));
 	else

@@ -197,7 +197,8 @@ const struct cli_command cli_commands[] = {
      0, 0, filter_options, run_liquid, FILTER},
     {"classify", "--jsonl", "judge replies of servers and mails that came back",
      "In: {\"reply\"} or {\"message_b64\"}; out: {\"kind\",\"recipients\":[{\"address\",\n"
-     "\"status\",\"class\",\"hard\",\"action\",\"diagnostic\"}],\"feedback_type\"?}. The rules are\n"
+     "\"status\",\"class\",\"hard\",\"action\",\"diagnostic\"}],\"feedback_type\"?}. The rules "
+     "are\n"
      "those of conf/bounces.yaml. What is wrong with a file of --rules is told; exit status 1.",
      0, 0, classify_options, run_classify, FILTER},
     {"address", "--jsonl", "judge e-mail addresses (RFC 5321, RFC 6531)",
@@ -205,6 +206,5 @@ const struct cli_command cli_commands[] = {
      filter_options, run_address, FILTER},
     {0}};
 
-const char *const cli_later[] = {"plan",   "reschedule", "suppress", "contacts", "segment",
-                                 "track",  "forget",     "export",   "feedback", "purge",
-                                 "backup", NULL};
+const char *const cli_later[] = {"plan",   "reschedule", "suppress", "contacts", "segment", "track",
+                                 "forget", "export",     "feedback", "purge",    "backup",  NULL};

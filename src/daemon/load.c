@@ -1,9 +1,10 @@
 /*
- * The configuration with all that it names and the daemon reads at once: keys, passwords, shaping.
- * What is wrong is told at once, too, and nothing is half in force.
+ * The configuration with all that it names and the daemon reads at once: keys, passwords, shaping,
+ * rules. What is wrong is told at once, too, and nothing is half in force.
  */
 #include "daemon.h"
 
+#include "postrider/classify.h"
 #include "postrider/message/dkim.h"
 #include "postrider/message/token.h"
 #include "postrider/routes.h"
@@ -34,8 +35,11 @@ daemon_load(const char *path, struct pr_problems *problems, struct pr_config **o
 	int keys = pr_dkim_load(*out, geteuid(), problems);
 	int shapes = pr_shaping_configure(*out, problems);
 	int tokens = pr_tokens_load(*out, geteuid(), problems);
+	int rules = pr_rules_load(NULL, problems, &(*out)->rules);
+	(*out)->end_rules = pr_rules_destroy;
 	int secrets = check_secrets(*out, problems);
-	r = keys < 0 ? keys : shapes < 0 ? shapes : tokens < 0 ? tokens : secrets;
+	if (keys < 0 || shapes < 0 || tokens < 0 || rules < 0 || secrets < 0)
+		r = PR_EINVAL;
 	if (r < 0)
 		pr_config_unref(*out);
 	return r;

@@ -153,7 +153,7 @@ on_result(void *context, struct pr_envelope *m, const struct pr_smtp_result *r)
 	struct conn *n = context;
 	struct lane *l = n->lane;
 	struct send *s = send_of(m);
-	struct pr_verdict v = pr_verdict_message(r);
+	struct pr_verdict v = pr_verdict_message(l->delivery->config->rules, r);
 	landed(n);
 	judge(n, s, r, &v);
 	if (v.state == PR_PENDING && ++s->returns < RETURNS_MAX) {
@@ -179,7 +179,7 @@ static bool
 has_failed(struct conn *n, const struct pr_smtp_result *r)
 {
 	struct lane *l = n->lane;
-	struct pr_verdict v = pr_verdict_connection(r);
+	struct pr_verdict v = pr_verdict_connection(l->delivery->config->rules, r);
 	struct pr_shape_done done = {0};
 	bool failed = v.lane_backs_off && pr_connection_accepted(n->connection) == 0;
 	bool news = n->heard_ms != pr_loop_now_ms(l->delivery->loop);

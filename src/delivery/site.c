@@ -210,7 +210,7 @@ void
 site_unreached(struct site *s, const struct pr_smtp_result *r, int64_t since_ms)
 {
 	struct pr_delivery *d = s->outlet->delivery;
-	struct pr_verdict v = pr_verdict_connection(r);
+	struct pr_verdict v = pr_verdict_connection(d->config->rules, r);
 	v.state = PR_DEFERRED;
 	if (!s->outlet->mx || d->draining || has_lane(s, INT64_MAX)) /* its turn may be later */
 		return;

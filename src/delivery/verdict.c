@@ -45,12 +45,40 @@ passes_in_time(const struct pr_reply *r)
 	       text_holds(r->text, "too many recipients");
 }
 
+static enum pr_said_to
+said_to(enum pr_smtp_stage stage)
+{
+	switch (stage) {
+	case PR_STAGE_CONNECT:
+	case PR_STAGE_BANNER:
+	case PR_STAGE_EHLO:
+	case PR_STAGE_TLS:
+	case PR_STAGE_AUTH: return PR_SAID_TO_CONNECT;
+	case PR_STAGE_MAIL: return PR_SAID_TO_MAIL;
+	case PR_STAGE_RCPT: return PR_SAID_TO_RCPT;
+	case PR_STAGE_DATA:
+	case PR_STAGE_BODY:
+	case PR_STAGE_DOT: return PR_SAID_TO_DATA;
+	default: return PR_SAID_TO_UNKNOWN;
+	}
+}
+
+static enum pr_class
+class_of(const pr_rules *rules, const struct pr_smtp_result *r)
+{
+	const uint8_t *e = r->reply.enhanced;
+	struct pr_said said = {.to = said_to(r->stage),
+	                       .code = r->reply.code,
+	                       .status = {e[0], e[1], e[2]},
+	                       .text = r->reply.text};
+	return pr_classify(rules, &said).class_;
+}
+
 static struct pr_verdict
-on_answer(const struct pr_smtp_result *r)
+on_answer(const pr_rules *rules, const struct pr_smtp_result *r)
 {
 	const struct pr_reply *reply = &r->reply;
-	struct pr_verdict v = {.class_ =
-	                           pr_classify_reply(reply->code, reply->enhanced, reply->text)};
+	struct pr_verdict v = {.class_ = class_of(rules, r)};
 	if (reply->code < 300 && r->stage == PR_STAGE_DOT) {
 		v.state = PR_DELIVERED;
 		return v;
@@ -64,10 +92,10 @@ on_answer(const struct pr_smtp_result *r)
 }
 
 struct pr_verdict
-pr_verdict_message(const struct pr_smtp_result *r)
+pr_verdict_message(const pr_rules *rules, const struct pr_smtp_result *r)
 {
 	if (r->answered)
-		return on_answer(r);
+		return on_answer(rules, r);
 	if (r->in_doubt)
 		return (struct pr_verdict){
 		    .state = PR_IN_DOUBT, .class_ = PR_CLASS_NETWORK, .lane_backs_off = true};
@@ -82,13 +110,13 @@ pr_verdict_message(const struct pr_smtp_result *r)
 /* A QUIT, and a peer that closes an idle connection, say nothing about how the next one
  * will fare, unless the peer says so. */
 struct pr_verdict
-pr_verdict_connection(const struct pr_smtp_result *r)
+pr_verdict_connection(const pr_rules *rules, const struct pr_smtp_result *r)
 {
 	struct pr_verdict v = {.state = PR_PENDING, .class_ = PR_CLASS_NONE};
 	if (r->stage == PR_STAGE_QUIT)
 		return v;
 	if (r->answered)
-		v.class_ = pr_classify_reply(r->reply.code, r->reply.enhanced, r->reply.text);
+		v.class_ = class_of(rules, r);
 	else if (r->stage != PR_STAGE_IDLE)
 		v.class_ = PR_CLASS_NETWORK;
 	v.lane_backs_off = r->stage != PR_STAGE_IDLE || about_sender(v.class_);

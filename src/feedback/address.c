@@ -31,7 +31,8 @@ address_around(struct pr_str text, size_t at, struct pr_str *out)
 	size_t from = at, to = at + 1;
 	if (at > 0 && text.p[at - 1] == '"') { /* "john smith"@example.org */
 		from--;
-		while (from > 0 && at - from < 66 && text.p[from - 1] != '"' && text.p[from - 1] != '\n')
+		while (from > 0 && at - from < 66 && text.p[from - 1] != '"' &&
+		       text.p[from - 1] != '\n')
 			from--;
 		from -= from > 0 && text.p[from - 1] == '"';
 	} else {

@@ -13,11 +13,26 @@ own(const struct mail *m, const char *name)
 bool
 is_from_mailer(const struct mail *m)
 {
-	static const char *const names[] = {
-	    "mailer-daemon",      "mailer_daemon", "postmaster", "post_master", "post master", "mail delivery",
-	    "mail deliver system", "maildelivery",  "delivery system",     "delivery subsystem",
-	    "mail administrator", "system administrator", "mail system", "bounce", "mailmaster",
-	    "mail transfer", "mmdf", "smtp-gateway", "mail-daemon", NULL};
+	static const char *const names[] = {"mailer-daemon",
+	                                    "mailer_daemon",
+	                                    "postmaster",
+	                                    "post_master",
+	                                    "post master",
+	                                    "mail delivery",
+	                                    "mail deliver system",
+	                                    "maildelivery",
+	                                    "delivery system",
+	                                    "delivery subsystem",
+	                                    "mail administrator",
+	                                    "system administrator",
+	                                    "mail system",
+	                                    "bounce",
+	                                    "mailmaster",
+	                                    "mail transfer",
+	                                    "mmdf",
+	                                    "smtp-gateway",
+	                                    "mail-daemon",
+	                                    NULL};
 	return holds_any_nocase(text_decode_field(m->arena, own(m, "From")), names);
 }
 
@@ -34,16 +49,41 @@ says_so(const struct mail *m)
 static bool
 subject_says_so(const struct mail *m)
 {
-	static const char *const words[] = {
-	    "out of office",        "out of the office", "out-of-office",     "automatic reply",
-	    "auto reply",           "autoreply",         "auto-reply",        "autoresponse",
-	    "auto response",        "auto-response",     "autorespons",       "auto respond",
-	    "vacation",             "on holiday",        "away from my mail", "away from the office",
-	    "automatische antwort", "abwesenheit",       "réponse automatique", "absence du bureau",
-	    "respuesta automática", "fuera de la oficina", "risposta automatica", "fuori sede",
-	    "resposta automática",  "automatisch antwoord", "afwezig",        "автоответ",
-	    "自动回复",             "自動回覆",          "自動応答",          "自動返信",
-	    "不在",                 "자동 회신",         NULL};
+	static const char *const words[] = {"out of office",
+	                                    "out of the office",
+	                                    "out-of-office",
+	                                    "automatic reply",
+	                                    "auto reply",
+	                                    "autoreply",
+	                                    "auto-reply",
+	                                    "autoresponse",
+	                                    "auto response",
+	                                    "auto-response",
+	                                    "autorespons",
+	                                    "auto respond",
+	                                    "vacation",
+	                                    "on holiday",
+	                                    "away from my mail",
+	                                    "away from the office",
+	                                    "automatische antwort",
+	                                    "abwesenheit",
+	                                    "réponse automatique",
+	                                    "absence du bureau",
+	                                    "respuesta automática",
+	                                    "fuera de la oficina",
+	                                    "risposta automatica",
+	                                    "fuori sede",
+	                                    "resposta automática",
+	                                    "automatisch antwoord",
+	                                    "afwezig",
+	                                    "автоответ",
+	                                    "自动回复",
+	                                    "自動回覆",
+	                                    "自動応答",
+	                                    "自動返信",
+	                                    "不在",
+	                                    "자동 회신",
+	                                    NULL};
 	return holds_any_nocase(text_decode_field(m->arena, own(m, "Subject")), words);
 }
 
@@ -54,8 +94,7 @@ read_autoreply(struct findings *f)
 	if (is_from_mailer(m) || (!says_so(m) && !subject_says_so(m)))
 		return false;
 	struct pr_str from = own(m, "From");
-	struct pr_feedback_recipient *r =
-	    from.n ? found_add(f, address_of_field(from)) : NULL;
+	struct pr_feedback_recipient *r = from.n ? found_add(f, address_of_field(from)) : NULL;
 	if (r)
 		r->finding = pr_rules_class(f->rules, PR_CLASS_AUTOREPLY);
 	return true;

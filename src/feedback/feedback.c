@@ -22,7 +22,7 @@ found_add(struct findings *f, struct pr_str address)
 	if (out->n == PR_FEEDBACK_RECIPIENTS_MAX)
 		return NULL;
 	struct pr_feedback_recipient *r = &out->recipients[out->n++];
-	*r = (struct pr_feedback_recipient){.address = address};
+	*r = (struct pr_feedback_recipient){.address = address, .diagnostic = PR_STR("")};
 	return r;
 }
 
@@ -53,20 +53,32 @@ judge_by(struct findings *f, const struct pr_feedback_recipient *r, enum pr_said
 	return pr_classify(f->rules, &said);
 }
 
+/* What waits costs nobody anything. */
+static void
+judge_delay(struct pr_feedback_recipient *r)
+{
+	r->finding.hard = false;
+	r->finding.action = PR_ACTION_NONE;
+	if (!r->finding.by_text)
+		r->finding.class_ = PR_CLASS_EXPIRED;
+}
+
 void
 found_judge(struct findings *f, struct pr_feedback_recipient *r, struct pr_str context)
 {
 	struct pr_said said = pr_said_read(r->diagnostic), around = pr_said_read(context);
+	enum pr_said_to to = command_of(context);
 	take_codes(r, &said);
 	if (says_little(r->status))
 		take_codes(r, &around);
-	enum pr_said_to to = command_of(context);
 	r->finding = judge_by(f, r, to, r->diagnostic);
-	if (r->finding.by_text || (r->diagnostic.n && !says_little(r->status)))
-		return;
-	struct pr_finding second = judge_by(f, r, to, context);
-	if (second.by_text || r->finding.class_ == PR_CLASS_UNDETERMINED)
-		r->finding = second;
+	if (!r->finding.by_text && (!r->diagnostic.n || says_little(r->status))) {
+		struct pr_finding second = judge_by(f, r, to, context);
+		if (second.by_text || r->finding.class_ == PR_CLASS_UNDETERMINED)
+			r->finding = second;
+	}
+	if (!r->failed)
+		judge_delay(r);
 }
 
 static enum pr_feedback_kind
@@ -89,9 +101,9 @@ pr_feedback_read(const pr_rules *rules, struct pr_str mail, struct pr_arena *are
 {
 	struct mail m = {.arena = arena};
 	struct findings f = {.rules = rules, .mail = &m, .out = out};
-	*out = (struct pr_feedback){
-	    .recipients =
-	        pr_arena_alloc(arena, PR_FEEDBACK_RECIPIENTS_MAX * sizeof *out->recipients)};
+	*out =
+	    (struct pr_feedback){.recipients = pr_arena_alloc(arena, PR_FEEDBACK_RECIPIENTS_MAX *
+	                                                                 sizeof *out->recipients)};
 	mail_read(&m, mail);
 	out->kind = read_any(&f);
 	out->returned = m.returned;

@@ -27,8 +27,8 @@ bool line_next(struct pr_str *rest, struct pr_str *line);
 struct field {
 	struct pr_str name, value; /* value: unfolded, trimmed */
 };
-/* The next field of a block; false at its end (an empty line, which is taken, or no more text). Lines
- * that are no field are passed over. */
+/* The next field of a block; false at its end (an empty line, which is taken, or no more text).
+ * Lines that are no field are passed over. */
 bool field_next(struct pr_arena *arena, struct pr_str *rest, struct field *out);
 /* The first of this name. */
 struct pr_str field_of(struct pr_arena *arena, struct pr_str block, const char *name);

@@ -16,7 +16,7 @@
 
 struct taking {
 	struct mail *mail;
-	struct pr_buf texts, html;
+	struct pr_buf texts, html, reports;
 	unsigned parts;
 	GMimeMessage *inner; /* the first mail within, not owned */
 };
@@ -29,9 +29,8 @@ content_of(struct taking *t, GMimePart *part, const char *charset)
 	if (content)
 		g_mime_data_wrapper_write_to_stream(content, stream);
 	GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
-	struct pr_str text = text_decode(t->mail->arena,
-	                                 pr_str_n((const char *)bytes->data, bytes->len), charset,
-	                                 NOTICE_MAX);
+	struct pr_str text = text_decode(
+	    t->mail->arena, pr_str_n((const char *)bytes->data, bytes->len), charset, NOTICE_MAX);
 	g_object_unref(stream);
 	return text;
 }
@@ -69,7 +68,7 @@ take_part(struct taking *t, GMimePart *part)
 	text = content_of(t, part, charset);
 	if (g_mime_content_type_is_type(type, "message", "delivery-status") ||
 	    g_mime_content_type_is_type(type, "message", "global-delivery-status"))
-		m->status_report = m->status_report.n ? m->status_report : text;
+		add_text(&t->reports, text);
 	else if (g_mime_content_type_is_type(type, "message", "feedback-report"))
 		m->feedback_report = m->feedback_report.n ? m->feedback_report : text;
 	else if (g_mime_content_type_is_type(type, "text", "rfc822-headers") ||
@@ -119,11 +118,24 @@ take(struct taking *t, GMimeObject *object, unsigned depth)
 static bool
 begins_header(struct pr_str line)
 {
-	static const char *const names[] = {
-	    "Received",     "Return-Path", "Message-ID", "DKIM-Signature", "Delivered-To",
-	    "MIME-Version", "From",        "Date",       "X-",             "Subject",
-	    "To",           "Reply-To",    "Sender",     "Content-Type",   "DomainKey-Signature",
-	    "Authentication-Results", "ARC-Seal", NULL};
+	static const char *const names[] = {"Received",
+	                                    "Return-Path",
+	                                    "Message-ID",
+	                                    "DKIM-Signature",
+	                                    "Delivered-To",
+	                                    "MIME-Version",
+	                                    "From",
+	                                    "Date",
+	                                    "X-",
+	                                    "Subject",
+	                                    "To",
+	                                    "Reply-To",
+	                                    "Sender",
+	                                    "Content-Type",
+	                                    "DomainKey-Signature",
+	                                    "Authentication-Results",
+	                                    "ARC-Seal",
+	                                    NULL};
 	if (!is_field_line(line))
 		return false;
 	for (const char *const *n = names; *n; n++)
@@ -193,7 +205,8 @@ prepared(struct pr_arena *arena, struct pr_str octets)
 		octets.p = copy;
 	}
 	for (rest = octets; line_next(&rest, &line); octets = rest)
-		if (pr_str_trim(line).n && !pr_str_starts(line, "From ") && !pr_str_starts(line, ">From "))
+		if (pr_str_trim(line).n && !pr_str_starts(line, "From ") &&
+		    !pr_str_starts(line, ">From "))
 			break;
 	return octets;
 }
@@ -205,6 +218,7 @@ take_apart(struct taking *t, GMimeMessage *message)
 	t->inner = NULL;
 	m->header = header_of(m, GMIME_OBJECT(message));
 	take(t, g_mime_message_get_mime_part(message), 0);
+	m->status_report = pr_arena_copy(m->arena, pr_buf_str(&t->reports));
 }
 
 /* A report that was forwarded as a whole is read as if it had come by itself. */
@@ -233,10 +247,10 @@ read_octets(struct mail *m, struct pr_str octets)
 	take_apart(&t, message);
 	enter_forwarded(&t);
 	g_object_unref(message);
-	struct pr_buf *texts =
-	    pr_str_trim(pr_buf_str(&t.texts)).n ? &t.texts : &t.html;
+	struct pr_buf *texts = pr_str_trim(pr_buf_str(&t.texts)).n ? &t.texts : &t.html;
 	split_notice(m, pr_arena_copy(m->arena, pr_buf_str(texts)));
 	pr_buf_finish(&t.texts);
+	pr_buf_finish(&t.reports);
 	pr_buf_finish(&t.html);
 }
 

@@ -8,11 +8,12 @@
 
 enum rank {
 	RANK_NONE,
-	RANK_ANY,     /* anywhere in the text */
-	RANK_RETURNED,/* the To of the message that came back */
-	RANK_NAMED,   /* behind a word as "to", "recipient", "user" */
-	RANK_LINE,    /* a line begins with it, or has nothing else */
-	RANK_HEADER,  /* X-Failed-Recipients: it cannot be plainer */
+	RANK_UNLIKELY, /* of the mail system itself, or of who gets the bounce */
+	RANK_ANY,      /* anywhere in the text */
+	RANK_RETURNED, /* the To of the message that came back */
+	RANK_NAMED,    /* behind a word as "to", "recipient", "user" */
+	RANK_LINE,     /* a line begins with it, or has nothing else */
+	RANK_HEADER,   /* X-Failed-Recipients: it cannot be plainer */
 };
 
 #define ABOUT_LINES 25
@@ -36,8 +37,8 @@ static bool
 is_mailer(struct pr_str address)
 {
 	static const char *const names[] = {"mailer-daemon@", "postmaster@", "mailer_daemon@",
-	                                    "mail-daemon@",  "abuse@",      "noreply@",
-	                                    "no-reply@",     "hostmaster@", NULL};
+	                                    "mail-daemon@",   "abuse@",      "noreply@",
+	                                    "no-reply@",      "hostmaster@", NULL};
 	for (const char *const *n = names; *n; n++)
 		if (pr_str_starts_nocase(address, *n))
 			return true;
@@ -60,24 +61,38 @@ is_margin(char c)
 	return pr_is_space(c) || strchr("<>*-|\"'(:.", c);
 }
 
+/* "    Jane Doe (jane@b.example)": an entry of a list. */
+static bool
+ends_entry(struct pr_str line, struct pr_str address)
+{
+	const char *end = address.p + address.n;
+	struct pr_str behind = pr_str_trim(pr_str_n(end, (size_t)(line.p + line.n - end)));
+	return (pr_str_is(behind, ")") || pr_str_is(behind, ">")) &&
+	       !memchr(line.p, ':', (size_t)(address.p - line.p));
+}
+
 /* How the line leads to the address. */
 static enum rank
 rank_of(struct pr_str line, struct pr_str address)
 {
-	static const char *const words[] = {
-	    "recipient", "rcpt to", "user", "mailbox", "failed", "undeliver", "unknown",
-	    "deliver",   "address", "account", "full", " to ", " for ", "host ", "recepient", NULL};
-	static const char *const headers[] = {"to:",       "cc:",     "from:",   "subject:",
-	                                      "reply-to:", "sender:", "mail from", "sent:", NULL};
+	static const char *const words[] = {"recipient", "rcpt to",   "user",      "mailbox",
+	                                    "failed",    "undeliver", "unknown",   "deliver",
+	                                    "address",   "account",   "full",      " to ",
+	                                    " for ",     "host ",     "recepient", NULL};
+	static const char *const headers[] = {"to",     "cc",        "from", "subject", "reply-to",
+	                                      "sender", "mail from", "sent", NULL};
 	struct pr_str before = pr_str_n(line.p, (size_t)(address.p - line.p));
 	size_t n = before.n;
 	while (n > 0 && is_margin(before.p[n - 1]))
 		n--;
-	if (n == 0)
+	if (n > 0 && pr_is_space(line.p[0]) && ends_entry(line, address))
+		return RANK_NAMED;
+	before = pr_str_trim(pr_str_n(before.p, n));
+	if (before.n == 0 || pr_str_is(before, "SMTP") ||
+	    pr_str_starts_nocase(before, "(expanded from"))
 		return RANK_LINE;
-	before = pr_str_trim(before);
 	for (const char *const *h = headers; *h; h++)
-		if (pr_str_starts_nocase(before, *h))
+		if (pr_str_eq_nocase(before, pr_str(*h)) && line.p[0] != '*')
 			return RANK_ANY;
 	if (holds_nocase(before, "mail from") || holds_nocase(before, "sender"))
 		return RANK_ANY;
@@ -91,7 +106,7 @@ add_candidate(struct search *s, struct pr_str address, enum rank rank)
 	if (s->n == CANDIDATES_MAX)
 		return;
 	if (pr_str_eq_nocase(address, s->sender) || is_mailer(address))
-		rank = RANK_ANY;
+		rank = RANK_UNLIKELY;
 	s->items[s->n++] = (struct candidate){address, rank};
 }
 
@@ -186,8 +201,8 @@ notice_around(const struct mail *m, struct pr_str address)
 	return is_alone(m, address) ? m->notice : notice_about(m, address);
 }
 
-/* As mail systems name it. RCPT first: with PIPELINING (RFC 2920) the refusal of a recipient is read
- * when DATA was sent already, and both are named. */
+/* As mail systems name it. RCPT first: with PIPELINING (RFC 2920) the refusal of a recipient is
+ * read when DATA was sent already, and both are named. */
 enum pr_said_to
 command_of(struct pr_str text)
 {
@@ -195,14 +210,22 @@ command_of(struct pr_str text)
 		const char *word;
 		enum pr_said_to to;
 	} words[] = {
-	    {"rcpt to", PR_SAID_TO_RCPT},       {">>> rcpt", PR_SAID_TO_RCPT},
-	    {"[rcpt_to]", PR_SAID_TO_RCPT},     {"need rcpt", PR_SAID_TO_RCPT},
-	    {"after mail from", PR_SAID_TO_MAIL}, {"reply to mail from", PR_SAID_TO_MAIL},
-	    {"our mail from", PR_SAID_TO_MAIL}, {">>> mail", PR_SAID_TO_MAIL},
-	    {"[mail_from]", PR_SAID_TO_MAIL},   {">>> data", PR_SAID_TO_DATA},
-	    {"end of data", PR_SAID_TO_DATA},   {"reply to data", PR_SAID_TO_DATA},
-	    {"after data", PR_SAID_TO_DATA},    {"our final data", PR_SAID_TO_DATA},
-	    {"command data", PR_SAID_TO_DATA},  {"(data)", PR_SAID_TO_DATA},
+	    {"rcpt to", PR_SAID_TO_RCPT},
+	    {">>> rcpt", PR_SAID_TO_RCPT},
+	    {"[rcpt_to]", PR_SAID_TO_RCPT},
+	    {"need rcpt", PR_SAID_TO_RCPT},
+	    {"after mail from", PR_SAID_TO_MAIL},
+	    {"reply to mail from", PR_SAID_TO_MAIL},
+	    {"our mail from", PR_SAID_TO_MAIL},
+	    {">>> mail", PR_SAID_TO_MAIL},
+	    {"[mail_from]", PR_SAID_TO_MAIL},
+	    {">>> data", PR_SAID_TO_DATA},
+	    {"end of data", PR_SAID_TO_DATA},
+	    {"reply to data", PR_SAID_TO_DATA},
+	    {"after data", PR_SAID_TO_DATA},
+	    {"our final data", PR_SAID_TO_DATA},
+	    {"command data", PR_SAID_TO_DATA},
+	    {"(data)", PR_SAID_TO_DATA},
 	    {"after i sent the message", PR_SAID_TO_DATA},
 	    {"initial connection", PR_SAID_TO_CONNECT},
 	};
@@ -220,16 +243,29 @@ reply_of(struct pr_str about)
 	return said.code ? pr_str_n(about.p + said.at, about.n - said.at) : about;
 }
 
+/* Nothing is lost yet. */
+static bool
+is_delay(const struct mail *m)
+{
+	static const char *const words[] = {
+	    "has not yet been delivered", "not yet been delivered",     "have not yet received",
+	    "warning message only",       "will continue to be",        "will keep trying",
+	    "attempts will continue",     "still being retried",        "will be retried",
+	    "temporary failure report",   "not need to resend",         "not need to re-send",
+	    "no need to resend",          "delivery is delayed",        "has been delayed",
+	    "is delayed for more than",   "could not be delivered yet", NULL};
+	return holds_any_nocase(m->notice, words);
+}
+
 static void
 add_recipient(struct findings *f, struct pr_str address)
 {
 	struct pr_feedback_recipient *r = found_add(f, address);
 	if (!r)
 		return;
-	r->failed = true;
-	r->diagnostic =
-	    text_one_line(f->mail->arena, reply_of(notice_about(f->mail, address)),
-	                  PR_FEEDBACK_DIAGNOSTIC_MAX);
+	r->failed = !is_delay(f->mail);
+	r->diagnostic = text_one_line(f->mail->arena, reply_of(notice_about(f->mail, address)),
+	                              PR_FEEDBACK_DIAGNOSTIC_MAX);
 	found_judge(f, r, notice_around(f->mail, address));
 }
 
@@ -238,18 +274,51 @@ add_recipient(struct findings *f, struct pr_str address)
 static bool
 subject_says_so(const struct mail *m)
 {
-	static const char *const words[] = {
-	    "undeliver",       "returned mail",   "return mail",       "delivery fail",
-	    "failed mail",     "mail fail",       "failure notice",    "delivery status",
-	    "delivery notif",  "nondeliver",      "non-deliver",       "non deliver",
-	    "not deliver",     "delivery error",  "delivery problem",  "delivery report",
-	    "failure delivery", "returned to sender", "returning message", "could not be delivered",
-	    "user unknown",    "unknown user",    "mail error",        "mail system error",
-	    "message status",  "delivery has failed", "rejected",      "warning: message",
-	    "delayed",         "mail could not", "not a member", "not member",  "mailbox",           "unzustellbar",
-	    "nicht zugestellt", "non remis",      "no entregad",       "mancata consegna",
-	    "não entregue",    "недоставлен",     "退信",              "系统退信",
-	    "配信",            "未配信",          NULL};
+	static const char *const words[] = {"undeliver",
+	                                    "returned mail",
+	                                    "return mail",
+	                                    "delivery fail",
+	                                    "failed mail",
+	                                    "mail fail",
+	                                    "failure notice",
+	                                    "delivery status",
+	                                    "delivery notif",
+	                                    "nondeliver",
+	                                    "non-deliver",
+	                                    "non deliver",
+	                                    "not deliver",
+	                                    "delivery error",
+	                                    "delivery problem",
+	                                    "delivery report",
+	                                    "failure delivery",
+	                                    "returned to sender",
+	                                    "returning message",
+	                                    "could not be delivered",
+	                                    "user unknown",
+	                                    "unknown user",
+	                                    "mail error",
+	                                    "mail system error",
+	                                    "message status",
+	                                    "delivery has failed",
+	                                    "rejected",
+	                                    "warning: message",
+	                                    "delayed",
+	                                    "mail could not",
+	                                    "not a member",
+	                                    "not member",
+	                                    "mailbox",
+	                                    "unzustellbar",
+	                                    "nicht zugestellt",
+	                                    "non remis",
+	                                    "no entregad",
+	                                    "mancata consegna",
+	                                    "não entregue",
+	                                    "недоставлен",
+	                                    "退信",
+	                                    "系统退信",
+	                                    "配信",
+	                                    "未配信",
+	                                    NULL};
 	return holds_any_nocase(
 	    text_decode_field(m->arena, field_of(m->arena, m->header, "Subject")), words);
 }
@@ -262,12 +331,21 @@ is_bounce(const struct mail *m)
 	       field_of(m->arena, m->header, "X-Failed-Recipients").n;
 }
 
+/* Some send in the name of a person, or of nobody; then the returned header has to be there, and
+ * words that only a mail system says. */
+static bool
+speaks_like_one(struct findings *f)
+{
+	struct pr_said said = pr_said_read(f->mail->notice);
+	return f->mail->returned.n && pr_classify(f->rules, &said).by_text;
+}
+
 bool
 read_notice(struct findings *f)
 {
 	struct search s = {.f = f};
 	enum rank best = RANK_NONE;
-	if (!is_bounce(f->mail))
+	if (!is_bounce(f->mail) && !speaks_like_one(f))
 		return false;
 	search_mail(&s);
 	for (size_t i = 0; i < s.n; i++)

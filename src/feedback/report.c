@@ -58,17 +58,11 @@ judge_action(struct findings *f, struct pr_feedback_recipient *r, struct pr_str 
 	if (is_word(action, "delivered") || is_word(action, "relayed") ||
 	    is_word(action, "expanded")) {
 		r->failed = false;
-		r->finding = (struct pr_finding){.class_ = PR_CLASS_DELIVERED,
-		                                 .action = PR_ACTION_NONE};
+		r->finding =
+		    (struct pr_finding){.class_ = PR_CLASS_DELIVERED, .action = PR_ACTION_NONE};
 		return;
 	}
 	found_judge(f, r, notice_around(f->mail, r->address));
-	if (r->failed)
-		return;
-	r->finding.hard = false;
-	r->finding.action = PR_ACTION_NONE;
-	if (!r->finding.by_text)
-		r->finding.class_ = PR_CLASS_EXPIRED;
 }
 
 static void
@@ -91,8 +85,10 @@ take_field(struct findings *f, struct row *w, const struct field *in)
 		const char *name;
 		struct pr_str *to;
 	} known[] = {
-	    {"Original-Recipient", &w->original}, {"Final-Recipient", &w->final},
-	    {"Action", &w->action},               {"Status", &w->status},
+	    {"Original-Recipient", &w->original},
+	    {"Final-Recipient", &w->final},
+	    {"Action", &w->action},
+	    {"Status", &w->status},
 	    {"Diagnostic-Code", &w->diagnostic},
 	};
 	if (pr_str_eq_nocase(in->name, PR_STR("Original-Envelope-Id")) && !f->out->envelope_id.n)

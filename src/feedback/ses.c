@@ -10,8 +10,9 @@ static struct pr_str
 text_at(struct findings *f, const json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);
-	return pr_arena_copy(f->mail->arena, pr_str_n(json_string_value(value) ? json_string_value(value) : "",
-	                                              json_string_length(value)));
+	return pr_arena_copy(f->mail->arena,
+	                     pr_str_n(json_string_value(value) ? json_string_value(value) : "",
+	                              json_string_length(value)));
 }
 
 /* An entry of bouncedRecipients: the fields of a delivery report by other names. */

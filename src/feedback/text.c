@@ -147,7 +147,8 @@ entity(struct pr_str *rest)
 	static const struct {
 		const char *name;
 		char c;
-	} known[] = {{"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&#64;", '@'}, {"&nbsp;", ' '}};
+	} known[] = {
+	    {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&#64;", '@'}, {"&nbsp;", ' '}};
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (pr_str_starts_nocase(*rest, known[i].name)) {
 			size_t n = strlen(known[i].name);
@@ -173,8 +174,8 @@ behind_tag(struct pr_str rest)
 static bool
 breaks_line(struct pr_str tag)
 {
-	static const char *const tags[] = {"<br", "<p", "</p", "<div", "</div", "<tr", "<li",
-	                                   "<h",  "<td", NULL};
+	static const char *const tags[] = {"<br", "<p",  "</p", "<div", "</div",
+	                                   "<tr", "<li", "<h",  "<td",  NULL};
 	for (const char *const *t = tags; *t; t++)
 		if (pr_str_starts_nocase(tag, *t))
 			return true;
@@ -190,9 +191,8 @@ is_tag(struct pr_str rest)
 	const char *end = memchr(rest.p, '>', rest.n < TAG_MAX ? rest.n : TAG_MAX);
 	char c = rest.n > 1 ? pr_lower(rest.p[1]) : 0;
 	bool named = (c >= 'a' && c <= 'z') || c == '/' || c == '!';
-	return named && end && !memchr(rest.p, '@', (size_t)(end - rest.p) < 70
-	                                                 ? (size_t)(end - rest.p)
-	                                                 : 5);
+	return named && end &&
+	       !memchr(rest.p, '@', (size_t)(end - rest.p) < 70 ? (size_t)(end - rest.p) : 5);
 }
 
 struct pr_str

@@ -1,11 +1,26 @@
 /* Verdicts and retry delays: what real receivers say, and what it costs row and lane. */
-#include "corpus.h"
 #include "suite.h"
 
 #include "postrider/delivery/verdict.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+static pr_rules *rules;
+
+static void
+setup(void)
+{
+	struct pr_problems problems = {0};
+	ck_assert_int_eq(pr_rules_load(NULL, &problems, &rules), 0);
+	pr_problems_finish(&problems);
+}
+
+static void
+teardown(void)
+{
+	pr_rules_destroy(rules);
+}
 
 /* ---- policy ---- */
 
@@ -97,7 +112,7 @@ START_TEST(answers_cost_the_row_and_the_lane_what_they_should)
 	struct pr_reply_parser p;
 	struct pr_smtp_result r = {.stage = a->stage, .answered = true};
 	ck_assert(read_reply(a->reply, &p, &r.reply));
-	struct pr_verdict v = pr_verdict_message(&r);
+	struct pr_verdict v = pr_verdict_message(rules, &r);
 	ck_assert_msg(v.state == a->state && v.class_ == a->class_ &&
 	                  v.lane_backs_off == a->lane_backs_off && v.early_retry == a->early_retry,
 	              "%s: %s %s%s%s", a->reply, pr_state_word(v.state), pr_class_word(v.class_),
@@ -108,15 +123,17 @@ END_TEST
 
 START_TEST(what_was_not_answered_is_pending_in_doubt_or_impossible)
 {
-	struct pr_verdict v =
-	    pr_verdict_message(&(struct pr_smtp_result){.stage = PR_STAGE_DOT, .in_doubt = true});
+	struct pr_verdict v = pr_verdict_message(
+	    rules, &(struct pr_smtp_result){.stage = PR_STAGE_DOT, .in_doubt = true});
 	ck_assert(v.state == PR_IN_DOUBT && v.lane_backs_off);
-	v = pr_verdict_message(&(struct pr_smtp_result){.stage = PR_STAGE_MAIL, .permanent = true});
+	v = pr_verdict_message(rules,
+	                       &(struct pr_smtp_result){.stage = PR_STAGE_MAIL, .permanent = true});
 	ck_assert(v.state == PR_BOUNCED && v.class_ == PR_CLASS_PROTOCOL && !v.lane_backs_off);
 	v = pr_verdict_message(
+	    rules,
 	    &(struct pr_smtp_result){.stage = PR_STAGE_MAIL, .permanent = true, .too_large = true});
 	ck_assert(v.state == PR_BOUNCED && v.class_ == PR_CLASS_TOO_LARGE);
-	v = pr_verdict_message(&(struct pr_smtp_result){.stage = PR_STAGE_RCPT});
+	v = pr_verdict_message(rules, &(struct pr_smtp_result){.stage = PR_STAGE_RCPT});
 	ck_assert(v.state == PR_PENDING && v.class_ == PR_CLASS_NETWORK && !v.lane_backs_off);
 }
 END_TEST
@@ -148,106 +165,12 @@ START_TEST(ends_of_connections_never_cost_a_row)
 		struct pr_smtp_result r = {.stage = ends[i].stage, .answered = ends[i].reply};
 		if (ends[i].reply)
 			ck_assert(read_reply(ends[i].reply, &p, &r.reply));
-		struct pr_verdict v = pr_verdict_connection(&r);
+		struct pr_verdict v = pr_verdict_connection(rules, &r);
 		ck_assert_msg(v.state == PR_PENDING && v.class_ == ends[i].class_ &&
 		                  v.lane_backs_off == ends[i].backs_off,
 		              "%zu: %s %d", i, pr_class_word(v.class_), v.lane_backs_off);
 		pr_reply_parser_finish(&p);
 	}
-}
-END_TEST
-
-/* ---- classes against the labels of others ---- */
-
-/* Their labels and ours (a list: any of these). Labels without a counterpart are left out. */
-static const struct {
-	const char *label;
-	enum pr_class classes[3];
-} labels[] = {
-    {"userunknown", {PR_CLASS_USER_UNKNOWN}},
-    {"hasmoved", {PR_CLASS_USER_UNKNOWN, PR_CLASS_USER_MOVED}},
-    {"suspend", {PR_CLASS_MAILBOX_DISABLED}},
-    {"mailboxfull", {PR_CLASS_MAILBOX_FULL}},
-    {"hostunknown", {PR_CLASS_DOMAIN_UNKNOWN}},
-    {"notaccept", {PR_CLASS_DOMAIN_UNKNOWN, PR_CLASS_MAIL_REFUSED}},
-    {"norelaying", {PR_CLASS_RELAY_DENIED}},
-    {"spamdetected", {PR_CLASS_SPAM_CONTENT}},
-    {"blocked", {PR_CLASS_REPUTATION}},
-    {"badreputation", {PR_CLASS_REPUTATION}},
-    {"policyviolation", {PR_CLASS_POLICY, PR_CLASS_CONTENT}},
-    {"contenterror", {PR_CLASS_CONTENT}},
-    {"virusdetected", {PR_CLASS_VIRUS}},
-    {"authfailure", {PR_CLASS_AUTHENTICATION}},
-    {"requireptr", {PR_CLASS_AUTHENTICATION, PR_CLASS_REPUTATION}},
-    {"toomanyconn", {PR_CLASS_RATE_LIMITED}},
-    {"exceedlimit", {PR_CLASS_TOO_LARGE, PR_CLASS_MAILBOX_FULL}},
-    {"systemerror", {PR_CLASS_SYSTEM}},
-    {"filtered", {PR_CLASS_RECIPIENT_REFUSED, PR_CLASS_USER_UNKNOWN}},
-    {"rejected", {PR_CLASS_SENDER_REJECTED}},
-    {"notcompliantrfc", {PR_CLASS_PROTOCOL}},
-    {"securityerror", {PR_CLASS_AUTHENTICATION, PR_CLASS_POLICY, PR_CLASS_TLS}},
-    {"QuotaIssues", {PR_CLASS_MAILBOX_FULL}},
-    {"InactiveMailbox", {PR_CLASS_MAILBOX_DISABLED}},
-    {"user_unknown", {PR_CLASS_USER_UNKNOWN}},
-    {"invalid_address", {PR_CLASS_USER_UNKNOWN, PR_CLASS_DOMAIN_UNKNOWN}},
-    {"mailbox_disabled", {PR_CLASS_MAILBOX_DISABLED}},
-    {"mailbox_full", {PR_CLASS_MAILBOX_FULL}},
-    {"greylisting", {PR_CLASS_GREYLISTED}},
-    {"rate_limited", {PR_CLASS_RATE_LIMITED}},
-    {"ip_blacklisted", {PR_CLASS_REPUTATION}},
-    {"domain_blacklisted", {PR_CLASS_REPUTATION}},
-    {"auth_failure", {PR_CLASS_AUTHENTICATION}},
-    {"relay_denied", {PR_CLASS_RELAY_DENIED}},
-    {"policy_blocked", {PR_CLASS_POLICY}},
-};
-
-/* 1: our class is one of the label's; 0: not; -1: the label has no counterpart. */
-static int
-agrees(const char *label, enum pr_class class_)
-{
-	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
-		if (strcmp(labels[i].label, label) == 0)
-			for (int k = 0; k < 3; k++)
-				if (labels[i].classes[k] == class_)
-					return 1;
-	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
-		if (strcmp(labels[i].label, label) == 0)
-			return 0;
-	return -1;
-}
-
-static int met, judged;
-
-/* Counts one line whose label is met, or not; what is no SMTP reply is not judged. */
-static void
-score(json_t *j)
-{
-	const char *text = corpus_text(j, "text");
-	struct pr_reply_parser p;
-	struct pr_reply r;
-	int best = -1;
-	if (read_reply(text, &p, &r)) {
-		enum pr_class c = pr_classify_reply(r.code, r.enhanced, r.text);
-		json_t *labels_of = json_object_get(j, "expected_any");
-		for (size_t i = 0; i < json_array_size(labels_of); i++) {
-			const char *label = json_string_value(json_array_get(labels_of, i));
-			int one = label ? agrees(label, c) : -1;
-			best = one > best ? one : best;
-		}
-		if (best == 0 && getenv("SHOW"))
-			printf("%s: %s\n", pr_class_word(c), text);
-	}
-	pr_reply_parser_finish(&p);
-	met += best == 1;
-	judged += best >= 0;
-}
-
-START_TEST(classes_agree_with_those_of_others_in_most_replies)
-{
-	if (!corpus_each("bounce-responses.jsonl", score))
-		return;
-	ck_assert_int_gt(judged, 50);
-	ck_assert_msg(met * 100 >= judged * 85, "%d of %d", met, judged);
 }
 END_TEST
 
@@ -287,8 +210,7 @@ main(void)
 	    {answers_cost_the_row_and_the_lane_what_they_should, ROWS(answers)},
 	    {what_was_not_answered_is_pending_in_doubt_or_impossible},
 	    {ends_of_connections_never_cost_a_row},
-	    {classes_agree_with_those_of_others_in_most_replies},
 	    {retries_grow_to_their_maximum_and_keep_their_jitter},
 	};
-	return suite_run("delivery_verdict", NULL, NULL, tests, ROWS(tests));
+	return suite_run("delivery_verdict", setup, teardown, tests, ROWS(tests));
 }

@@ -53,6 +53,22 @@ static const struct {
     {302, "", NULL, 0, 0, true, 535, "HTTP 302; see endpoint and domain of the route"},
 };
 
+static pr_rules *rules;
+
+static void
+setup(void)
+{
+	struct pr_problems problems = {0};
+	ck_assert_int_eq(pr_rules_load(NULL, &problems, &rules), 0);
+	pr_problems_finish(&problems);
+}
+
+static void
+teardown(void)
+{
+	pr_rules_destroy(rules);
+}
+
 START_TEST(an_answer_means_what_a_session_would_have_told)
 {
 	struct api_answer a = {.status = rows[_i].status,
@@ -69,9 +85,9 @@ START_TEST(an_answer_means_what_a_session_would_have_told)
 	ck_assert_str_eq(text.data, rows[_i].text);
 	ck_assert_int_eq(r.retry_after_ms, rows[_i].wait_ms);
 	if (tried)
-		ck_assert_int_eq(pr_verdict_message(&r).state, rows[_i].state);
+		ck_assert_int_eq(pr_verdict_message(rules, &r).state, rows[_i].state);
 	if (!tried || r.reply.code == 454)
-		ck_assert(pr_verdict_connection(&r).lane_backs_off);
+		ck_assert(pr_verdict_connection(rules, &r).lane_backs_off);
 	pr_buf_finish(&text);
 }
 END_TEST
@@ -98,5 +114,5 @@ main(void)
 	    {an_answer_means_what_a_session_would_have_told, ROWS(rows)},
 	    {what_it_says_is_bounded},
 	};
-	return suite_run("routes_answer", NULL, NULL, tests, ROWS(tests));
+	return suite_run("routes_answer", setup, teardown, tests, ROWS(tests));
 }

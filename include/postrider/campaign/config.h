@@ -148,6 +148,9 @@ struct pr_config {
 	/* The same by shaping.h of `shaping` and the sources' warm-ups. */
 	struct pr_shaping *shapes;
 	void (*end_shapes)(struct pr_shaping *shapes);
+	/* The same: what replies mean (classify.h). */
+	struct pr_rules *rules;
+	void (*end_rules)(struct pr_rules *rules);
 	const char *file; /* as given */
 	unsigned refs;
 	struct pr_arena arena; /* owns all of the above */

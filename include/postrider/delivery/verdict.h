@@ -5,6 +5,7 @@
 #ifndef POSTRIDER_DELIVERY_VERDICT_H
 #define POSTRIDER_DELIVERY_VERDICT_H
 
+#include "postrider/classify.h"
 #include "postrider/journal/record.h"
 #include "postrider/smtp.h"
 
@@ -17,12 +18,10 @@ struct pr_verdict {
 	int64_t retry_ms;    /* deferred: after so long; 0: by the schedule */
 };
 
-/* A transaction's result (RCPT, MAIL, DATA, end of data, loss). */
-struct pr_verdict pr_verdict_message(const struct pr_smtp_result *r);
+/* A transaction's result (RCPT, MAIL, DATA, end of data, loss). Classes are by the rules. */
+struct pr_verdict pr_verdict_message(const pr_rules *rules, const struct pr_smtp_result *r);
 /* What ended a connection before or between messages: class and whether the lane backs off. */
-struct pr_verdict pr_verdict_connection(const struct pr_smtp_result *r);
-/* Class of a reply alone: enhanced code first, then text, then the code. */
-enum pr_class pr_classify_reply(int code, const uint8_t enhanced[3], struct pr_str text);
+struct pr_verdict pr_verdict_connection(const pr_rules *rules, const struct pr_smtp_result *r);
 
 /* Retry schedule: first * factor^(tries-1), at most max, with +-jitter share. `seed` makes the
  * jitter: same row, same tries, same delay. */
