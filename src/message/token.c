@@ -1,5 +1,6 @@
 /* Tokens; see token.h. */
-/* SHA-256 whose state can be copied: a HMAC from states computed before costs 0.2 us, by EVP 0.5. */
+/* SHA-256 whose state can be copied: a HMAC from states computed before costs 0.2 us, by EVP 0.5.
+ */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "postrider/message/token.h"
 

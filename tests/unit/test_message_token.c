@@ -124,7 +124,8 @@ START_TEST(nothing_else_is_taken)
 		seed = seed * 6364136223846793005u + 1442695040888963407u;
 		unsigned r = (unsigned)(seed >> 33), at = r % n;
 		if (i % 5 == 0) /* another character */
-			url[at] = alphabet[(strchr(alphabet, url[at]) - alphabet + 1 + r / n % 63) % 64];
+			url[at] =
+			    alphabet[(strchr(alphabet, url[at]) - alphabet + 1 + r / n % 63) % 64];
 		else if (i % 5 == 1)
 			url[at] = 0;
 		else if (i % 5 == 2)

@@ -21,28 +21,29 @@
 #include "postrider/campaign/config.h"
 
 #define PR_TOKEN_OCTETS_MAX 44
-#define PR_TOKEN_URL_SIZE 60   /* with its NUL */
-#define PR_TOKEN_LOCAL_SIZE 72 /* the same; BOUNCE: at most 56 characters as long as rows are < 2^21 */
+#define PR_TOKEN_URL_SIZE 60 /* with its NUL */
+#define PR_TOKEN_LOCAL_SIZE                                                                        \
+	72 /* the same; BOUNCE: at most 56 characters as long as rows are < 2^21 */
 
 typedef struct pr_tokens pr_tokens; /* keys; immutable, shared by threads */
 
 enum pr_token_kind { /* stored in mails for years: never renumber */
-	PR_TOKEN_OPEN = 1,
-	PR_TOKEN_CLICK = 2,
-	PR_TOKEN_UNSUBSCRIBE = 3,
-	PR_TOKEN_VIEW = 4,
-	PR_TOKEN_PREFERENCES = 5,
-	PR_TOKEN_BOUNCE = 6, /* in a return path */
-	PR_TOKEN_KINDS = 7,
+	             PR_TOKEN_OPEN = 1,
+	             PR_TOKEN_CLICK = 2,
+	             PR_TOKEN_UNSUBSCRIBE = 3,
+	             PR_TOKEN_VIEW = 4,
+	             PR_TOKEN_PREFERENCES = 5,
+	             PR_TOKEN_BOUNCE = 6, /* in a return path */
+	             PR_TOKEN_KINDS = 7,
 };
 
 struct pr_token {
 	enum pr_token_kind kind;
-	char key;                /* its id; set by reading */
-	uint32_t campaign, row;  /* serial; from 1 */
-	uint32_t link;           /* CLICK */
-	uint64_t address;        /* by pr_token_address; 0 where the kind has none */
-	uint32_t list;           /* by pr_token_list */
+	char key;               /* its id; set by reading */
+	uint32_t campaign, row; /* serial; from 1 */
+	uint32_t link;          /* CLICK */
+	uint64_t address;       /* by pr_token_address; 0 where the kind has none */
+	uint32_t list;          /* by pr_token_list */
 };
 
 /* Reads the files of `secrets` into config->tokens, before it is shared; the configuration ends
