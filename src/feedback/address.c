@@ -69,7 +69,7 @@ address_next(struct pr_str text, size_t *at, struct pr_str *out)
 struct pr_str
 address_of_field(struct pr_str value)
 {
-	const char *type = memchr(value.p, ';', value.n);
+	const char *type = value.n ? memchr(value.p, ';', value.n) : NULL;
 	struct pr_str found;
 	size_t at = 0;
 	if (address_next(value, &at, &found))

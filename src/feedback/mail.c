@@ -198,7 +198,7 @@ prepared(struct pr_arena *arena, struct pr_str octets)
 {
 	struct pr_str line, rest;
 	octets.n = octets.n < PR_FEEDBACK_SIZE_MAX ? octets.n : PR_FEEDBACK_SIZE_MAX;
-	if (!memchr(octets.p, '\n', octets.n) && memchr(octets.p, '\r', octets.n)) {
+	if (octets.n && !memchr(octets.p, '\n', octets.n) && memchr(octets.p, '\r', octets.n)) {
 		char *copy = pr_arena_strndup(arena, octets.p, octets.n);
 		for (size_t i = 0; i < octets.n; i++)
 			copy[i] = copy[i] == '\r' ? '\n' : copy[i];

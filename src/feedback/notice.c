@@ -248,12 +248,15 @@ static bool
 is_delay(const struct mail *m)
 {
 	static const char *const words[] = {
-	    "has not yet been delivered", "not yet been delivered",     "have not yet received",
-	    "warning message only",       "will continue to be",        "will keep trying",
-	    "attempts will continue",     "still being retried",        "will be retried",
-	    "temporary failure report",   "not need to resend",         "not need to re-send",
-	    "no need to resend",          "delivery is delayed",        "has been delayed",
-	    "is delayed for more than",   "could not be delivered yet", NULL};
+	    /* clang-format off */
+	    "has not yet been delivered", "not yet been delivered", "have not yet received",
+	    "warning message only", "will continue to be", "will keep trying",
+	    "attempts will continue", "still being retried", "will be retried",
+	    "temporary failure report", "not need to resend", "not need to re-send",
+	    "no need to resend", "delivery is delayed", "has been delayed",
+	    "is delayed for more than", "could not be delivered yet", NULL
+	    /* clang-format on */
+	};
 	return holds_any_nocase(m->notice, words);
 }
 
@@ -274,51 +277,20 @@ add_recipient(struct findings *f, struct pr_str address)
 static bool
 subject_says_so(const struct mail *m)
 {
-	static const char *const words[] = {"undeliver",
-	                                    "returned mail",
-	                                    "return mail",
-	                                    "delivery fail",
-	                                    "failed mail",
-	                                    "mail fail",
-	                                    "failure notice",
-	                                    "delivery status",
-	                                    "delivery notif",
-	                                    "nondeliver",
-	                                    "non-deliver",
-	                                    "non deliver",
-	                                    "not deliver",
-	                                    "delivery error",
-	                                    "delivery problem",
-	                                    "delivery report",
-	                                    "failure delivery",
-	                                    "returned to sender",
-	                                    "returning message",
-	                                    "could not be delivered",
-	                                    "user unknown",
-	                                    "unknown user",
-	                                    "mail error",
-	                                    "mail system error",
-	                                    "message status",
-	                                    "delivery has failed",
-	                                    "rejected",
-	                                    "warning: message",
-	                                    "delayed",
-	                                    "mail could not",
-	                                    "not a member",
-	                                    "not member",
-	                                    "mailbox",
-	                                    "unzustellbar",
-	                                    "nicht zugestellt",
-	                                    "non remis",
-	                                    "no entregad",
-	                                    "mancata consegna",
-	                                    "não entregue",
-	                                    "недоставлен",
-	                                    "退信",
-	                                    "系统退信",
-	                                    "配信",
-	                                    "未配信",
-	                                    NULL};
+	static const char *const words[] = {
+	    /* clang-format off */
+	    "undeliver", "returned mail", "return mail", "delivery fail", "failed mail",
+	    "mail fail", "failure notice", "delivery status", "delivery notif", "nondeliver",
+	    "non-deliver", "non deliver", "not deliver", "delivery error", "delivery problem",
+	    "delivery report", "failure delivery", "returned to sender", "returning message",
+	    "could not be delivered", "user unknown", "unknown user", "mail error",
+	    "mail system error", "message status", "delivery has failed", "message rejected",
+	    "mail rejected", "warning: message", "delayed", "mail could not", "not a member",
+	    "not member", "unzustellbar", "nicht zugestellt", "non remis", "no entregad",
+	    "mancata consegna", "não entregue", "недоставлен", "退信", "未配信", "配信不能", "配信エラー",
+	    NULL
+	    /* clang-format on */
+	};
 	return holds_any_nocase(
 	    text_decode_field(m->arena, field_of(m->arena, m->header, "Subject")), words);
 }

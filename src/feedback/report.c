@@ -7,7 +7,6 @@
 
 struct row {
 	struct pr_str original, final, action, status, diagnostic;
-	bool any; /* a field of a recipient was seen */
 };
 
 /* The name we wrote to, where it is told; what it became on the way otherwise. */
@@ -20,8 +19,7 @@ address_of_row(const struct row *w)
 	return address_of_field(w->final.n ? w->final : w->original);
 }
 
-/* "5.1.1 (bad destination mailbox address)", "x.y.z" of the better of two: a code of three
- * numbers says more than one that ends in zeroes. */
+/* "5.1.1 (bad destination mailbox address)" */
 static void
 take_status(struct pr_feedback_recipient *r, struct pr_str value)
 {
@@ -100,7 +98,6 @@ take_field(struct findings *f, struct row *w, const struct field *in)
 			end_row(f, w);
 		if (!known[i].to->n)
 			*known[i].to = in->value;
-		w->any = true;
 	}
 }
 

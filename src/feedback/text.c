@@ -116,6 +116,8 @@ text_decode(struct pr_arena *arena, struct pr_str octets, const char *charset, s
 	size_t n = 0;
 	char *out = NULL;
 	octets.n = octets.n < max ? octets.n : max;
+	if (octets.n == 0)
+		return PR_STR("");
 	if (memmem(octets.p, octets.n, "\033$", 2))
 		out = convert(octets, "iso-2022-jp", &n);
 	if (!out && pr_utf8_valid(octets.p, octets.n, NULL))

@@ -160,6 +160,129 @@ START_TEST(texts_mean_what_they_say)
 }
 END_TEST
 
+/* As the large receivers and their gateways put it. */
+static const struct {
+	enum pr_class class_;
+	const char *text;
+} replies[] = {
+    {PR_CLASS_SPAM_CONTENT,
+     "550-5.7.1 [192.0.2.1 12] Our system has detected that this message is likely unsolicited "
+     "mail. To reduce the amount of spam sent to Gmail, this message has been blocked."},
+    {PR_CLASS_RATE_LIMITED, "421-4.7.28 [192.0.2.1 15] Our system has detected an unusual rate of "
+                            "unsolicited mail originating from your IP address."},
+    {PR_CLASS_PROTOCOL, "550-5.7.1 [192.0.2.1] This message is not RFC 5322 compliant. There are "
+                        "multiple Subject headers."},
+    {PR_CLASS_AUTHENTICATION,
+     "550-5.7.25 The IP address sending this message does not have a PTR record setup, or the "
+     "corresponding forward DNS entry does not match the sending IP."},
+    {PR_CLASS_MAILBOX_FULL,
+     "552-5.2.2 The email account that you tried to reach is over quota and inactive."},
+    {PR_CLASS_MAILBOX_FULL, "452-4.2.2 The recipient's inbox is out of storage space."},
+    {PR_CLASS_RATE_LIMITED,
+     "450-4.2.1 The user you are trying to contact is receiving mail too quickly."},
+    {PR_CLASS_MAILBOX_DISABLED, "550-5.2.1 The email account that you tried to reach is disabled."},
+    {PR_CLASS_MAILBOX_DISABLED, "550-5.2.1 The email account that you tried to reach is inactive."},
+    {PR_CLASS_RATE_LIMITED, "451 4.7.650 The mail server [192.0.2.1] has been temporarily rate "
+                            "limited due to IP reputation. (S775)"},
+    {PR_CLASS_REPUTATION, "550 5.7.606 Access denied, banned sending IP [192.0.2.1]. To request "
+                          "removal from this list please visit https://sender.office.com/"},
+    {PR_CLASS_AUTHENTICATION, "550 5.7.509 Access denied, sending domain a.example does not pass "
+                              "DMARC verification and has a DMARC policy of reject."},
+    {PR_CLASS_RELAY_DENIED, "550 5.7.64 TenantAttribution; Relay Access Denied SMTP"},
+    {PR_CLASS_USER_UNKNOWN,
+     "550 5.5.0 Requested action not taken: mailbox unavailable (S2017062302)."},
+    {PR_CLASS_USER_UNKNOWN, "550 5.1.1 RESOLVER.ADR.ExRecipNotFound; not found"},
+    {PR_CLASS_REPUTATION, "553 5.7.1 [BL21] Connections will not be accepted from 192.0.2.1, "
+                          "because the ip is in Spamhaus's list"},
+    {PR_CLASS_POLICY, "554 Message not allowed - [PH01] Email not accepted for policy reasons. "
+                      "Please visit https://postmaster.yahooinc.com/error-codes"},
+    {PR_CLASS_SYSTEM, "451 4.3.2 Internal error reading data"},
+    {PR_CLASS_REPUTATION,
+     "554 5.7.1 Mail from IP 192.0.2.1 was rejected due to listing in Spamhaus PBL. For details "
+     "please see http://www.spamhaus.org/query/bl?ip=192.0.2.1"},
+    {PR_CLASS_POLICY, "554 5.7.1 [CS01] Message rejected due to local policy. Please visit "
+                      "https://support.apple.com/en-us/HT204137"},
+    {PR_CLASS_SPAM_CONTENT,
+     "550 Mail content denied. "
+     "http://service.mail.qq.com/cgi-bin/help?subtype=1&&id=20022&&no=1000726"},
+    {PR_CLASS_REPUTATION, "550 Suspected spam ip [192.0.2.1]"},
+    {PR_CLASS_RATE_LIMITED, "550 Sender frequency limited"},
+    {PR_CLASS_USER_UNKNOWN,
+     "550 Mailbox not found. http://service.mail.qq.com/cgi-bin/help?id=20022"},
+    {PR_CLASS_SPAM_CONTENT,
+     "554 DT:SPM 163 smtp10,DsCowAC,please see http://mail.163.com/help/help_spam_16.htm"},
+    {PR_CLASS_USER_UNKNOWN, "550 User not found: jane@163.com"},
+    {PR_CLASS_MAILBOX_DISABLED, "550 User suspended"},
+    {PR_CLASS_USER_UNKNOWN, "550 Requested action not taken: mailbox unavailable"},
+    {PR_CLASS_MAILBOX_FULL, "552 Quota exceeded"},
+    {PR_CLASS_AUTHENTICATION,
+     "554-kundenserver.de (mxeue) Nemesis ESMTP Service not available 554-No SMTP service 554-Bad "
+     "DNS PTR resource record. 554 For explanation visit https://postmaster.1und1.de"},
+    {PR_CLASS_SPAM_CONTENT, "550 5.2.0 Mail rejete. Mail rejected. ofr_506 [506]"},
+    {PR_CLASS_RATE_LIMITED, "421 mwinf5c04 ME Trop de connexions, veuillez verifier votre "
+                            "configuration. Too many connections, slow down. OFR004_104 [104]"},
+    {PR_CLASS_RATE_LIMITED, "421 4.1.0 192.0.2.1 Throttled - try again later. Please see "
+                            "http://postmaster.comcast.net/smtp-error-codes.php#RL000010"},
+    {PR_CLASS_USER_MOVED, "550 5.1.1 Not our Customer"},
+    {PR_CLASS_POLICY, "550 5.7.0 Local Policy Violation"},
+    {PR_CLASS_SENDER_REJECTED, "550 Rejected by header based manually Blocked Senders: "
+                               "news@a.example - https://community.mimecast.com/docs/DOC-1369#550"},
+    {PR_CLASS_USER_UNKNOWN,
+     "550 Invalid Recipient - https://community.mimecast.com/docs/DOC-1369#550 [x.uk1]"},
+    {PR_CLASS_GREYLISTED, "451 Internal resources are temporarily unavailable - "
+                          "https://community.mimecast.com/docs/DOC-1369#451"},
+    {PR_CLASS_REPUTATION,
+     "550 Local CT IP Reputation - (reject) - https://community.mimecast.com/docs/DOC-1369"},
+    {PR_CLASS_REPUTATION,
+     "554 Service unavailable; Client host [192.0.2.1] blocked using Barracuda Reputation; "
+     "http://www.barracudanetworks.com/reputation/?r=1&ip=192.0.2.1"},
+    {PR_CLASS_REPUTATION, "550 5.7.1 Message rejected. Your IP is listed. See "
+                          "https://csi.cloudmark.com/en/reset/?ip=192.0.2.1"},
+    {PR_CLASS_SENDER_REJECTED,
+     "450 4.1.8 <news@a.example>: Sender address rejected: Domain not found"},
+    {PR_CLASS_AUTHENTICATION,
+     "450 4.7.1 Client host rejected: cannot find your hostname, [192.0.2.1]"},
+    {PR_CLASS_SENDER_REJECTED,
+     "550-Verification failed for <news@a.example> 550-Called: 192.0.2.1 550-Sent: RCPT "
+     "TO:<news@a.example> 550-Response: 550 5.1.1 User unknown 550 Sender verify failed"},
+    {PR_CLASS_SENDER_REJECTED, "550-Callback setup failed while verifying <news@a.example>"},
+    {PR_CLASS_RELAY_DENIED, "550 relay not permitted"},
+    {PR_CLASS_AUTHENTICATION, "550 5.7.23 Message rejected due to SPF policy: 192.0.2.1 is not "
+                              "allowed to send mail from a.example"},
+    {PR_CLASS_RELAY_DENIED,
+     "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)"},
+    {PR_CLASS_NETWORK, "554 5.4.6 Too many hops"},
+    {PR_CLASS_SYSTEM, "421 4.3.2 Service not available, closing transmission channel"},
+    {PR_CLASS_USER_UNKNOWN, "550 No Such User Here"},
+    {PR_CLASS_USER_UNKNOWN, "550 5.1.1 unknown or illegal alias: jane@b.example"},
+    {PR_CLASS_USER_UNKNOWN, "511 sorry, no mailbox here by that name (#5.1.1 - chkuser)"},
+    {PR_CLASS_MAILBOX_FULL, "552 5.7.1 This message would exceed the quota of the recipient"},
+    {PR_CLASS_GREYLISTED, "451 4.7.1 Greylisting in action, please come back in 00:05:00"},
+    {PR_CLASS_RATE_LIMITED, "452 4.5.3 Too many recipients"},
+    {PR_CLASS_SYSTEM, "452 4.3.1 Insufficient system storage"},
+    {PR_CLASS_TOO_LARGE, "552 5.3.4 Message too big for system"},
+    {PR_CLASS_SPAM_CONTENT, "550 5.7.1 Message rejected as spam by Content Filtering."},
+    {PR_CLASS_RECIPIENT_REFUSED, "550 5.1.1 The recipient does not want to receive your mail"},
+    {PR_CLASS_VIRUS, "550 5.7.0 Virus found in message"},
+    {PR_CLASS_SPAM_CONTENT, "554 5.7.1 Spam message rejected"},
+    {PR_CLASS_POLICY,
+     "550 5.7.1 Message rejected due to content restrictions: administrative prohibition"},
+    {PR_CLASS_REPUTATION, "554 IP=192.0.2.1 - A problem occurred. Ask your postmaster for help or "
+                          "to contact tosa@rx.t-online.de to clarify."},
+    {PR_CLASS_REPUTATION, "550 smtp-17.iol.local smtp-17.iol.local IP blacklisted by CSI. For "
+                          "remove visit https://csi.cloudmark.com [smtp-17.iol.local; LIB_102]"},
+    {PR_CLASS_SPAM_CONTENT, "571 Message Refused: identified as spam"},
+};
+
+START_TEST(large_receivers_are_understood)
+{
+	load();
+	struct pr_finding f = classify(replies[_i].text);
+	ck_assert_msg(f.class_ == replies[_i].class_, "%s: %s, line %u", replies[_i].text,
+	              pr_class_word(f.class_), f.line);
+}
+END_TEST
+
 START_TEST(the_command_tells_a_filter_from_an_unknown_user)
 {
 	load();
@@ -396,6 +519,7 @@ main(void)
 {
 	const struct suite_test tests[] = {
 	    {texts_mean_what_they_say, ROWS(meanings)},
+	    {large_receivers_are_understood, ROWS(replies)},
 	    {the_command_tells_a_filter_from_an_unknown_user},
 	    {texts_of_any_length_and_octets_are_judged},
 	    {codes_are_found_and_numbers_are_none, ROWS(lines)},
