@@ -81,7 +81,8 @@ apply_slice(struct pr_audience_order *o)
 		r = apply_one(o, &o->entries[o->at]);
 		o->at++;
 	}
-	return r == 0 && o->at == o->n ? write_audit(o) : r;
+	bool nothing = o->verb == PR_AUDIENCE_REMOVE && o->changed == 0;
+	return r == 0 && o->at == o->n && !nothing ? write_audit(o) : r;
 }
 
 static int
