@@ -73,5 +73,7 @@ void pr_events_end(pr_events *ev);
 
 /* A named event as a JSON object (formats.md, "Results and events"); appends. */
 void pr_event_json(const struct pr_event *event, struct pr_buf *out);
+/* For other words: a comma, "key": and the text; nothing where it is empty. */
+void pr_event_add_text(struct pr_buf *b, const char *key, struct pr_str text);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "config_internal.h"
 #include "postrider/base/file.h"
+#include "postrider/base/secret.h"
 #include "postrider/campaign/address.h"
 #include "postrider/campaign/manifest.h"
 #include "postrider/dns.h"
@@ -64,6 +65,8 @@ pr_config_parse(struct pr_str text, const char *file, const char *folder,
 	}
 	for (size_t i = 0; i < c->dkim.n; i++)
 		resolve(c, &pr_config_dkim(c)[i].key_file, folder);
+	for (size_t i = 0; i < c->webhooks.n; i++)
+		resolve(c, &pr_config_webhooks(c)[i].secret_file, folder);
 	r |= pr_config_check(c, problems);
 	pr_yaml_arrange(text, file, problems, told);
 	if (r) {
@@ -111,6 +114,8 @@ pr_config_unref(struct pr_config *c)
 		c->end_signing(c->signing);
 	if (c->shapes)
 		c->end_shapes(c->shapes);
+	for (size_t i = 0; i < c->webhooks.n; i++)
+		pr_secret_free(pr_config_webhooks(c)[i].secret);
 	pr_arena_finish(&c->arena);
 	free(c);
 }

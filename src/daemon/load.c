@@ -33,7 +33,8 @@ daemon_load(const char *path, struct pr_problems *problems, struct pr_config **o
 	int keys = pr_dkim_load(*out, geteuid(), problems);
 	int shapes = pr_shaping_configure(*out, problems);
 	int secrets = check_secrets(*out, problems);
-	r = keys < 0 ? keys : shapes < 0 ? shapes : secrets;
+	int hooks = pr_webhooks_load(*out, geteuid(), problems);
+	r = keys < 0 ? keys : shapes < 0 ? shapes : secrets < 0 ? secrets : hooks;
 	if (r < 0)
 		pr_config_unref(*out);
 	return r;

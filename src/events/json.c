@@ -1,8 +1,8 @@
 /* An event as JSON, with our own words. */
 #include "postrider/events.h"
 
-static void
-add_text(struct pr_buf *b, const char *key, struct pr_str text)
+void
+pr_event_add_text(struct pr_buf *b, const char *key, struct pr_str text)
 {
 	if (text.n == 0)
 		return;
@@ -19,15 +19,15 @@ add_version(struct pr_buf *b, uint16_t version)
 static void
 add_outcome(struct pr_buf *b, const struct pr_outcome *o, bool open)
 {
-	add_text(b, "class", pr_str(pr_class_word((enum pr_class)o->class_)));
+	pr_event_add_text(b, "class", pr_str(pr_class_word((enum pr_class)o->class_)));
 	if (o->code)
 		pr_buf_addf(b, ",\"code\":%u", o->code);
 	if (o->enhanced[0])
 		pr_buf_addf(b, ",\"enhanced\":\"%u.%u.%u\"", o->enhanced[0], o->enhanced[1],
 		            o->enhanced[2]);
 	if (open) /* servers quote addresses */
-		add_text(b, "reply", o->reply);
-	add_text(b, "mx", o->mx);
+		pr_event_add_text(b, "reply", o->reply);
+	pr_event_add_text(b, "mx", o->mx);
 	pr_buf_addf(b, ",\"attempts\":%u", o->attempts);
 	if (o->attempts)
 		add_version(b, pr_version_sent(o->attempts, o->version));
@@ -42,19 +42,19 @@ pr_event_json(const struct pr_event *event, struct pr_buf *b)
 	pr_buf_addf(b, "{\"id\":%llu,\"at\":\"%s\",\"type\":", (unsigned long long)event->id,
 	            pr_format_rfc3339(event->at_ms, at));
 	pr_buf_add_json(b, event->type);
-	add_text(b, "campaign", event->campaign);
+	pr_event_add_text(b, "campaign", event->campaign);
 	if (event->row)
 		pr_buf_addf(b, ",\"row\":%u", event->row);
-	add_text(b, "email", event->email);
-	add_text(b, "message_id", event->message_id);
+	pr_event_add_text(b, "email", event->email);
+	pr_event_add_text(b, "message_id", event->message_id);
 	if (event->version)
 		add_version(b, event->version);
 	if (event->has_outcome)
 		add_outcome(b, &event->outcome, event->open);
 	if (event->has_change) {
-		add_text(b, "by", event->change.by);
+		pr_event_add_text(b, "by", event->change.by);
 		if (event->open)
-			add_text(b, "detail", event->change.detail);
+			pr_event_add_text(b, "detail", event->change.detail);
 	}
 	pr_buf_addc(b, '}');
 }
