@@ -30,7 +30,10 @@ answer_order(struct suppress_request *s, int result)
 	else if (o->verb == PR_AUDIENCE_REMOVE && o->changed == 0)
 		request_fail(s->request, MHD_HTTP_NOT_FOUND, "not_found",
 		             "there is no such suppression");
-	else {
+	else if (!s->request->peer.is_operator) { /* nor learns who was there already */
+		pr_buf_adds(&b, "{\"ok\":true}");
+		request_json(s->request, &b);
+	} else {
 		pr_buf_addf(&b, "{\"ok\":true,\"changed\":%zu,\"already\":%zu,\"generation\":%llu}",
 		            o->changed, o->verb == PR_AUDIENCE_REMOVE ? 0 : o->n - o->changed,
 		            (unsigned long long)o->generation);
@@ -70,6 +73,15 @@ suppress_start(struct suppress_request *s)
 	pr_audience_desk_order(s->request->control->options.audience, &s->order);
 }
 
+/* It takes what others have written of somebody out of the store. */
+static int
+refuse_forgetting(struct suppress_request *s)
+{
+	if (s->order.entries->reason != PR_SUPPRESSION_FORGOTTEN)
+		return 0;
+	return pr_fail(&s->order.error, PR_EDENIED, "only operators may forget somebody");
+}
+
 static void
 order_one(struct request *q, enum pr_audience_verb verb, const char *const *keys)
 {
@@ -78,11 +90,14 @@ order_one(struct request *q, enum pr_audience_verb verb, const char *const *keys
 		return;
 	struct suppress_request *s = suppress_create(q, verb);
 	s->body = body;
-	if (suppress_read(s, verb == PR_AUDIENCE_REMOVE) == 0) {
+	int r = suppress_read(s, verb == PR_AUDIENCE_REMOVE);
+	if (r == 0 && !q->peer.is_operator)
+		r = refuse_forgetting(s);
+	if (r == 0) {
 		suppress_start(s);
 		return;
 	}
-	request_fail_code(q, PR_EINVAL, s->order.error.text);
+	request_fail_code(q, r, s->order.error.text);
 	suppress_free(s);
 }
 
