@@ -110,6 +110,8 @@ class CommandTest(SuppressCase):
             self.assertEqual(daemon.request("POST", "/v1/suppressions",
                                             {"address": "a@b.example", "scoop": "all"})[0], 400)
 
+            story = daemon.get("/v1/recipient?address=Bob@a.example")
+            self.assertEqual([s["scope"] for s in story["suppressions"]], ["list news"])
             self.assertIn("written to again", run("remove", "BOB@a.example"))
             audit = json.loads(run("list", "--audit", "--json"))["audit"]
             self.assertEqual([(x["verb"], x["address"]) for x in audit],
