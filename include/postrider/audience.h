@@ -105,6 +105,11 @@ int pr_audience_page(pr_audience *a, struct pr_str address, struct pr_str scope,
                      bool (*each)(void *context, const struct pr_suppression *s), void *context,
                      struct pr_error *e);
 
+/* All of one address, ended ones and what its hash has, too. */
+int pr_audience_of(pr_audience *a, struct pr_str address,
+                   bool (*each)(void *context, const struct pr_suppression *s), void *context,
+                   struct pr_error *e);
+
 /* ---- changing: what stands between begin and end is one transaction ---- */
 
 int pr_audience_change_begin(pr_audience *a, struct pr_error *e);

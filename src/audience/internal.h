@@ -30,6 +30,7 @@ enum audience_statement {
 	AU_TOTALS_SET,
 	AU_CHECK,
 	AU_PAGE,
+	AU_OF,
 	AU_ADD,
 	AU_LONGER,
 	AU_REMOVE,

@@ -14,6 +14,20 @@ suppression_of(sqlite3_stmt *s)
 	                               .until_ms = sqlite3_column_int64(s, 6)};
 }
 
+static int
+show_rows(sqlite3_stmt *s, bool (*each)(void *context, const struct pr_suppression *s),
+          void *context, struct pr_error *e)
+{
+	int r;
+	while ((r = pr_db_step(s, e)) == 1) {
+		struct pr_suppression one = suppression_of(s);
+		if (!each(context, &one))
+			break;
+	}
+	sqlite3_reset(s);
+	return r < 0 ? r : 0;
+}
+
 int
 pr_audience_page(pr_audience *a, struct pr_str address, struct pr_str scope, struct pr_str match,
                  unsigned limit, bool (*each)(void *context, const struct pr_suppression *s),
@@ -28,13 +42,23 @@ pr_audience_page(pr_audience *a, struct pr_str address, struct pr_str scope, str
 	pr_db_bind_text(s, 2, scope);
 	pr_db_bind_text(s, 3, audience_normal(match, held));
 	sqlite3_bind_int64(s, 4, limit);
-	while ((r = pr_db_step(s, e)) == 1) {
-		struct pr_suppression one = suppression_of(s);
-		if (!each(context, &one))
-			break;
-	}
-	sqlite3_reset(s);
-	return r < 0 ? r : 0;
+	return show_rows(s, each, context, e);
+}
+
+int
+pr_audience_of(pr_audience *a, struct pr_str address,
+               bool (*each)(void *context, const struct pr_suppression *s), void *context,
+               struct pr_error *e)
+{
+	char normal[ADDRESS_MAX + 1], hash[HASH_SIZE];
+	struct pr_str key = audience_normal(address, normal);
+	sqlite3_stmt *s;
+	int r = audience_statement(a, AU_OF, &s, e);
+	if (r < 0)
+		return r;
+	pr_db_bind_text(s, 1, key);
+	pr_db_bind_text(s, 2, audience_hash(a, key, hash));
+	return show_rows(s, each, context, e);
 }
 
 int

@@ -35,6 +35,8 @@ static const char *const texts[AU_N] = {
 		 " AND (until_ms = 0 OR until_ms > ?2)",
     [AU_PAGE] = "SELECT " COLUMNS " FROM suppressions WHERE (address, scope) > (?1, ?2)"
 		" AND (?3 = '' OR instr(address, ?3)) ORDER BY address, scope LIMIT ?4",
+    [AU_OF] = "SELECT " COLUMNS " FROM suppressions WHERE address IN (?1, ?2)"
+	      " ORDER BY address, scope",
     [AU_ADD] = "INSERT OR IGNORE INTO suppressions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [AU_LONGER] = "UPDATE suppressions SET reason = ?3, note = ?4, source = ?5, at_ms = ?6,"
 		  " until_ms = ?7 WHERE address = ?1 AND scope = ?2 AND until_ms <> 0"

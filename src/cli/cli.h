@@ -124,8 +124,10 @@ enum cli_exit cli_call(struct cli *c, const char *path, const char *body, struct
 /* Says what a status of 400 and more means. */
 enum cli_exit cli_refused(struct cli *c, const struct cli_reply *reply);
 enum cli_exit cli_pass_on(struct cli *c, const char *path); /* --json: the answer as it came */
-json_t *cli_get(struct cli *c, const char *path);           /* NULL: said why; decoded, an object */
-void cli_path_add(struct pr_buf *b, const char *text);      /* percent-encoded */
+/* Prints the answer's object by `print`; with --json as it came. */
+enum cli_exit cli_look(struct cli *c, const char *path, void (*print)(const json_t *answer));
+json_t *cli_get(struct cli *c, const char *path);      /* NULL: said why; decoded, an object */
+void cli_path_add(struct pr_buf *b, const char *text); /* percent-encoded */
 /* "/v1/campaigns/ID" and what follows; a static buffer: one at a time. */
 const char *cli_campaign_path(const char *id, const char *rest);
 

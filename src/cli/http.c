@@ -265,6 +265,19 @@ cli_get(struct cli *c, const char *path)
 	return object;
 }
 
+enum cli_exit
+cli_look(struct cli *c, const char *path, void (*print)(const json_t *answer))
+{
+	if (c->arguments.json)
+		return cli_pass_on(c, path);
+	json_t *answer = cli_get(c, path);
+	if (!answer)
+		return CLI_FAILED;
+	print(answer);
+	json_decref(answer);
+	return CLI_DONE;
+}
+
 void
 cli_path_add(struct pr_buf *b, const char *text)
 {

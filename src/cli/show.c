@@ -281,15 +281,7 @@ print_campaign(const json_t *o)
 enum cli_exit
 cli_run_campaign(struct cli *c)
 {
-	const char *path = cli_campaign_path(c->arguments.words[0], "");
-	if (c->arguments.json)
-		return cli_pass_on(c, path);
-	json_t *o = cli_get(c, path);
-	if (!o)
-		return CLI_FAILED;
-	print_campaign(o);
-	json_decref(o);
-	return CLI_DONE;
+	return cli_look(c, cli_campaign_path(c->arguments.words[0], ""), print_campaign);
 }
 
 /* ---- one person ---- */
@@ -308,32 +300,38 @@ add_story(struct cli_table *t, const json_t *row)
 	cli_table_add(t, cli_show(cli_text_of(row, "reply")));
 }
 
+static void
+print_story(const json_t *answer)
+{
+	size_t i;
+	json_t *one;
+	char text[CLI_TEXT];
+	const json_t *list = json_object_get(answer, "campaigns");
+	json_array_foreach(json_object_get(answer, "suppressions"), i, one)
+	{
+		if (json_is_true(json_object_get(one, "ended")))
+			continue;
+		printf("No mail since %s: %s, scope %s.\n", cli_time(cli_text_of(one, "at"), text),
+		       cli_show(cli_text_of(one, "reason")), cli_show(cli_text_of(one, "scope")));
+	}
+	if (json_array_size(list) == 0) {
+		printf("%s is in no campaign that is still kept.\n",
+		       cli_show(cli_text_of(answer, "address")));
+		return;
+	}
+	struct cli_table *t =
+	    cli_table_create("CAMPAIGN\t>ROW\tSTATE\t>ATTEMPTS\t>VERSION\tLAST ATTEMPT\tREPLY");
+	json_array_foreach(list, i, one) add_story(t, one);
+	cli_table_print(t, stdout);
+}
+
 enum cli_exit
 cli_run_recipient(struct cli *c)
 {
 	struct pr_buf path = {0};
-	enum cli_exit result = CLI_DONE;
 	pr_buf_adds(&path, "/v1/recipient?address=");
 	cli_path_add(&path, c->arguments.words[0]);
-	if (c->arguments.json)
-		result = cli_pass_on(c, path.data);
-	else {
-		json_t *answer = cli_get(c, path.data), *one;
-		json_t *list = json_object_get(answer, "campaigns");
-		size_t i;
-		if (!answer)
-			result = CLI_FAILED;
-		else if (json_array_size(list) == 0)
-			printf("%s is in no campaign that is still kept.\n",
-			       cli_show(cli_text_of(answer, "address")));
-		else {
-			struct cli_table *t = cli_table_create(
-			    "CAMPAIGN\t>ROW\tSTATE\t>ATTEMPTS\t>VERSION\tLAST ATTEMPT\tREPLY");
-			json_array_foreach(list, i, one) add_story(t, one);
-			cli_table_print(t, stdout);
-		}
-		json_decref(answer);
-	}
+	enum cli_exit result = cli_look(c, path.data, print_story);
 	pr_buf_finish(&path);
 	return result;
 }

@@ -72,6 +72,10 @@ print_sites(const json_t *answer)
 {
 	size_t i;
 	json_t *one;
+	if (json_array_size(json_object_get(answer, "sites")) == 0) {
+		puts("No site: nothing was sent there lately.");
+		return;
+	}
 	struct cli_table *t =
 	    cli_table_create("ROUTE\tSITE\tSOURCE\t>CONNS\t>READY\t>QUEUED\t>RATE\tSTATE");
 	json_array_foreach(json_object_get(answer, "sites"), i, one) add_site(t, one);
@@ -85,25 +89,13 @@ cli_run_sites(struct cli *c)
 {
 	struct pr_buf path = {0};
 	const char *site = cli_value(c, "site"), *limit = cli_value(c, "limit");
-	enum cli_exit result = CLI_DONE;
 	pr_buf_adds(&path, "/v1/sites?site=");
 	cli_path_add(&path, site ? site : "");
 	if (limit) {
 		pr_buf_adds(&path, "&limit=");
 		cli_path_add(&path, limit);
 	}
-	if (c->arguments.json)
-		result = cli_pass_on(c, path.data);
-	else {
-		json_t *answer = cli_get(c, path.data);
-		if (!answer)
-			result = CLI_FAILED;
-		else if (json_array_size(json_object_get(answer, "sites")) == 0)
-			puts("No site: nothing was sent there lately.");
-		else
-			print_sites(answer);
-		json_decref(answer);
-	}
+	enum cli_exit result = cli_look(c, path.data, print_sites);
 	pr_buf_finish(&path);
 	return result;
 }

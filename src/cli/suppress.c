@@ -68,6 +68,10 @@ print_suppressions(const json_t *answer)
 	size_t i;
 	json_t *one;
 	char text[CLI_TEXT];
+	if (json_array_size(json_object_get(answer, "suppressions")) == 0) {
+		puts("None.");
+		return;
+	}
 	struct cli_table *t =
 	    cli_table_create("ADDRESS\tSCOPE\tREASON\tSINCE\tUNTIL\tSOURCE\tNOTE");
 	json_array_foreach(json_object_get(answer, "suppressions"), i, one)
@@ -114,25 +118,11 @@ run_list(struct cli *c)
 {
 	bool audit = cli_given(c, "audit");
 	struct pr_buf path = {0};
-	enum cli_exit result = CLI_DONE;
 	pr_buf_adds(&path, audit ? "/v1/suppressions/audit" : "/v1/suppressions");
 	add_argument(&path, "match", cli_value(c, "match"));
 	add_argument(&path, "limit", cli_value(c, "limit"));
 	add_argument(&path, "after", cli_value(c, "after"));
-	if (c->arguments.json)
-		result = cli_pass_on(c, path.data);
-	else {
-		json_t *answer = cli_get(c, path.data);
-		if (!answer)
-			result = CLI_FAILED;
-		else if (audit)
-			print_audit(answer);
-		else if (json_array_size(json_object_get(answer, "suppressions")) == 0)
-			puts("None.");
-		else
-			print_suppressions(answer);
-		json_decref(answer);
-	}
+	enum cli_exit result = cli_look(c, path.data, audit ? print_audit : print_suppressions);
 	pr_buf_finish(&path);
 	return result;
 }

@@ -3,7 +3,7 @@
  * reader lane with a read-only connection of its own; what the journal holds and the ledger does
  * not yet is a moment behind.
  */
-#include "internal.h"
+#include "suppress.h"
 
 #include "postrider/base/file.h"
 #include "postrider/campaign/address.h"
@@ -25,6 +25,7 @@ struct rows_job {
 	struct pr_map own; /* hashes of the ids an owner may see; for operators empty: all */
 	bool only_own;
 	const char *campaign; /* the one being read, for a person's story */
+	char *audience;       /* path; NULL: not for who asks */
 	struct pr_buf out;
 	int result;
 	struct pr_error error;
@@ -96,6 +97,7 @@ rows_done(struct pr_job *job)
 	request_done(q);
 	pr_buf_finish(&j->out);
 	pr_map_finish(&j->own);
+	free(j->audience);
 	free(j);
 }
 
@@ -226,6 +228,31 @@ find_in(struct rows_job *j, const char *folder)
 		closedir(d);
 }
 
+static bool
+add_closed(void *context, const struct pr_suppression *s)
+{
+	struct rows_job *j = context;
+	if (j->out.data[j->out.len - 1] != '[')
+		pr_buf_addc(&j->out, ',');
+	suppression_json(&j->out, s, pr_utc_ms());
+	return true;
+}
+
+/* What mail is closed to this person. */
+static void
+add_suppressions(struct rows_job *j)
+{
+	pr_audience *a;
+	struct pr_str address = pr_str_n(j->mailbox.address, j->mailbox.n);
+	pr_buf_adds(&j->out, ",\"suppressions\":[");
+	j->result = pr_audience_open(j->audience, PR_AUDIENCE_READ, &a, &j->error);
+	if (j->result < 0)
+		return;
+	j->result = pr_audience_of(a, address, add_closed, j, &j->error);
+	pr_audience_close(a);
+	pr_buf_addc(&j->out, ']');
+}
+
 static void
 work_person(struct pr_job *job, void *worker)
 {
@@ -236,7 +263,10 @@ work_person(struct pr_job *job, void *worker)
 	pr_buf_adds(&j->out, ",\"campaigns\":[");
 	find_in(j, "active");
 	find_in(j, "done");
-	pr_buf_adds(&j->out, "]}");
+	pr_buf_addc(&j->out, ']');
+	if (j->audience)
+		add_suppressions(j);
+	pr_buf_addc(&j->out, '}');
 }
 
 /* The campaigns of who asks; false: there are none. */
@@ -287,5 +317,7 @@ get_recipient(struct request *q)
 	j->mailbox = m;
 	j->own = own;
 	j->only_own = !q->peer.is_operator;
+	if (q->peer.is_operator)
+		j->audience = pr_strdup(pr_audience_desk_path(q->control->options.audience));
 	start(j);
 }

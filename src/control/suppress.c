@@ -30,7 +30,10 @@ answer_order(struct suppress_request *s, int result)
 	else if (o->verb == PR_AUDIENCE_REMOVE && o->changed == 0)
 		request_fail(s->request, MHD_HTTP_NOT_FOUND, "not_found",
 		             "there is no such suppression");
-	else {
+	else if (!s->request->peer.is_operator) { /* nor learns who was there already */
+		pr_buf_adds(&b, "{\"ok\":true}");
+		request_json(s->request, &b);
+	} else {
 		pr_buf_addf(&b, "{\"ok\":true,\"changed\":%zu,\"already\":%zu,\"generation\":%llu}",
 		            o->changed, o->verb == PR_AUDIENCE_REMOVE ? 0 : o->n - o->changed,
 		            (unsigned long long)o->generation);
@@ -70,6 +73,15 @@ suppress_start(struct suppress_request *s)
 	pr_audience_desk_order(s->request->control->options.audience, &s->order);
 }
 
+/* It takes what others have written of somebody out of the store. */
+static int
+refuse_forgetting(struct suppress_request *s)
+{
+	if (s->order.entries->reason != PR_SUPPRESSION_FORGOTTEN)
+		return 0;
+	return pr_fail(&s->order.error, PR_EDENIED, "only operators may forget somebody");
+}
+
 static void
 order_one(struct request *q, enum pr_audience_verb verb, const char *const *keys)
 {
@@ -78,11 +90,14 @@ order_one(struct request *q, enum pr_audience_verb verb, const char *const *keys
 		return;
 	struct suppress_request *s = suppress_create(q, verb);
 	s->body = body;
-	if (suppress_read(s, verb == PR_AUDIENCE_REMOVE) == 0) {
+	int r = suppress_read(s, verb == PR_AUDIENCE_REMOVE);
+	if (r == 0 && !q->peer.is_operator)
+		r = refuse_forgetting(s);
+	if (r == 0) {
 		suppress_start(s);
 		return;
 	}
-	request_fail_code(q, PR_EINVAL, s->order.error.text);
+	request_fail_code(q, r, s->order.error.text);
 	suppress_free(s);
 }
 
@@ -144,28 +159,36 @@ struct page_job {
 };
 
 static void
-begin_object(struct page_job *j, int64_t at_ms)
+add_at(struct pr_buf *b, int64_t at_ms)
 {
 	char at[PR_RFC3339_SIZE];
-	pr_buf_addf(&j->out, "%s{\"at\":\"%s\"", j->n++ ? "," : "", pr_format_rfc3339(at_ms, at));
+	pr_buf_addf(b, "{\"at\":\"%s\"", pr_format_rfc3339(at_ms, at));
+}
+
+void
+suppression_json(struct pr_buf *b, const struct pr_suppression *s, int64_t now_ms)
+{
+	char until[PR_RFC3339_SIZE];
+	add_at(b, s->at_ms);
+	json_text(b, "address", s->address);
+	json_text(b, "scope", s->scope);
+	json_text(b, "reason", pr_str(pr_suppression_word(s->reason)));
+	json_text(b, "note", s->note);
+	json_text(b, "source", s->source);
+	if (s->until_ms)
+		json_text(b, "until", pr_str(pr_format_rfc3339(s->until_ms, until)));
+	if (s->until_ms && s->until_ms <= now_ms)
+		pr_buf_adds(b, ",\"ended\":true");
+	pr_buf_addc(b, '}');
 }
 
 static bool
 add_suppression(void *context, const struct pr_suppression *s)
 {
-	char until[PR_RFC3339_SIZE];
 	struct page_job *j = context;
-	begin_object(j, s->at_ms);
-	json_text(&j->out, "address", s->address);
-	json_text(&j->out, "scope", s->scope);
-	json_text(&j->out, "reason", pr_str(pr_suppression_word(s->reason)));
-	json_text(&j->out, "note", s->note);
-	json_text(&j->out, "source", s->source);
-	if (s->until_ms)
-		json_text(&j->out, "until", pr_str(pr_format_rfc3339(s->until_ms, until)));
-	if (s->until_ms && s->until_ms <= j->now_ms)
-		pr_buf_adds(&j->out, ",\"ended\":true");
-	pr_buf_addc(&j->out, '}');
+	if (j->n++)
+		pr_buf_addc(&j->out, ',');
+	suppression_json(&j->out, s, j->now_ms);
 	snprintf(j->address, sizeof j->address, "%.*s", (int)s->address.n, s->address.p);
 	snprintf(j->scope, sizeof j->scope, "%.*s", (int)s->scope.n, s->scope.p);
 	return true;
@@ -175,7 +198,9 @@ static bool
 add_audit(void *context, const struct pr_audit *line)
 {
 	struct page_job *j = context;
-	begin_object(j, line->at_ms);
+	if (j->n++)
+		pr_buf_addc(&j->out, ',');
+	add_at(&j->out, line->at_ms);
 	pr_buf_addf(&j->out, ",\"uid\":%u,\"n\":%llu", line->uid, (unsigned long long)line->n);
 	json_text(&j->out, "by", line->by);
 	json_text(&j->out, "verb", line->verb);

@@ -18,4 +18,7 @@ int suppress_read(struct suppress_request *s, bool remove);
 /* All of an import, from `text`. */
 int suppress_read_import(struct pr_audience_order *o);
 
+/* As an object; now_ms: UTC, tells whether it has ended. */
+void suppression_json(struct pr_buf *b, const struct pr_suppression *s, int64_t now_ms);
+
 #endif

@@ -20,7 +20,7 @@
 
 #include <stdlib.h>
 
-#define RECENT_MAX (256u << 10) /* addresses */
+#define RECENT_MAX (128u << 10) /* addresses */
 
 struct suppressing {
 	pr_audience *store; /* the folder lane's */

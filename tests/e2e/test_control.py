@@ -629,6 +629,22 @@ class RoleTest(Control):
         self.assertEqual(self.daemon.get(path)["state"], "held")
         self.assertTrue(self.daemon.running)
 
+    def test_strangers_may_suppress_an_address_and_no_more(self):
+        path, body = "/v1/suppressions", {"address": "ann@example.com", "reason": "complained"}
+        self.assertEqual(self.as_user(STRANGER, "POST", path, body), (200, {"ok": True}))
+        self.assertEqual(self.as_user(STRANGER, "POST", path, body), (200, {"ok": True}))
+        forget = dict(body, reason="forgotten")
+        self.assertEqual(self.as_user(STRANGER, "POST", path, forget)[0], 403)
+        for method, url, more in (("GET", path, None), ("GET", path + "/audit", None),
+                                  ("POST", path + "/remove", {"address": "ann@example.com"}),
+                                  ("POST", path + "/import", {"rows": ["bob@example.com"]})):
+            self.assertEqual(self.as_user(STRANGER, method, url, more)[0], 403, url)
+        self.assertEqual([s["address"] for s in self.daemon.get(path)["suppressions"]],
+                         ["ann@example.com"])
+        lines = self.daemon.get(path + "/audit")["audit"]
+        self.assertEqual([(x["uid"], x["by"], x["verb"], x["n"]) for x in lines],
+                         [(STRANGER, "nobody", "add", 0), (STRANGER, "nobody", "add", 1)])
+
     def test_strangers_see_why_a_site_is_slow_without_addresses(self):
         folder = os.path.join(self.folder, "closed")
         os.mkdir(folder)

@@ -186,6 +186,9 @@ START_TEST(a_forgotten_person_stays_suppressed_and_leaves_no_address)
 	ok(pr_audience_counts(a, &n, &e), &e);
 	ck_assert_uint_eq(n.entries, 2);
 	ck_assert_uint_eq(n.hashed, 2);
+	pr_buf_clear(&seen);
+	ok(pr_audience_of(a, PR_STR("ann@A.example"), note_address, &seen, &e), &e);
+	ck_assert_ptr_nonnull(strstr(seen.data, " all;#"));
 	ck_assert_uint_eq(remove_one(a, "ann@a.example", NULL), 2);
 	ck_assert_str_eq(stopped(a, "ann@a.example", false, "news", NOW), "");
 	pr_buf_finish(&seen);

@@ -7,6 +7,7 @@
 static struct pr_problems problems;
 static struct pr_recipients_result result;
 static pr_ledger *ledger;
+static pr_audience *audience; /* NULL: nobody is suppressed */
 
 static struct pr_manifest
 manifest(void)
@@ -41,8 +42,10 @@ static int
 import_as(const struct pr_manifest *m, const char *text)
 {
 	struct pr_error e = {0};
-	struct pr_recipients_source s = {
-	    .manifest = m, .ledger_path = ledger_path, .identity = identity()};
+	struct pr_recipients_source s = {.manifest = m,
+	                                 .ledger_path = ledger_path,
+	                                 .identity = identity(),
+	                                 .audience = audience};
 	forget_ledger();
 	if (text)
 		write_file(text, strlen(text));
@@ -440,6 +443,50 @@ START_TEST(addresses_of_equal_hashes_are_told_apart)
 }
 END_TEST
 
+static void
+suppress(const char *address, const char *scope)
+{
+	struct pr_error e = {0};
+	struct pr_suppression s = {.address = pr_str(address),
+	                           .scope = pr_str(scope),
+	                           .reason = PR_SUPPRESSION_BOUNCED,
+	                           .note = PR_STR(""),
+	                           .source = PR_STR("")};
+	uint64_t generation;
+	bool added;
+	ok(pr_audience_change_begin(audience, &e), &e);
+	int r = pr_audience_add(audience, &s, &added, &e);
+	ok(pr_audience_change_end(audience, r, &generation, &e), &e);
+}
+
+START_TEST(whoever_is_suppressed_is_so_in_the_ledger_and_neither_bad_nor_a_duplicate)
+{
+	struct pr_manifest m = manifest();
+	struct pr_error e = {0};
+	char path[100];
+	m.list = (struct pr_text){.p = "news", .n = 4};
+	snprintf(path, sizeof path, "%s/audience.db", folder);
+	ok(pr_audience_open(path, PR_AUDIENCE_WRITE, &audience, &e), &e);
+	suppress("ann@a.example", "all");
+	suppress("bob@a.example", "list news");
+	suppress("cat@a.example", "list others");
+	int r = import_as(&m, "email\nAnn@A.example\nann@a.example\nbob@a.example\n"
+	                      "cat@a.example\ncat@a.example\nnobody\n");
+	pr_audience_close(audience);
+	audience = NULL;
+	ck_assert_int_eq(r, 0);
+	ck_assert_uint_eq(result.suppressed, 3);
+	ck_assert_uint_eq(result.pending, 1);
+	ck_assert_uint_eq(result.skipped, 2);
+	ck_assert_uint_eq(result.duplicates, 1);
+	struct pr_counts c = counts_of(ledger);
+	ck_assert_uint_eq(c.total, 6);
+	ck_assert_uint_eq(c.of[PR_SUPPRESSED], 3);
+	ck_assert_uint_eq(c.of[PR_SKIPPED], 2);
+	ck_assert_str_eq(known(ledger, 3).reply, "bounced on 1970-01-01, scope list news");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -456,6 +503,7 @@ main(void)
 	    {import_stops_when_told_and_leaves_nothing},
 	    {rows_are_read_for_preview_without_a_ledger},
 	    {addresses_of_equal_hashes_are_told_apart},
+	    {whoever_is_suppressed_is_so_in_the_ledger_and_neither_bad_nor_a_duplicate},
 	};
 	return suite_run("campaign_recipients", make_folder, finish, tests, ROWS(tests));
 }
