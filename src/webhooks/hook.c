@@ -102,7 +102,7 @@ is_beyond_keep(const struct hook *h)
 	if (keep->octets)
 		return backlog > keep->octets;
 	/* when its first event was is known of a batch only */
-	return h->batch.n ? h->batch.oldest_ms < pr_utc_ms() - keep->ms : backlog > 0;
+	return h->batch.n ? h->batch.oldest_ms < webhooks_now_ms(h->owner) - keep->ms : backlog > 0;
 }
 
 /* ---- what comes next ---- */
