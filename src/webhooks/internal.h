@@ -83,6 +83,7 @@ struct hook {
 	struct hook_read *read; /* under way */
 	struct hook_post post;
 	bool posting, removed, gone;
+	bool troubled; /* the lane failed last */
 
 	unsigned failures; /* in a row */
 	int64_t due_ms,
