@@ -55,7 +55,7 @@ uint64_t pr_webhooks_needs(const pr_webhooks *w);
 struct pr_webhook_missed {
 	uint64_t events;   /* those it had wanted, as far as they could be counted */
 	uint64_t octets;   /* of journal */
-	uint64_t from, to; /* of the last time: places in the journal */
+	uint64_t from, to; /* as the log told it last: places in the journal */
 	int64_t at_ms;     /* UTC, when that was; 0: nothing was missed yet */
 };
 struct pr_webhook_view {

@@ -3,21 +3,30 @@
 
 #include <stdio.h>
 
-/* What events of an outcome are called is what states are; "campaign" stands for all verbs. */
-static const char *const words[] = {"sending", "delivered", "deferred",  "bounced",  "suppressed",
-                                    "skipped", "in_doubt",  "cancelled", "campaign", NULL};
+/* What events of an outcome are called is what states are; "campaign" stands for all verbs. Rows
+ * are cancelled by a verb, all that are left at once. */
+static const char *const words[] = {"sending", "delivered", "deferred", "bounced", "suppressed",
+                                    "skipped", "in_doubt",  "campaign", NULL};
 static const char *const later[] = {"queued", "open", "click", "unsubscribe", "complaint", NULL};
 
 /* SendGrid's webhook has no word for these. */
 #define NOT_SENDGRID (1u << PR_IN_DOUBT | PR_WEBHOOK_CAMPAIGN)
 
+static bool
+is_one_of(struct pr_str word, const char *const *list)
+{
+	while (*list && !pr_str_is(word, *list))
+		list++;
+	return *list != NULL;
+}
+
 static uint32_t
 bit_of(struct pr_str word)
 {
 	enum pr_state state;
-	if (pr_str_is(word, "campaign"))
-		return PR_WEBHOOK_CAMPAIGN;
-	return pr_state_parse(word, &state) && state != PR_PENDING ? 1u << state : 0;
+	if (!is_one_of(word, words))
+		return 0;
+	return pr_state_parse(word, &state) ? 1u << state : PR_WEBHOOK_CAMPAIGN;
 }
 
 static int
@@ -42,10 +51,9 @@ check_event(struct pr_config *c, struct pr_webhook *w, const struct pr_text *t, 
             struct pr_problems *problems)
 {
 	uint32_t bit = bit_of(pr_text_str(t));
-	for (size_t i = 0; later[i]; i++)
-		if (pr_str_is(pr_text_str(t), later[i]))
-			return pr_text_problem(problems, c->file, t, "take it out",
-			                       "%sevents: %s is not available yet", where, t->p);
+	if (is_one_of(pr_text_str(t), later))
+		return pr_text_problem(problems, c->file, t, "take it out",
+		                       "%sevents: %s is not available yet", where, t->p);
 	if (!bit)
 		return unknown_event(c, t, where, problems);
 	if (w->format == PR_WEBHOOK_SENDGRID && (bit & NOT_SENDGRID))

@@ -84,13 +84,11 @@ note_missed(struct hook *h, const struct pr_webhook_missed *m)
 {
 	if (!m->at_ms)
 		return;
-	h->kept.missed.from = m->from;
-	add_missed(&h->kept.missed, m);
 	if (!h->untold.at_ms)
-		h->untold.from = m->from;
+		h->untold.from = h->kept.missed.from = m->from;
 	add_missed(&h->untold, m);
+	add_missed(&h->kept.missed, m);
 	h->unsaved = true;
-	hook_tell_missed(h, false);
 }
 
 /* The journal must not wait any longer for what lies at the cursor. */
@@ -102,7 +100,7 @@ is_beyond_keep(const struct hook *h)
 	if (keep->octets)
 		return backlog > keep->octets;
 	/* when its first event was is known of a batch only */
-	return h->batch.n ? h->batch.oldest_ms < pr_utc_ms() - keep->ms : backlog > 0;
+	return h->batch.n ? h->batch.oldest_ms < webhooks_now_ms(h->owner) - keep->ms : backlog > 0;
 }
 
 /* ---- what comes next ---- */
@@ -161,6 +159,8 @@ hook_drain(struct hook *h)
 	int64_t now = pr_loop_now_ms(w->options.loop);
 	if (w->closing || h->read || h->posting)
 		return;
+	if (h->batch.n || !h->more) /* nothing more is passed over now */
+		hook_tell_missed(h, false);
 	if (h->removed) {
 		pr_timer_stop(&h->timer);
 		hook_save_submit(h, true);
@@ -195,10 +195,23 @@ take_batch(struct hook *h, const struct hook_read *r)
 static void
 on_trouble(struct hook *h, const struct hook_read *r)
 {
-	if (strcmp(h->error, r->error.text) != 0)
+	if (!h->troubled)
 		say(h, PR_LOG_ERROR, "webhook_trouble", r->error.text);
+	h->troubled = true;
 	snprintf(h->error, sizeof h->error, "%s", r->error.text);
 	h->until_ms = pr_loop_now_ms(h->owner->options.loop) + TROUBLE_MS;
+}
+
+static void
+on_done(struct hook *h, const struct hook_read *r)
+{
+	if (h->troubled)
+		h->error[0] = 0;
+	h->troubled = false;
+	if (r->events)
+		take_batch(h, r);
+	if (r->spec != h->spec) /* made for what was wanted before a reload */
+		drop_batch(h);
 }
 
 void
@@ -208,14 +221,11 @@ hook_on_read(struct hook *h, struct hook_read *r)
 		h->saved = r->from;
 		h->unsaved = false;
 	}
-	if (r->saved < 0 || r->result < 0)
+	if (r->saved < 0 || r->result < 0) {
 		on_trouble(h, r);
-	if (r->saved < 0 || r->result < 0 || !r->events) {
 		pr_buf_finish(&r->batch.body);
 	} else {
-		take_batch(h, r);
-		if (r->spec != h->spec) /* made for what was wanted before a reload */
-			drop_batch(h);
+		on_done(h, r);
 	}
 	hook_drain(h);
 }

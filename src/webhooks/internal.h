@@ -83,6 +83,7 @@ struct hook {
 	struct hook_read *read; /* under way */
 	struct hook_post post;
 	bool posting, removed, gone;
+	bool troubled; /* the lane failed last */
 
 	unsigned failures; /* in a row */
 	int64_t due_ms,
@@ -99,13 +100,15 @@ struct hook {
 
 struct pr_webhooks {
 	struct pr_webhooks_options options;
-	struct pr_config *config; /* held */
 	pr_lane *lane;
 	pr_fetcher *fetcher;
 	struct pr_list hooks;
 	char *done_dir;
+	int64_t opened_utc_ms, opened_mono_ms;
 	bool closing;
 };
+/* UTC that no clock that is set forward makes jump: events do not grow old by that. */
+int64_t webhooks_now_ms(const struct pr_webhooks *w);
 
 struct hook *hook_create(struct pr_webhooks *w, struct pr_config *config,
                          const struct pr_webhook *spec);

@@ -87,6 +87,8 @@ read_events(struct hook_read *r)
 			break;
 		b->end = pr_events_position(r->events);
 	}
+	if (got == 0) /* over what is no record, too */
+		b->end = pr_events_position(r->events);
 	r->result = got < 0 ? got : 0;
 	r->more = b->end < r->limit && got != 0;
 	if (b->n)
@@ -175,7 +177,7 @@ hook_read_submit(struct hook *h, bool keep_place)
 	r->events = pr_events_create(&source, w->options.delivery);
 	r->limit = pr_journal_durable(w->options.journal);
 	r->least = keep->octets && r->limit > keep->octets ? r->limit - keep->octets : 0;
-	r->since_ms = keep->ms ? pr_utc_ms() - keep->ms : INT64_MIN;
+	r->since_ms = keep->ms ? webhooks_now_ms(w) - keep->ms : INT64_MIN;
 	pr_lane_submit(w->lane, &r->job);
 }
 

@@ -3,7 +3,7 @@
  * so that what was written for it goes on working.
  *
  *   sending    processed     delivered  delivered     deferred  deferred     bounced  bounce
- *   suppressed, skipped, cancelled      dropped
+ *   suppressed, skipped     dropped
  *
  * A bounce is of type `bounce` where the address is to blame, else `blocked`, as SendGrid tells
  * them apart. Its unique arguments (their word for what a sender adds) are `campaign` and `row`.
