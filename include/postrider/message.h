@@ -45,6 +45,7 @@ struct pr_content_source {
 	const char *language;       /* the same */
 	size_t size_max;            /* of one message; 0: 25 MiB */
 	struct pr_dkim *dkim;       /* keys that may sign, referenced; NULL: none */
+	struct pr_tokens *tokens; /* what tokens are signed with, referenced; NULL: none are made */
 	/* A proof: all messages go to this address (as a mailbox has it), also by their To field,
 	 * and the subject says so. Templates see the row's own. NULL: none. */
 	const char *proof_to;

@@ -64,6 +64,8 @@ pr_config_parse(struct pr_str text, const char *file, const char *folder,
 	}
 	for (size_t i = 0; i < c->dkim.n; i++)
 		resolve(c, &pr_config_dkim(c)[i].key_file, folder);
+	for (size_t i = 0; i < c->secrets.n; i++)
+		resolve(c, &pr_config_secrets(c)[i].file, folder);
 	r |= pr_config_check(c, problems);
 	pr_yaml_arrange(text, file, problems, told);
 	if (r) {
@@ -109,6 +111,8 @@ pr_config_unref(struct pr_config *c)
 		return;
 	if (c->signing)
 		c->end_signing(c->signing);
+	if (c->tokens)
+		c->end_tokens(c->tokens);
 	if (c->shapes)
 		c->end_shapes(c->shapes);
 	if (c->rules)

@@ -258,6 +258,21 @@ check_dkim(struct check *k, struct pr_dkim_key *d, size_t number)
 	check_domain(k, &d->selector, where, "selector");
 }
 
+/* Two of one id could not both verify. */
+static void
+check_secret(struct check *k, size_t number)
+{
+	const struct pr_token_secret *all = pr_config_secrets(k->c), *s = all + number;
+	const char *id = s->id.p ? s->id.p : "a";
+	if (id[1] || !strchr("abcdefghijklmnopqrstuvwxyz0123456789", *id))
+		tell(k, &s->id, "write a letter or a digit, like a",
+		     "secrets.%zu.id: \"%s\" is not one small letter or digit", number + 1, id);
+	for (size_t i = 0; i < number; i++)
+		if (s->id.p && all[i].id.p && strcmp(s->id.p, all[i].id.p) == 0)
+			tell(k, &s->id, "give the new one another id",
+			     "secrets.%zu.id: \"%s\" is there twice", number + 1, id);
+}
+
 /* ---- brands ---- */
 
 static void
@@ -333,6 +348,8 @@ pr_config_check(struct pr_config *c, struct pr_problems *problems)
 		check_source(&k, pr_config_sources(c) + i);
 	for (size_t i = 0; i < c->dkim.n; i++)
 		check_dkim(&k, pr_config_dkim(c) + i, i + 1);
+	for (size_t i = 0; i < c->secrets.n; i++)
+		check_secret(&k, i);
 	for (size_t i = 0; i < c->brands.n; i++)
 		check_brand(&k, pr_config_brands(c) + i);
 	check_retry(&k);

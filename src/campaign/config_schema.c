@@ -178,6 +178,15 @@ static const struct pr_yaml_row dkim_rows[] = {
 	{0},
 };
 
+#define SECRET(member) offsetof(struct pr_token_secret, member)
+static const struct pr_yaml_row secret_rows[] = {
+	{.key = "id", .type = PR_YAML_TEXT, .flags = NAME | PR_YAML_REQUIRED, .example = "a",
+	 .offset = SECRET(id)},
+	{.key = "file", .type = PR_YAML_TEXT, .flags = NAME | PR_YAML_REQUIRED,
+	 .example = "/etc/postrider/token.key", .offset = SECRET(file)},
+	{0},
+};
+
 static const struct pr_yaml_row dns_rows[] = {
 	{.key = "servers", .type = PR_YAML_LIST, .flags = LINE, .max = 8,
 	 .offset = AT(dns.servers)},
@@ -224,6 +233,9 @@ static const struct pr_yaml_schema source_schema = {
 static const struct pr_yaml_schema dkim_schema = {
 	.rows = dkim_rows, .size = sizeof(struct pr_dkim_key),
 };
+static const struct pr_yaml_schema secret_schema = {
+	.rows = secret_rows, .size = sizeof(struct pr_token_secret),
+};
 static const struct pr_yaml_schema dns_schema = IN_PLACE(dns_rows);
 static const struct pr_yaml_schema tls_schema = IN_PLACE(tls_rows);
 static const struct pr_yaml_schema brand_schema = {
@@ -266,7 +278,8 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "shaping", .type = PR_YAML_TEXT, .flags = NAME, .offset = AT(shaping)},
 	{.key = "preflight", .type = PR_YAML_ENUM, .words = preflights, .fallback = "warn",
 	 .offset = AT(preflight)},
-	{.key = "secrets", .type = PR_YAML_LATER},
+	{.key = "secrets", .type = PR_YAML_SECTIONS, .schema = &secret_schema, .max = 36,
+	 .offset = AT(secrets)},
 	{.key = "track", .type = PR_YAML_LATER},
 	{.key = "bounce", .type = PR_YAML_LATER},
 	{.key = "webhooks", .type = PR_YAML_LATER},

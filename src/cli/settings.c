@@ -7,6 +7,7 @@
 
 #include "postrider/base/secret.h"
 #include "postrider/message/dkim.h"
+#include "postrider/message/token.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@ read_keys(struct pr_config *config)
 {
 	struct pr_problems problems = {0};
 	pr_dkim_load(config, PR_SECRET_ANYBODY, &problems);
+	pr_tokens_load(config, PR_SECRET_ANYBODY, &problems);
 	pr_problems_finish(&problems);
 }
 

@@ -6,6 +6,7 @@
 
 #include "postrider/classify.h"
 #include "postrider/message/dkim.h"
+#include "postrider/message/token.h"
 #include "postrider/routes.h"
 #include "postrider/shaping.h"
 
@@ -33,10 +34,12 @@ daemon_load(const char *path, struct pr_problems *problems, struct pr_config **o
 		return r;
 	int keys = pr_dkim_load(*out, geteuid(), problems);
 	int shapes = pr_shaping_configure(*out, problems);
+	int tokens = pr_tokens_load(*out, geteuid(), problems);
 	int rules = pr_rules_load(NULL, problems, &(*out)->rules);
 	(*out)->end_rules = pr_rules_destroy;
 	int secrets = check_secrets(*out, problems);
-	r = keys < 0 ? keys : shapes < 0 ? shapes : rules < 0 ? rules : secrets;
+	if (keys < 0 || shapes < 0 || tokens < 0 || rules < 0 || secrets < 0)
+		r = PR_EINVAL;
 	if (r < 0)
 		pr_config_unref(*out);
 	return r;

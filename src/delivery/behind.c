@@ -89,7 +89,8 @@ work_read(struct pr_job *job, void *worker)
 	}
 }
 
-/* What was read of a domain. Rows that found no place are read once more. */
+/* What was read of a domain. Rows that found no place are read once more. Another job may have read
+ * from the same row on meanwhile: what it brought was taken, and is not taken again. */
 static void
 take(struct read_job *j, uint32_t number, struct pr_batch *b)
 {
@@ -103,7 +104,7 @@ take(struct read_job *j, uint32_t number, struct pr_batch *b)
 	if (b->end) {
 		d->behind = false;
 		d->from = UINT32_MAX; /* the index knows of no more; nor does the file */
-	} else
+	} else if (d->from < b->next_row)
 		d->from = b->next_row;
 }
 

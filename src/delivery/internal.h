@@ -3,6 +3,7 @@
  *
  *   refill.c   folder lane reads rows into batches               (rows in memory)
  *   dispatch.c which site a row belongs to, by its domain        (rows in flows)
+ *   lookup.c   ... once its exchangers are known
  *   behind.c   rows that their site could not take when they came by
  *   site.c     sites of an outlet, flows of campaigns into them
  *   grant.c    fair choice among campaigns; intent; composer     (sending)
@@ -516,12 +517,25 @@ void refill_give_back(struct pr_campaign *c, struct pr_batch *b); /* what was no
 void refill_drop(struct pr_campaign *c); /* rows in memory that were not granted */
 void refill_note_due(struct pr_campaign *c, int64_t due_ms);
 
+/* ---- lookup.c ---- */
+void lookup_begin(struct pr_campaign *c, struct held *h);      /* of a domain that is not known */
+bool lookup_has_room(const struct domain *d, unsigned factor); /* DOMAIN_LOOKUP, for one more row */
+void lookup_add(struct domain *d, struct held *h);
+/* One of campaign->lookups ends; its rows are the caller's. The domain's number. */
+uint32_t lookup_drop(struct pr_list *link, struct pr_list *rows);
+/* A row of a domain in a flow has come: when it is time its exchangers are asked for again, and
+ * when there is an answer the domain leaves its flow: the next look-up has it at once. */
+void lookup_again(struct pr_campaign *c, struct domain *d, struct pr_str email);
+
 /* ---- dispatch.c ---- */
 void dispatch_fresh(struct pr_campaign *c, struct pr_batch *b); /* uses up the batch */
 void dispatch_due(struct pr_campaign *c, struct pr_batch *b);   /* likewise */
-/* A row of a domain that was behind. */
+/* Held rows get this outcome, and are freed. */
+void dispatch_settle(struct pr_campaign *c, struct pr_list *rows, const struct pr_smtp_result *r,
+                     const struct pr_verdict *v, int64_t since_ms);
 /* Whether the row found a place; factor: times as many rows as usual may wait there. */
 bool dispatch_place(struct pr_campaign *c, const struct pr_row *row, bool due, unsigned factor);
+/* A row of a domain that was behind; nothing where it was taken already. */
 void dispatch_read(struct pr_campaign *c, const struct pr_row *row);
 struct domain *domain_of(struct pr_campaign *c, uint32_t number);
 void dispatch_drop(struct pr_campaign *c);           /* rows in memory that were not granted */

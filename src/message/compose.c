@@ -405,11 +405,33 @@ copy(char *to, struct pr_str s)
 	return to + s.n + 1;
 }
 
+/* VERP: what comes back to it names campaign and row. */
+static struct pr_str
+reverse_path(const struct job *j)
+{
+	const pr_content *content = j->content;
+	struct pr_buf *b = &j->c->scratch;
+	char local[PR_TOKEN_LOCAL_SIZE];
+	if (!content->tokens)
+		return content->reverse_path;
+	struct pr_token t = {.kind = PR_TOKEN_BOUNCE,
+	                     .campaign = content->serial,
+	                     .row = j->row->row,
+	                     .address = pr_token_address(content->tokens, 0, j->row->email),
+	                     .list = content->list};
+	begin_buffer(b);
+	pr_buf_adds(b, "bounce+");
+	pr_buf_add(b, local, pr_token_local(content->tokens, &t, local));
+	pr_buf_addc(b, '@');
+	pr_buf_add_str(b, content->bounce_domain);
+	return pr_buf_str(b);
+}
+
 static struct pr_message *
 make_message(const struct job *j)
 {
 	const pr_content *content = j->content;
-	struct pr_str from = content->reverse_path, to = recipient(j);
+	struct pr_str from = reverse_path(j), to = recipient(j);
 	struct pr_str signatures = pr_buf_str(&j->c->signatures);
 	size_t envelope = from.n + 1 + to.n + 1, size = signatures.n + j->c->out.len;
 	struct pr_message *m = pr_alloc(sizeof *m + envelope + size);

@@ -340,7 +340,8 @@ pr_content_source_of(const struct pr_manifest *m, const struct pr_config *config
 	                              .dir = -1,
 	                              .hostname = config ? config->hostname.p : NULL,
 	                              .timezone = config ? config->timezone.p : NULL,
-	                              .dkim = config ? config->signing : NULL};
+	                              .dkim = config ? config->signing : NULL,
+	                              .tokens = config ? config->tokens : NULL};
 	if (m->schedule.timezone)
 		s.timezone = m->schedule.timezone;
 	if (b) {
@@ -362,6 +363,17 @@ lay_signing(pr_content *c, const struct pr_content_source *source)
 	c->dkim_domain = pr_arena_copy(&c->arena, domain);
 }
 
+/* A proof's mail comes back to nobody. */
+static void
+lay_return_path(pr_content *c, const struct pr_content_source *source)
+{
+	if (!source->tokens || !source->bounce_domain || source->proof_to)
+		return;
+	c->tokens = pr_tokens_ref(source->tokens);
+	c->bounce_domain = pr_arena_copy(&c->arena, pr_str(source->bounce_domain));
+	c->list = pr_token_list(c->tokens, 0, pr_text_str(&source->manifest->list));
+}
+
 static int
 compile(struct pr_compile *x)
 {
@@ -372,6 +384,7 @@ compile(struct pr_compile *x)
 	lay_addresses(c, x->source, &b);
 	lay_fixed(c, x->source);
 	lay_signing(c, x->source);
+	lay_return_path(c, x->source);
 	lay_fields(c, x->source->manifest, &b);
 	pr_buf_addf(&b, "@%s.%.*s", c->token, (int)c->id_domain.n, c->id_domain.p);
 	struct pr_str suffix = keep(c, &b);
@@ -423,6 +436,7 @@ pr_content_unref(pr_content *c)
 		pr_liquid_destroy(c->bodies[i].text.code);
 	}
 	pr_dkim_unref(c->dkim);
+	pr_tokens_unref(c->tokens);
 	pr_arena_finish(&c->arena);
 	free(c);
 }

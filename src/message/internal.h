@@ -24,6 +24,7 @@
 #include "postrider/liquid.h"
 #include "postrider/message.h"
 #include "postrider/message/dkim.h"
+#include "postrider/message/token.h"
 
 #include "images.h"
 #include "source.h"
@@ -119,6 +120,9 @@ struct pr_content {
 	size_t size_max;
 	pr_dkim *dkim; /* NULL: not signed */
 	struct pr_str dkim_domain;
+	pr_tokens *tokens; /* each message has a return path of its own; NULL: reverse_path */
+	struct pr_str bounce_domain; /* of those */
+	uint32_t list;               /* in their tokens */
 };
 
 /* ---- compiling ---- */

@@ -38,6 +38,7 @@ struct mx_connection {
 	const struct pr_dns_hosts *hosts;         /* of it; NULL: not looked up */
 	unsigned host;                            /* the next address of it */
 	const struct pr_dns_answer *tlsa;
+	const char *base;  /* whose TLSA records these are; NULL: none were asked for */
 	bool second_round; /* also those that did not answer lately */
 	bool passed;       /* some were passed over */
 	bool temporary;    /* something was not known now */
@@ -66,6 +67,7 @@ leave_exchanger(struct mx_connection *c)
 	pr_dns_answer_unref(c->tlsa);
 	c->hosts = NULL;
 	c->tlsa = NULL;
+	c->base = NULL;
 	c->host = 0;
 }
 
@@ -109,15 +111,21 @@ tls_of(const struct mx_connection *c)
 	return tls;
 }
 
+/* Records that DNSSEC does not vouch for are as if there were none. */
+static bool
+has_tlsa(const struct mx_connection *c)
+{
+	return c->tlsa && c->tlsa->secure && c->tlsa->n > 0;
+}
+
 static void
 use_tlsa(struct mx_connection *c)
 {
 	struct hop *h = &c->wire.hop;
 	h->tlsa_n = 0;
-	/* records that DNSSEC does not vouch for are as if there were none */
-	const struct pr_dns_answer *found = c->tlsa && c->tlsa->secure ? c->tlsa : NULL;
-	for (size_t i = 0; found && i < found->n && h->tlsa_n < WIRE_TLSA_MAX; i++) {
-		const struct pr_dns_record *r = &found->records[i];
+	size_t n = has_tlsa(c) ? c->tlsa->n : 0;
+	for (size_t i = 0; i < n && h->tlsa_n < WIRE_TLSA_MAX; i++) {
+		const struct pr_dns_record *r = &c->tlsa->records[i];
 		struct pr_tlsa record = {.usage = r->u.tlsa.usage,
 		                         .selector = r->u.tlsa.selector,
 		                         .matching = r->u.tlsa.matching,
@@ -127,7 +135,7 @@ use_tlsa(struct mx_connection *c)
 			h->tlsa[h->tlsa_n++] = record;
 	}
 	h->dane = h->tlsa_n > 0;
-	if (found && found->n && h->tls < PR_ROUTE_TLS_REQUIRED)
+	if (n > 0 && h->tls < PR_ROUTE_TLS_REQUIRED)
 		h->tls = PR_ROUTE_TLS_REQUIRED; /* also where none can be used (section 2.2) */
 }
 
@@ -154,27 +162,36 @@ try_address(struct mx_connection *c)
 			c->passed = true;
 			continue;
 		}
-		snprintf(w->hop.name, sizeof w->hop.name, "%s", c->plan[c->at].name);
 		w->hop.tls = tls_of(c);
 		use_tlsa(c);
+		snprintf(w->hop.name, sizeof w->hop.name, "%s",
+		         w->hop.dane ? c->base : c->plan[c->at].name);
 		wire_connect(w);
 		return;
 	}
 	next_exchanger(c);
 }
 
+static void ask_tlsa(struct mx_connection *c, const char *base);
+
+/* An alias's own records count where its target has none (RFC 7672 section 2.2.2). */
 static void
 take_tlsa(struct mx_connection *c, const struct pr_dns_answer *answer)
 {
+	const char *own = c->plan[c->at].name;
 	c->tlsa = answer;
 	if (answer->status == PR_DNS_TEMP) {
 		c->temporary = true;
 		snprintf(c->wire.why, sizeof c->wire.why,
-		         "the TLSA records of %s are not known now", c->plan[c->at].name);
+		         "the TLSA records of %s are not known now", c->base);
 		next_exchanger(c);
-		return;
+	} else if (!has_tlsa(c) && strcmp(c->base, own) != 0) {
+		pr_dns_answer_unref(answer);
+		c->tlsa = NULL;
+		ask_tlsa(c, own);
+	} else {
+		try_address(c);
 	}
-	try_address(c);
 }
 
 static void
@@ -184,11 +201,12 @@ on_tlsa(struct pr_dns_wait *wait, const struct pr_dns_answer *answer)
 }
 
 static void
-ask_tlsa(struct mx_connection *c)
+ask_tlsa(struct mx_connection *c, const char *base)
 {
 	char name[PR_DNS_NAME_SIZE];
 	const struct pr_route_target *t = c->wire.base.target;
-	snprintf(name, sizeof name, "_%u._tcp.%s", (unsigned)t->port, c->plan[c->at].name);
+	c->base = base;
+	snprintf(name, sizeof name, "_%u._tcp.%s", (unsigned)t->port, base);
 	c->wait.done.answer = on_tlsa;
 	const struct pr_dns_answer *now = pr_dns_ask(t->options.dns, name, PR_DNS_TLSA, &c->wait);
 	if (now)
@@ -206,7 +224,7 @@ take_hosts(struct mx_connection *c, const struct pr_dns_hosts *hosts)
 	}
 	if (hosts->status == PR_DNS_OK && hosts->secure && c->plan[c->at].secure &&
 	    c->wire.base.target->options.tls)
-		ask_tlsa(c);
+		ask_tlsa(c, hosts->name);
 	else
 		try_address(c);
 }

@@ -17,7 +17,8 @@
 /* Where to connect, and how. */
 struct hop {
 	struct pr_address address;
-	char name[256]; /* of the host: SNI, and what its certificate must name */
+	char name[256]; /* of the host: SNI, and what its certificate must name; by TLSA
+	                 * records the name they are of (RFC 7672 section 2.2.3) */
 	int tls;        /* enum pr_route_tls */
 	bool dane;      /* by these; tls is at least required */
 	struct pr_tlsa tlsa[WIRE_TLSA_MAX];

@@ -20,11 +20,11 @@ class Dane(exchangers.TestCase):
         cls.own = authority.issue("own", "another.example", by_itself=True)
         cls.other = authority.issue("other", "another.example", by_itself=True)
 
-    def tlsa_name(self, name):
-        return "_%d._tcp.mx.%s.example" % (self.port, name)
+    def tlsa_name(self, name, host="mx"):
+        return "_%d._tcp.%s.%s.example" % (self.port, host, name)
 
-    def publish(self, name, certificate):
-        self.zone[self.tlsa_name(name)] = {"TLSA": [certificates.tlsa(certificate[1])]}
+    def publish(self, name, certificate, host="mx"):
+        self.zone[self.tlsa_name(name, host)] = {"TLSA": [certificates.tlsa(certificate[1])]}
 
     def test_a_certificate_that_only_its_record_vouches_for_is_verified_by_it(self):
         """The route wants verified TLS; neither an authority nor its name speaks for it."""
@@ -39,6 +39,20 @@ class Dane(exchangers.TestCase):
         for campaign, _ in self.run_each([{"truncated": t} for t in (False, True)], run):
             self.assertEqual(campaign["counts"]["delivered"], self.rows)
         self.assert_sealed("good", campaigns=2)
+
+    def test_of_an_alias_the_records_of_its_target_come_first(self):
+        """RFC 7672, section 2.2.2; where that has none, the alias's own count."""
+        for name in ("target", "alias"):
+            self.receiver(name, tls=self.own)
+            self.zone["host.%s.example" % name] = self.zone["mx.%s.example" % name]
+            self.zone["mx.%s.example" % name] = {"CNAME": ["host.%s.example" % name]}
+        self.publish("target", self.other)
+        self.publish("target", self.own, "host")
+        self.publish("alias", self.own)
+        with name_server.NameServer(self.zone, secure=True) as dns:
+            self.send(dns, dns={"trusted": True}, route_tls="verified")
+        self.assert_sealed("target")
+        self.assert_sealed("alias")
 
     def test_what_a_record_does_not_vouch_for_is_never_sent(self):
         """Nor is it where the record cannot be known, nor where TLS is not offered any more."""

@@ -10,7 +10,7 @@ import postrider_test as pt
 
 
 class DnsFaults(exchangers.TestCase):
-    rows = 1
+    large = 200  # recipients of one domain: more than wait for its look-up
 
     def setUp(self):
         super().setUp()
@@ -19,7 +19,8 @@ class DnsFaults(exchangers.TestCase):
             self.zone["d%d.example" % number] = {"MX": [(10, "mx.all.example")]}
 
     def addresses(self):
-        return ["r@%s" % name for name in sorted(self.zone) if name.startswith("d")]
+        many = ["r%d@d0.example" % row for row in range(self.large)]
+        return sorted(many + ["r@%s" % name for name in self.zone if name.startswith("d")])
 
     def drop(self, daemon, name="world"):
         daemon.drop(pt.make_campaign(daemon.folder, name, recipients="\n".join(

@@ -19,6 +19,12 @@ ROWS = 40  # of each domain
 TEXT = "Hello {{ first_name }},\n.begins with a dot\n..and with two\n.\nGrüße  \n\n"
 
 
+class Postfix(mail_servers.Postfix):
+    def __init__(self, *arguments, **more):
+        mail_servers.install_postfix()
+        super().__init__(*arguments, **more)
+
+
 class Receivers(accounted.TestCase):
     def setUp(self):
         super().setUp()
@@ -32,6 +38,20 @@ class Receivers(accounted.TestCase):
         """Address, port and certificate of an exchanger mxN.example."""
         return {"address": self.network + re.sub(r"\D", "", host), "port": self.port,
                 "tls": self.authority.issue(host, host, kind=certificates.RSA)}
+
+    def have(self, *kinds):
+        """({domain: (exchanger, server)} of those that can be had here, why not the others)."""
+        servers, missing = {}, []
+        for number, kind in enumerate(kinds, 1):
+            host = "mx%d.example" % number
+            try:
+                server = self.enter(kind(self.folder, **self.at(host)))
+                servers["d%d.example" % number] = host, server
+            except unittest.SkipTest as reason:
+                missing.append(str(reason))
+        if not servers:
+            self.skipTest("; ".join(missing))
+        return servers, missing
 
     def daemon(self, servers, tls):
         """A daemon, and the name server by which {domain: (exchanger, server)} is found."""
@@ -59,7 +79,7 @@ class Receivers(accounted.TestCase):
 
     def check(self, server, domain, in_tls):
         """What a server stored: each recipient once, signed."""
-        pt.wait_until(lambda: len(server.mails()) >= ROWS, "what it was given", 8, every=0.2)
+        pt.wait_until(lambda: len(server.mails()) >= ROWS, "what it was given", every=0.2)
         mails = server.mails()
         self.assertEqual(sorted(mail.to for mail in mails),
                          sorted("r%d@%s" % (row, domain) for row in range(ROWS)))
@@ -69,34 +89,30 @@ class Receivers(accounted.TestCase):
             self.assertIn(mail.to.encode(), re.search(rb"(?m)^To: .*", mail.octets).group())
 
     def test_each_is_found_and_verified_and_has_each_message_once_and_signed(self):
-        mail_servers.install_postfix()
-        servers = {
-            "one.example": ("mx1.example", self.enter(
-                mail_servers.Postfix(self.folder, **self.at("mx1.example")))),
-            "two.example": ("mx2.example", self.enter(
-                mail_servers.Exim(self.folder, **self.at("mx2.example")))),
-            "three.example": ("mx3.example", self.enter(
-                mail_servers.OpenSmtpd(self.folder, **self.at("mx3.example"))))}
+        servers, missing = self.have(Postfix, mail_servers.Exim, mail_servers.OpenSmtpd)
         daemon = self.daemon(servers, "verified")
         campaign = self.send(daemon, servers)
-        self.assert_counts(campaign, 3 * ROWS)
-        self.assertEqual(campaign["counts"]["delivered"], 3 * ROWS)
+        rows = len(servers) * ROWS
+        self.assert_counts(campaign, rows)
+        self.assertEqual(campaign["counts"]["delivered"], rows)
         self.assertEqual(campaign["in_doubt_ever"], 0)
         for row in daemon.results(campaign):
             host, server = servers[row["email"].split("@")[1]]
             self.assertEqual(row["mx"], "%s[%s]" % (host, server.address))
         for domain, (_, server) in servers.items():
             self.check(server, domain, r"(?is)with esmtps\b.*TLS|TLSv1.*with esmtps\b")
+        if missing:
+            self.skipTest("the others passed; " + "; ".join(missing))
 
     def test_a_receiver_that_offers_tls_and_cannot_do_it_is_spoken_to_in_clear(self):
         """As Debian 12 ships OpenSMTPD: STARTTLS is offered, and each handshake fails."""
         server = self.enter(mail_servers.OpenSmtpd(self.folder, as_built=True,
-                                                   **self.at("mx3.example")))
-        daemon = self.daemon({"three.example": ("mx3.example", server)}, "opportunistic")
-        campaign = self.send(daemon, ["three.example"])
+                                                   **self.at("mx1.example")))
+        daemon = self.daemon({"d1.example": ("mx1.example", server)}, "opportunistic")
+        campaign = self.send(daemon, ["d1.example"])
         self.assertEqual(campaign["counts"]["delivered"], ROWS)
         self.assertIn("SSL routines", server.log())
-        self.check(server, "three.example", r"(?s)\A(?!.*TLS).*with ESMTP id")
+        self.check(server, "d1.example", r"(?s)\A(?!.*TLS).*with ESMTP id")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import threading
 
 import dns_server
 
-TYPES = {"A": 1, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28, "TLSA": 52}
+TYPES = {"A": 1, "CNAME": 5, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28, "TLSA": 52}
 NAMES = {number: name for name, number in TYPES.items()}
 SERVFAIL, NXDOMAIN, TTL_S = 2, 3, 30
 QR, TC, RD, RA, AD = 0x8000, 0x0200, 0x0100, 0x0080, 0x0020
@@ -30,6 +30,8 @@ def _name(text):
 def _rdata(kind, value):
     if kind == "MX":
         return struct.pack(">H", value[0]) + _name(value[1])
+    if kind == "CNAME":
+        return _name(value)
     if kind == "TLSA":
         return bytes(value[:3]) + value[3]
     if kind == "TXT":
@@ -94,9 +96,14 @@ class NameServer:
     def _look_up(self, question):
         if (question.name, question.kind) in self.broken:
             return SERVFAIL, [], []
-        records = self.zone.get(question.name)
-        found = [_record(question.name, question.kind, value)
-                 for value in (records or {}).get(question.kind, ())]
+        name, found = question.name, []
+        records = self.zone.get(name)
+        while records and "CNAME" in records:
+            found += [_record(name, "CNAME", value) for value in records["CNAME"]]
+            name, = records["CNAME"]
+            records = self.zone.get(name)
+        found += [_record(name, question.kind, value)
+                  for value in (records or {}).get(question.kind, ())]
         authority = [] if found else [_record("example", "SOA", "ns.example")]
         return NXDOMAIN if records is None else 0, found, authority
 

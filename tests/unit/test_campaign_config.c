@@ -196,6 +196,11 @@ static const struct {
     {"dkim: [{domain: a.example}]", "2:8 dkim.1.selector is missing -> add selector: s1\n"
                                     "2:8 dkim.1.key_file is missing -> add key_file: "
                                     "/etc/postrider/s1.pem"},
+    {"secrets: [{id: ab, file: f}, {id: a, file: f}, {id: a, file: g}]",
+     "2:16 secrets.1.id: \"ab\" is not one small letter or digit -> write a letter or a digit, "
+     "like "
+     "a\n"
+     "2:53 secrets.3.id: \"a\" is there twice -> give the new one another id"},
     {"dkim: [{domain: a.example, selector: s, key_file: k}, {domain: b.example, selector: s, "
      "key_fil: k}]",
      "2:55 dkim.2.key_file is missing -> add key_file: /etc/postrider/s1.pem\n"

@@ -74,6 +74,12 @@ struct pr_dkim_key {
 	struct pr_text key_file; /* absolute; PEM, RSA or Ed25519 */
 };
 
+/* What tokens are signed with (message/token.h). */
+struct pr_token_secret {
+	struct pr_text id;   /* one letter or digit: it is in every token */
+	struct pr_text file; /* absolute; its first line is the secret */
+};
+
 enum pr_preflight_mode { PR_PREFLIGHT_OFF, PR_PREFLIGHT_WARN, PR_PREFLIGHT_REFUSE };
 
 struct pr_brand {
@@ -128,13 +134,17 @@ struct pr_config {
 		struct pr_text ca_file; /* absolute; p NULL: the system's */
 		bool mta_sts;
 	} tls;
-	struct pr_text shaping;      /* absolute; p NULL: what is built in */
-	int preflight;               /* enum pr_preflight_mode */
-	struct pr_yaml_array brands; /* struct pr_brand */
+	struct pr_yaml_array secrets; /* struct pr_token_secret; the first one signs */
+	struct pr_text shaping;       /* absolute; p NULL: what is built in */
+	int preflight;                /* enum pr_preflight_mode */
+	struct pr_yaml_array brands;  /* struct pr_brand */
 	/* What message/dkim.h made of `dkim` before others share the configuration, and how it
 	 * ends; NULL: nothing is signed. */
 	struct pr_dkim *signing;
 	void (*end_signing)(struct pr_dkim *signing);
+	/* The same by message/token.h of `secrets`. */
+	struct pr_tokens *tokens;
+	void (*end_tokens)(struct pr_tokens *tokens);
 	/* The same by shaping.h of `shaping` and the sources' warm-ups. */
 	struct pr_shaping *shapes;
 	void (*end_shapes)(struct pr_shaping *shapes);
@@ -155,6 +165,11 @@ static inline struct pr_source_address *
 pr_config_sources(const struct pr_config *c)
 {
 	return c->sources.items;
+}
+static inline struct pr_token_secret *
+pr_config_secrets(const struct pr_config *c)
+{
+	return c->secrets.items;
 }
 static inline struct pr_dkim_key *
 pr_config_dkim(const struct pr_config *c)

@@ -62,7 +62,7 @@ enum pr_class {
 	PR_CLASSES
 };
 const char *pr_class_word(enum pr_class c); /* "user_unknown"; "" for none */
-extern const char *const pr_class_words[]; /* all of them, ended by NULL */
+extern const char *const pr_class_words[];  /* all of them, ended by NULL */
 
 /* States of a campaign. Stored: never renumber. */
 enum pr_campaign_state {
