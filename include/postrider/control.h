@@ -6,6 +6,7 @@
 #ifndef POSTRIDER_CONTROL_H
 #define POSTRIDER_CONTROL_H
 
+#include "postrider/audience.h"
 #include "postrider/campaign/config.h"
 #include "postrider/campaign/intake.h"
 #include "postrider/delivery.h"
@@ -22,6 +23,7 @@ struct pr_control_options {
 	pr_journal *journal;
 	const char *journal_dir;
 	pr_intake *intake;
+	pr_audience_desk *audience;
 	const char *version;
 	void *context;
 	/* Load the configuration file again, all or nothing. `answer`: a JSON object that says what

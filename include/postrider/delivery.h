@@ -19,6 +19,7 @@
 #ifndef POSTRIDER_DELIVERY_H
 #define POSTRIDER_DELIVERY_H
 
+#include "postrider/audience.h"
 #include "postrider/campaign/config.h"
 #include "postrider/campaign/intake.h"
 #include "postrider/journal.h"
@@ -45,9 +46,10 @@ struct pr_delivery_options {
 	pr_journal *journal;
 	struct pr_statedb *statedb; /* the folder lane's own connection */
 	const char *journal_dir;
-	struct pr_dns *dns; /* for routes via mx; outlives delivery, as tls does */
-	struct pr_tls *tls; /* NULL: no TLS */
-	struct pr_sts *sts; /* NULL: nobody's policies */
+	pr_audience_desk *audience; /* whom mail may not go to; outlives delivery; NULL: nobody */
+	struct pr_dns *dns;         /* for routes via mx; outlives delivery, as tls does */
+	struct pr_tls *tls;         /* NULL: no TLS */
+	struct pr_sts *sts;         /* NULL: nobody's policies */
 	/* Whether receivers will believe it: 0; PR_EINVAL: problems are told; PR_EAGAIN: it cannot
 	 * be known now. Called on lanes of delivery's, may block for some time. NULL: nobody
 	 * looks. */

@@ -97,6 +97,9 @@ struct pr_row {
 	int64_t first_ms;    /* UTC, 0: never tried */
 	struct pr_str email; /* as sent in RCPT: A-label domain */
 	struct pr_str data;  /* packed fields */
+	/* The ledger leaves these alone: what whoever read the row found out about its address. */
+	const char *suppressed; /* why it may not be written to; NULL: it may */
+	uint64_t stamp;         /* as of this generation of the audience */
 };
 struct pr_batch {
 	unsigned refs;     /* the loop's; pr_batch_unref frees at 0 */
@@ -106,6 +109,7 @@ struct pr_batch {
 	uint32_t next_row;   /* cursor after this batch (fresh) */
 	bool end;            /* fresh: no more rows behind; due: no more are due now */
 	int64_t next_due_ms; /* due: UTC of the earliest later one, 0: none */
+	uint64_t stamp;      /* of its rows; the ledger leaves it 0 */
 };
 void pr_batch_unref(struct pr_batch *b);
 /* Up to max rows or octets of fresh rows with number >= from. domain 0: of all; else

@@ -48,6 +48,94 @@ pr_format_rfc3339(int64_t utc_ms, char *out)
 	return out;
 }
 
+/* ---- RFC 3339, read ---- */
+
+struct scan {
+	struct pr_str left;
+	bool good;
+};
+
+/* As many digits; 0 where they are not there. */
+static int
+digits(struct scan *s, unsigned n)
+{
+	int value = 0;
+	for (unsigned i = 0; i < n && s->good; i++) {
+		s->good = s->left.n > 0 && pr_is_digit(*s->left.p);
+		if (!s->good)
+			return 0;
+		value = value * 10 + (*s->left.p - '0');
+		s->left = pr_str_n(s->left.p + 1, s->left.n - 1);
+	}
+	return value;
+}
+
+/* One of these characters; 0 and nothing taken where none is there. */
+static char
+one_of(struct scan *s, const char *which)
+{
+	char c = s->left.n ? *s->left.p : 0;
+	if (!c || !strchr(which, c))
+		return 0;
+	s->left = pr_str_n(s->left.p + 1, s->left.n - 1);
+	return c;
+}
+
+static int
+fraction_ms(struct scan *s)
+{
+	int ms = 0, unit = 100;
+	if (!one_of(s, "."))
+		return 0;
+	ms += digits(s, 1) * unit;
+	while (s->good && s->left.n && pr_is_digit(*s->left.p))
+		ms += digits(s, 1) * (unit /= 10);
+	return ms;
+}
+
+static void
+scan_clock(struct scan *s, struct tm *tm, int *ms, int *east_minutes)
+{
+	tm->tm_hour = digits(s, 2);
+	s->good &= one_of(s, ":") != 0;
+	tm->tm_min = digits(s, 2);
+	if (one_of(s, ":"))
+		tm->tm_sec = digits(s, 2);
+	*ms = fraction_ms(s);
+	char sign = one_of(s, "Zz+-");
+	if (sign == '+' || sign == '-') {
+		int hours = digits(s, 2);
+		s->good &= one_of(s, ":") != 0;
+		int minutes = digits(s, 2);
+		s->good &= hours < 24 && minutes < 60;
+		*east_minutes = (sign == '+' ? 1 : -1) * (hours * 60 + minutes);
+	}
+}
+
+bool
+pr_parse_rfc3339(struct pr_str text, int64_t *utc_ms)
+{
+	struct scan s = {pr_str_trim(text), true};
+	struct tm tm = {0}, asked;
+	int ms = 0, east_minutes = 0;
+	tm.tm_year = digits(&s, 4) - 1900;
+	s.good &= one_of(&s, "-") != 0;
+	tm.tm_mon = digits(&s, 2) - 1;
+	s.good &= one_of(&s, "-") != 0;
+	tm.tm_mday = digits(&s, 2);
+	if (one_of(&s, "Tt "))
+		scan_clock(&s, &tm, &ms, &east_minutes);
+	if (!s.good || s.left.n || tm.tm_year < 70)
+		return false;
+	asked = tm;
+	int64_t at = (int64_t)timegm(&tm) * 1000; /* carries the 30th of February on */
+	if (asked.tm_mon != tm.tm_mon || asked.tm_mday != tm.tm_mday ||
+	    asked.tm_hour != tm.tm_hour || asked.tm_min != tm.tm_min || asked.tm_sec != tm.tm_sec)
+		return false;
+	*utc_ms = at + ms - east_minutes * PR_MINUTE_MS;
+	return true;
+}
+
 /* Digits, then the unit: what is left of s after them. */
 static bool
 split_number(struct pr_str s, uint64_t *number, struct pr_str *unit)

@@ -49,6 +49,7 @@ import_rows(pr_intake *i, struct pr_taken *t, int dir, struct pr_problems *probl
 	                                      .dir = dir,
 	                                      .ledger_path = path.data,
 	                                      .stop = &i->stop,
+	                                      .audience = i->options.audience,
 	                                      .identity = {.serial = t->serial,
 	                                                   .generation = 1,
 	                                                   .address_key = identity.address_key}};

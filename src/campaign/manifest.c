@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LIST_MAX 64
+#define LIST_MAX PR_AUDIENCE_LIST_MAX
 
 static int __attribute__((format(printf, 4, 5)))
 tell(struct pr_problems *problems, const struct pr_text *at, const char *remedy, const char *format,
@@ -355,4 +355,13 @@ pr_manifest_destroy(struct pr_manifest *m)
 		return;
 	pr_arena_finish(&m->arena);
 	free(m);
+}
+
+struct pr_audience_who
+pr_manifest_who(const struct pr_manifest *m)
+{
+	struct pr_audience_who who = {.transactional = m->class_ == PR_TRANSACTIONAL};
+	if (m->list.p && m->list.n <= LIST_MAX)
+		memcpy(who.list, m->list.p, m->list.n);
+	return who;
 }

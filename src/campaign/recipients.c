@@ -3,6 +3,7 @@
  * ledger's switch is thrown.
  *
  *   rows -good-> ledger, duplicates
+ *        -left-> ledger (suppressed)
  *        -bad--> ledger (skipped), rejects.csv
  *
  * Fails whole: what was begun is removed, and the import can be done again from the start.
@@ -22,6 +23,9 @@ struct import {
 	pr_ledger *ledger;
 	duplicates *duplicates;
 	struct rejects rejects;
+	struct pr_audience_who who;
+	struct pr_buf why; /* it is suppressed */
+	bool checking;     /* a state of the audience is being read */
 	struct pr_error *e;
 };
 
@@ -65,12 +69,51 @@ on_columns(void *context, const struct columns *c)
 	                        &in->ledger, in->e);
 }
 
+/* 1: whoever it is may not be written to; in->why says why. */
+static int
+is_suppressed(struct import *in, struct pr_str address)
+{
+	uint64_t generation;
+	pr_audience *a = in->source->audience;
+	if (!a)
+		return 0;
+	if (!in->checking) {
+		int r = pr_audience_begin(a, &generation, in->e);
+		if (r < 0)
+			return r;
+		in->checking = true;
+	}
+	pr_buf_clear(&in->why);
+	return pr_audience_check(a, address, &in->who, pr_utc_ms(), &in->why, in->e);
+}
+
+static void
+end_checking(struct import *in)
+{
+	if (in->checking)
+		pr_audience_end(in->source->audience);
+	in->checking = false;
+}
+
+/* It is no duplicate of anything, nor anything of it. */
+static int
+add_suppressed(struct import *in, const struct checked_row *row, struct pr_str address)
+{
+	in->result->suppressed++;
+	return pr_ledger_add(in->ledger, row->row, address, pr_mailbox_domain(&row->mailbox),
+	                     row->data, PR_SUPPRESSED, PR_CLASS_SUPPRESSED, pr_buf_str(&in->why),
+	                     in->e);
+}
+
 static int
 add_good(struct import *in, const struct checked_row *row)
 {
 	struct pr_str address = pr_str_n(row->mailbox.address, row->mailbox.n);
-	int r = pr_ledger_add(in->ledger, row->row, address, pr_mailbox_domain(&row->mailbox),
-	                      row->data, PR_PENDING, PR_CLASS_NONE, PR_STR(""), in->e);
+	int r = is_suppressed(in, address);
+	if (r != 0)
+		return r < 0 ? r : add_suppressed(in, row, address);
+	r = pr_ledger_add(in->ledger, row->row, address, pr_mailbox_domain(&row->mailbox),
+	                  row->data, PR_PENDING, PR_CLASS_NONE, PR_STR(""), in->e);
 	in->result->pending++;
 	return r < 0 ? r : duplicates_add(in->duplicates, address, row->row, row->line, in->e);
 }
@@ -108,6 +151,7 @@ on_row(void *context, const struct checked_row *row)
 	struct import *in = context;
 	const struct pr_recipients_source *s = in->source;
 	if (row->row % LOOK_UP_EVERY == 0) {
+		end_checking(in);
 		if (s->progress)
 			atomic_store_explicit(s->progress, row->row, memory_order_relaxed);
 		if (s->stop && atomic_load_explicit(s->stop, memory_order_relaxed))
@@ -175,8 +219,11 @@ pr_recipients_import(const struct pr_recipients_source *source, struct pr_recipi
 	                               .context = &in};
 	*result = (struct pr_recipients_result){0};
 	pr_ledger_remove(source->ledger_path);
+	in.who = pr_manifest_who(source->manifest);
 	in.duplicates = duplicates_create(&o);
 	int r = import(&in, problems);
+	end_checking(&in);
+	pr_buf_finish(&in.why);
 	rejects_finish(&in.rejects);
 	if (r < 0)
 		give_up(&in);

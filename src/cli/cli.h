@@ -8,7 +8,7 @@
  *   http.c       requests to the status socket
  *   text.c       numbers, durations, times, bars; table.c aligned columns
  *   init.c check.c preview.c doctor.c submit.c replace.c verbs.c show.c sites.c report.c watch.c
- *   events.c: commands; proof.c, proof_send.c: another
+ *   events.c suppress.c suppress_import.c: commands; proof.c, proof_send.c: another
  *
  * Standard output holds what was asked for, and nothing else; what went wrong goes to standard
  * error with what to do. Text that came from elsewhere passes cli_show first.
@@ -89,6 +89,10 @@ enum cli_exit cli_fail(const char *format, ...) __attribute__((format(printf, 1,
 enum cli_exit cli_usage(const struct cli *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 enum cli_exit cli_fail_errno(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- verbs.c ---- */
+/* POST; `words` says what was done. With --json the answer as it came. */
+enum cli_exit cli_act(struct cli *c, const char *path, const char *body, const char *words);
 
 /* ---- settings.c ---- */
 /* The configuration; NULL where there is none to read. needed, or named by the user: then it was
@@ -174,6 +178,8 @@ enum cli_exit cli_run_resolve(struct cli *c);
 enum cli_exit cli_run_replace(struct cli *c);
 enum cli_exit cli_run_adopt(struct cli *c);
 enum cli_exit cli_run_service(struct cli *c); /* reload drain: by its name */
+enum cli_exit cli_run_suppress(struct cli *c);
+enum cli_exit cli_run_suppress_import(struct cli *c); /* its words are import FILE */
 enum cli_exit cli_run_status(struct cli *c);
 enum cli_exit cli_run_campaigns(struct cli *c);
 enum cli_exit cli_run_campaign(struct cli *c);

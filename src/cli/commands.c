@@ -5,6 +5,7 @@
 #define PREPARE "Prepare"
 #define SEND "Send"
 #define WATCH "Watch"
+#define PEOPLE "People"
 #define KEEP "Keep"
 #define FILTER "Filters: JSON lines in, JSON lines out"
 
@@ -91,6 +92,20 @@ static const struct cli_option sites_options[] = {
 static const struct cli_option report_options[] = {
     {"out", "FILE", "write it there", 0, false},
     {"csv", NULL, "one line a recipient, instead of HTML", 0, false},
+    {0}};
+static const struct cli_option suppress_options[] = {
+    {"list", "NAME", "campaigns of this list only", 0, false},
+    {"class", "C", "campaigns of this class only: marketing or transactional", 0, false},
+    {"reason", "TEXT", "unsubscribed, complained, bounced, forgotten, or why in your words", 0,
+     false},
+    {"until", "TIME", "not longer than to this day or time (2027-01-31, 2027-01-31T18:00Z)", 0,
+     false},
+    {"match", "TEXT", "list: addresses that hold this text", 0, false},
+    {"limit", "N", "list: at most so many (100)", 0, false},
+    {"after", "WHERE", "list: go on where the last one ended", 0, false},
+    {"audit", NULL, "list: who changed what, the latest first", 0, false},
+    {"dry-run", NULL, "import: only say what is wrong in the file", 0, false},
+    {"out", "FILE", "export: write it there", 0, false},
     {0}};
 static const struct cli_option adopt_options[] = {
     {"trust-ledger", NULL, "the ledger is right: go on with what it says is unsent", 0, false},
@@ -183,6 +198,18 @@ const struct cli_command cli_commands[] = {
     {"report", "ID", "the campaign's report, as HTML or CSV", NULL, 1, 1, report_options,
      cli_run_report, WATCH},
 
+    {"suppress", "add|remove|list|import|export [ADDRESS|FILE]", "whom mail may not go to",
+     "add ADDRESS     No mail to it from now on, also of campaigns under way.\n"
+     "remove ADDRESS  It may get mail again: all its suppressions, or that of --list or --class.\n"
+     "list            Them, by address.\n"
+     "import FILE     CSV with a header (address, list, class, scope, reason, note, until), or an\n"
+     "                address a line. What is wrong in it is listed and left out.\n"
+     "export          All, as CSV that import reads.\n"
+     "\n"
+     "Without --list and --class an address that unsubscribed is closed to marketing, any other\n"
+     "to all mail. Operators may do all of this, others add.",
+     1, 2, suppress_options, cli_run_suppress, PEOPLE},
+
     {"adopt", "ID", "let a campaign go on whose folder was restored or copied",
      "Its ledger and the daemon's own state disagree, so it is held (reason: restored).", 1, 1,
      adopt_options, cli_run_adopt, KEEP},
@@ -206,5 +233,5 @@ const struct cli_command cli_commands[] = {
      filter_options, run_address, FILTER},
     {0}};
 
-const char *const cli_later[] = {"plan",   "reschedule", "suppress", "contacts", "segment", "track",
-                                 "forget", "export",     "feedback", "purge",    "backup",  NULL};
+const char *const cli_later[] = {"plan",   "reschedule", "contacts", "segment", "track", "forget",
+                                 "export", "feedback",   "purge",    "backup",  NULL};

@@ -5,9 +5,8 @@
 
 #include <fcntl.h>
 
-/* POST; `words` says what was done. With --json the answer as it came. */
-static enum cli_exit
-act(struct cli *c, const char *path, const char *body, const char *words)
+enum cli_exit
+cli_act(struct cli *c, const char *path, const char *body, const char *words)
 {
 	struct cli_reply reply;
 	char number[CLI_TEXT];
@@ -49,13 +48,13 @@ cli_run_verb(struct cli *c)
 		                                                  : "say which campaign");
 	if (!id) {
 		snprintf(rest, sizeof rest, "/v1/%s", verb);
-		return act(c, rest, "",
-		           strcmp(verb, "pause") == 0 ? "all sending is paused"
-		                                      : "sending goes on");
+		return cli_act(c, rest, "",
+		               strcmp(verb, "pause") == 0 ? "all sending is paused"
+		                                          : "sending goes on");
 	}
 	snprintf(words, sizeof words, "%s %s", cli_show(id), done);
 	snprintf(rest, sizeof rest, "/%s", verb);
-	return act(c, cli_campaign_path(id, rest), "", words);
+	return cli_act(c, cli_campaign_path(id, rest), "", words);
 }
 
 /* ---- resolve ---- */
@@ -117,7 +116,7 @@ cli_run_resolve(struct cli *c)
 	snprintf(words, sizeof words, "%s: uncertain rows %s", cli_show(id),
 	         resend ? "are sent again" : "count as delivered");
 	if (result == CLI_DONE)
-		result = act(c, cli_campaign_path(id, "/resolve"), body.data, words);
+		result = cli_act(c, cli_campaign_path(id, "/resolve"), body.data, words);
 	pr_buf_finish(&body);
 	return result;
 }
@@ -131,8 +130,8 @@ cli_run_adopt(struct cli *c)
 	if (trust == hold)
 		return cli_usage(c, "say how: --trust-ledger or --hold-unsent");
 	snprintf(words, sizeof words, "%s adopted", cli_show(id));
-	return act(c, cli_campaign_path(id, "/adopt"),
-	           trust ? "{\"as\":\"trust-ledger\"}" : "{\"as\":\"hold-unsent\"}", words);
+	return cli_act(c, cli_campaign_path(id, "/adopt"),
+	               trust ? "{\"as\":\"trust-ledger\"}" : "{\"as\":\"hold-unsent\"}", words);
 }
 
 /* ---- reload, drain ---- */
@@ -195,5 +194,5 @@ cli_run_service(struct cli *c)
 {
 	if (strcmp(c->arguments.command->name, "reload") == 0)
 		return reload(c);
-	return act(c, "/v1/drain", "", "the daemon drains and ends");
+	return cli_act(c, "/v1/drain", "", "the daemon drains and ends");
 }

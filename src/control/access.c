@@ -1,7 +1,8 @@
 /*
  * Who may do what. The peer's uid comes from the kernel (SO_PEERCRED). Root, the daemon's own
  * user and the group socket.operators may do all; the owner of a campaign (who dropped it)
- * all on it; everybody else who can open the socket reads counts, no addresses.
+ * all on it; everybody else who can open the socket reads counts, no addresses, and may say of one
+ * address that mail must not go there: that never does harm that an operator could not undo.
  */
 #include "internal.h"
 

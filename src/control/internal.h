@@ -9,6 +9,7 @@
  *   sites.c    lanes as JSON
  *   metrics.c  Prometheus text, health
  *   verbs.c    what changes something; replace.c corrected content
+ *   suppress.c whom mail may not go to
  *   submit.c   new campaigns; handing.c walks the path of what is handed over
  *   preview.c  the message of a row
  *   rows.c     rows of a campaign, one person's story: read on the reader lane
@@ -126,6 +127,11 @@ void post_verb(struct request *q);
 void post_all(struct request *q);
 void post_replace(struct request *q);
 void get_preview(struct request *q);
+void get_suppressions(struct request *q);
+void get_suppression_audit(struct request *q);
+void post_suppression(struct request *q);
+void post_suppression_remove(struct request *q);
+void post_suppression_import(struct request *q);
 void post_reload(struct request *q);
 void post_drain(struct request *q);
 
@@ -153,6 +159,7 @@ bool find_target(struct request *q, bool ended, char id[PR_CAMPAIGN_ID_MAX]);
 bool read_number(struct request *q, const char *name, uint64_t least, uint64_t most, uint64_t *out);
 /* The folder of the campaign in the path; false when it was answered: unknown or not to be seen. */
 bool find_folder(struct request *q, char *dir, size_t size);
+void json_text(struct pr_buf *b, const char *key, struct pr_str text); /* ,"key":"text" */
 int open_ledger(const char *dir, pr_ledger **out, struct pr_error *e); /* read-only */
 
 void events_close(struct pr_control *c);

@@ -30,8 +30,8 @@ struct rows_job {
 	struct pr_error error;
 };
 
-static void
-add_text(struct pr_buf *b, const char *key, struct pr_str text)
+void
+json_text(struct pr_buf *b, const char *key, struct pr_str text)
 {
 	pr_buf_addf(b, ",\"%s\":", key);
 	pr_buf_add_json(b, text);
@@ -52,16 +52,16 @@ add_known(void *context, const struct pr_known *k)
 	struct pr_buf *b = &j->out;
 	pr_buf_addf(b, "%s{\"row\":%u", b->data[b->len - 1] == '[' ? "" : ",", k->row);
 	if (j->campaign)
-		add_text(b, "campaign", pr_str(j->campaign));
-	add_text(b, "email", k->email);
-	add_text(b, "state", pr_str(pr_state_word(k->state)));
-	add_text(b, "class", pr_str(pr_class_word(k->class_)));
+		json_text(b, "campaign", pr_str(j->campaign));
+	json_text(b, "email", k->email);
+	json_text(b, "state", pr_str(pr_state_word(k->state)));
+	json_text(b, "class", pr_str(pr_class_word(k->class_)));
 	pr_buf_addf(b, ",\"code\":%u", k->code);
 	if (k->enhanced[0])
 		pr_buf_addf(b, ",\"enhanced\":\"%u.%u.%u\"", k->enhanced[0], k->enhanced[1],
 		            k->enhanced[2]);
-	add_text(b, "reply", k->reply);
-	add_text(b, "mx", k->mx);
+	json_text(b, "reply", k->reply);
+	json_text(b, "mx", k->mx);
 	pr_buf_addf(b, ",\"attempts\":%u,\"doubts\":%u,\"held\":%s", k->attempts, k->doubts,
 	            k->flags & PR_OUTCOME_HELD ? "true" : "false");
 	if (k->version)

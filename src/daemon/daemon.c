@@ -73,8 +73,10 @@ on_imported(void *context, struct pr_taken *t)
 	struct daemon *d = context;
 	if (t->ledger) /* else by an earlier run */
 		pr_log(PR_LOG_INFO, &(struct pr_log_about){.event = "imported", .campaign = t->id},
-		       "%llu rows, %llu of them skipped", (unsigned long long)t->recipients.rows,
-		       (unsigned long long)t->recipients.skipped);
+		       "%llu rows, %llu of them skipped, %llu suppressed",
+		       (unsigned long long)t->recipients.rows,
+		       (unsigned long long)t->recipients.skipped,
+		       (unsigned long long)t->recipients.suppressed);
 	pr_delivery_imported(d->delivery, t);
 }
 
@@ -210,6 +212,15 @@ open_journal(struct daemon *d, char *dir, size_t size, struct pr_error *e)
 }
 
 static int
+open_audience(struct daemon *d, struct pr_error *e)
+{
+	char path[4096];
+	snprintf(path, sizeof path, "%s/audience.db", d->config->state.p);
+	int r = pr_audience_desk_open(d->loop, path, &d->audience, e);
+	return r < 0 ? r : pr_audience_open(path, PR_AUDIENCE_READ, &d->intake_audience, e);
+}
+
+static int
 open_delivery(struct daemon *d, const char *journal_dir, struct pr_error *e)
 {
 	struct pr_delivery_options o = {.loop = d->loop,
@@ -217,6 +228,7 @@ open_delivery(struct daemon *d, const char *journal_dir, struct pr_error *e)
 	                                .journal = d->journal,
 	                                .statedb = d->folder_db,
 	                                .journal_dir = journal_dir,
+	                                .audience = d->audience,
 	                                .dns = d->dns,
 	                                .tls = d->tls,
 	                                .sts = d->sts,
@@ -234,6 +246,7 @@ open_intake(struct daemon *d, struct pr_error *e)
 	struct pr_intake_options o = {.loop = d->loop,
 	                              .config = d->config,
 	                              .statedb = d->intake_db,
+	                              .audience = d->intake_audience,
 	                              .events = &intake_events,
 	                              .context = d};
 	return pr_intake_open(&o, &d->intake, e);
@@ -248,6 +261,7 @@ open_control(struct daemon *d, const char *journal_dir, struct pr_error *e)
 	                               .journal = d->journal,
 	                               .journal_dir = journal_dir,
 	                               .intake = d->intake,
+	                               .audience = d->audience,
 	                               .version = POSTRIDER_VERSION,
 	                               .context = d,
 	                               .reload = daemon_reload,
@@ -271,6 +285,8 @@ open_all(struct daemon *d, struct pr_error *e)
 	if (r == 0)
 		r = pr_lane_create(d->loop, &reports, &d->reports, e);
 	if (r == 0)
+		r = open_audience(d, e);
+	if (r == 0)
 		r = open_delivery(d, journal_dir, e);
 	if (r == 0)
 		network_restore(d);
@@ -284,6 +300,8 @@ open_all(struct daemon *d, struct pr_error *e)
 static void
 close_all(struct daemon *d)
 {
+	if (d->audience)
+		pr_audience_desk_stop(d->audience); /* who ordered something is answered */
 	if (d->control)
 		pr_control_close(d->control);
 	if (d->intake)
@@ -293,6 +311,9 @@ close_all(struct daemon *d)
 	if (d->delivery)
 		pr_delivery_close(d->delivery);
 	d->delivery = NULL;
+	if (d->audience)
+		pr_audience_desk_close(d->audience);
+	pr_audience_close(d->intake_audience);
 	if (d->journal)
 		pr_journal_close(d->journal);
 	network_close(d);

@@ -21,6 +21,8 @@ struct daemon {
 	pr_dns *dns;
 	pr_tls *tls;
 	pr_sts *sts;
+	pr_audience_desk *audience;
+	pr_audience *intake_audience; /* intake's connection */
 	pr_delivery *delivery;
 	pr_intake *intake;
 	pr_control *control;

@@ -115,9 +115,10 @@ pr_delivery_imported(pr_delivery *d, struct pr_taken *t)
 	struct pr_campaign *c = pr_map_get(&d->by_serial, t->serial);
 	struct prepare_job *j = pr_calloc(1, sizeof *j);
 	campaign_adopt_manifest(c, t->manifest);
-	c->counts.total = t->recipients.pending + t->recipients.skipped;
+	c->counts.total = t->recipients.pending + t->recipients.skipped + t->recipients.suppressed;
 	c->counts.of[PR_PENDING] = c->untried = t->recipients.pending;
 	c->counts.of[PR_SKIPPED] = t->recipients.skipped;
+	c->counts.of[PR_SUPPRESSED] = t->recipients.suppressed;
 	j->campaign = c;
 	j->ledger = t->ledger;
 	j->recipients = t->recipients;

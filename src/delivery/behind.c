@@ -64,6 +64,8 @@ struct read_job {
 	struct pr_campaign *campaign;
 	struct flow *flow; /* NULL: of unknown site */
 	pr_ledger *ledger;
+	struct suppressing *suppressing;
+	struct pr_audience_who who;
 	unsigned epoch, n, each;
 	struct {
 		uint32_t number, from;
@@ -85,6 +87,9 @@ work_read(struct pr_job *job, void *worker)
 		    pr_ledger_refill_fresh(j->ledger, j->domains[i].number, j->domains[i].from, max,
 		                           OCTETS_MAX, &j->domains[i].batch, &j->error);
 		if (j->result == 0)
+			j->result =
+			    work_suppress(j->suppressing, j->domains[i].batch, &j->who, &j->error);
+		if (j->result == 0)
 			rows += j->domains[i].batch->n;
 	}
 }
@@ -95,6 +100,7 @@ static void
 take(struct read_job *j, uint32_t number, struct pr_batch *b)
 {
 	struct pr_campaign *c = j->campaign;
+	suppress_settle(c, b);
 	for (unsigned i = 0; i < b->n; i++) {
 		dispatch_read(c, &b->rows[i]);
 		if (domain_of(c, number)->from <= b->rows[i].row)
@@ -118,7 +124,7 @@ read_done(struct pr_job *job)
 	for (unsigned i = 0; i < j->n; i++) {
 		uint32_t number = j->domains[i].number;
 		struct pr_batch *b = j->domains[i].batch;
-		if (b && !dropped && j->result == 0)
+		if (b && !dropped && j->result == 0 && !suppress_is_old(c->delivery, b->stamp))
 			take(j, number, b);
 		if (domain_of(c, number)->behind)
 			behind_push(c, number);
@@ -149,6 +155,8 @@ behind_ask(struct pr_campaign *c, struct flow *f)
 	j->campaign = c;
 	j->flow = f;
 	j->ledger = c->ledger;
+	j->suppressing = c->delivery->suppressing;
+	j->who = suppress_who(c);
 	j->epoch = c->epoch;
 	j->each = f ? ROWS_MAX : UNKNOWN_ROWS;
 	for (; j->n < DOMAINS_MAX && *q.first; j->n++) {

@@ -49,6 +49,7 @@ campaign_destroy(struct pr_campaign *c)
 	refill_drop(c);
 	dispatch_forget(c);
 	free(c->domains);
+	pr_map_finish(&c->settled);
 	pr_map_remove(&c->delivery->by_serial, c->serial);
 	pr_list_remove(&c->link);
 	if (c->content)

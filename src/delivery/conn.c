@@ -80,6 +80,20 @@ go_hungry(struct conn *n)
 	n->asked_ms = pr_loop_now_ms(l->delivery->loop);
 }
 
+/* Whoever has left since the row was read gets nothing any more. NULL: none is ready. */
+static struct send *
+next_ready(struct lane *l)
+{
+	while (l->ready_n > 0) {
+		struct send *s = PR_CONTAINER(l->ready.next, struct send, link);
+		if (!suppress_stops(s))
+			return s;
+		lane_unready(l, s);
+		outcome_withdraw(s);
+	}
+	return NULL;
+}
+
 static struct pr_envelope *
 on_next(void *context)
 {
@@ -92,11 +106,11 @@ on_next(void *context)
 	}
 	if (l->ready_n == 0 && l->waiting > 0)
 		lane_stretch(l);
-	if (l->ready_n == 0 || !shaped_lets_send(l)) {
+	struct send *s = next_ready(l);
+	if (!s || !shaped_lets_send(l)) {
 		go_hungry(n);
 		return NULL;
 	}
-	struct send *s = PR_CONTAINER(l->ready.next, struct send, link);
 	lane_unready(l, s);
 	pr_list_remove(&n->hungry);
 	pr_list_remove(&n->idle);

@@ -272,6 +272,8 @@ pr_delivery_open(const struct pr_delivery_options *options, pr_delivery **out, s
 	if (r == 0)
 		r = make_threads(d, e);
 	if (r == 0)
+		r = suppress_open(d, e);
+	if (r == 0)
 		r = recover_run(d, e);
 	if (r < 0) {
 		pr_delivery_close(d);
@@ -328,6 +330,7 @@ pr_delivery_close(pr_delivery *d)
 	stop_timers(d);
 	if (d->folder)
 		fold_close(d);
+	suppress_close(d);
 	free_sends(d);
 	pr_map_finish(&d->by_serial);
 	pr_buf_finish(&d->scratch);

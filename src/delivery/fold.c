@@ -296,8 +296,11 @@ work_fold(struct pr_job *job, void *worker)
 static void
 check_ends(struct pr_delivery *d)
 {
-	PR_LIST_EACH(link, &d->campaigns)
-		campaign_check_end(PR_CONTAINER(link, struct pr_campaign, link));
+	PR_LIST_EACH(link, &d->campaigns) {
+		struct pr_campaign *c = PR_CONTAINER(link, struct pr_campaign, link);
+		suppress_folded(c);
+		campaign_check_end(c);
+	}
 }
 
 static void

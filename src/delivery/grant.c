@@ -226,6 +226,7 @@ send_of_row(struct pr_campaign *c, const struct pr_row *row)
 	s->first_ms = row->first_ms;
 	s->version_before = row->version;
 	s->version = c->version;
+	s->stamp = row->stamp;
 	s->row = row;
 	counts_move(c, (enum pr_state)row->state, PR_SENDING);
 	c->sends++;

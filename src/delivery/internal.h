@@ -5,6 +5,7 @@
  *   dispatch.c which site a row belongs to, by its domain        (rows in flows)
  *   lookup.c   ... once its exchangers are known
  *   behind.c   rows that their site could not take when they came by
+ *   suppress.c whom mail may not go to: asked at refill, and once more before MAIL
  *   site.c     sites of an outlet, flows of campaigns into them
  *   grant.c    fair choice among campaigns; intent; composer     (sending)
  *   lane.c     ready messages, back-off                          (sending)
@@ -56,6 +57,7 @@ struct flow;
 struct look;
 struct group;
 struct keeping;
+struct suppressing;
 
 /* A row between its grant and its outcome. */
 struct send {
@@ -78,6 +80,7 @@ struct send {
 	uint8_t returns;  /* how often it came back unanswered */
 	int64_t wired_ms; /* when its last octets left */
 	int64_t first_ms; /* due clock; 0: never tried */
+	uint64_t stamp;   /* its address was checked as of this generation of the audience */
 	uint64_t lsn;
 	struct pr_message *message;
 	struct pr_envelope envelope;
@@ -139,12 +142,13 @@ struct pr_campaign {
 	struct pr_batch *fresh, *fresh_next, *due;
 	uint32_t cursor; /* where the next fresh refill reads from */
 	bool fresh_end, fresh_running, due_running;
-	uint64_t fresh_after; /* must be folded before fresh rows are read: found in doubt */
-	unsigned epoch;       /* grows when batches are dropped: late answers are ignored */
-	int64_t next_due_ms;  /* due clock; INT64_MAX: none known */
-	unsigned sends;       /* open ones */
-	uint64_t last_lsn;    /* behind its last record: what must be folded before it finishes */
-	enum pr_state mass;   /* the mass mark in force; PR_STATES: none */
+	uint64_t fresh_after;  /* must be folded before fresh rows are read: found in doubt */
+	unsigned epoch;        /* grows when batches are dropped: late answers are ignored */
+	int64_t next_due_ms;   /* due clock; INT64_MAX: none known */
+	unsigned sends;        /* open ones */
+	uint64_t last_lsn;     /* behind its last record: what must be folded before it finishes */
+	struct pr_map settled; /* rows suppressed at refill -> lsn: not folded yet */
+	enum pr_state mass;    /* the mass mark in force; PR_STATES: none */
 	uint64_t mass_lsn;
 
 	/* Rows on their way to sites: dispatch.c, behind.c. Routes via mx only. */
@@ -339,7 +343,8 @@ struct pr_delivery {
 	struct pr_list reopen_later; /* verbs, by waiter.link */
 	struct pr_map by_serial;
 
-	struct keeping *keeping; /* kept.c */
+	struct keeping *keeping;         /* kept.c */
+	struct suppressing *suppressing; /* suppress.c; NULL: nobody is */
 	struct pr_list changed_lanes, groups, tallies;
 	struct pr_map groups_by_key;
 	struct pr_hash_key key_of_groups;
@@ -550,6 +555,22 @@ void dispatch_defer(struct flow *f, const struct pr_smtp_result *r, const struct
 void behind_push(struct pr_campaign *c, uint32_t domain); /* rows from domain.from on */
 void behind_ask(struct pr_campaign *c, struct flow *f);   /* f NULL: those of unknown site */
 
+/* ---- suppress.c ---- */
+int suppress_open(struct pr_delivery *d, struct pr_error *e);
+void suppress_close(struct pr_delivery *d); /* the folder lane has ended */
+struct pr_audience_who suppress_who(const struct pr_campaign *c);
+/* On the folder lane: checks the rows of a batch, stamps it. s NULL: nothing. */
+int work_suppress(struct suppressing *s, struct pr_batch *b, const struct pr_audience_who *who,
+                  struct pr_error *e);
+/* Read before too many had left: it must be read again. */
+bool suppress_is_old(const struct pr_delivery *d, uint64_t stamp);
+/* Rows that are suppressed get their outcome and leave the batch. */
+void suppress_settle(struct pr_campaign *c, struct pr_batch *b);
+void suppress_folded(struct pr_campaign *c); /* after a fold */
+/* The last look, before MAIL: somebody may have left since its row was read. It is withdrawn
+ * then; the refill that reads it again knows more. */
+bool suppress_stops(const struct send *s);
+
 /* ---- outcome.c ---- */
 void counts_move(struct pr_campaign *c, enum pr_state from, enum pr_state to);
 void outcome_result(struct send *s, const struct pr_smtp_result *r, const char *mx,
@@ -564,6 +585,8 @@ void outcome_unroutable(struct pr_campaign *c, const struct pr_row *row,
 /* The same of one that was granted. */
 void outcome_unreachable(struct send *s, const struct pr_smtp_result *r, const struct pr_verdict *v,
                          int64_t since_ms);
+/* A row that was read and may not be written to. */
+void outcome_suppressed(struct pr_campaign *c, const struct pr_row *row, const char *why);
 void outcome_append(struct pr_campaign *c, uint32_t row, const struct pr_outcome *o);
 /* A row that is not open: resolve. */
 void outcome_settle(struct pr_campaign *c, const struct pr_row *row, enum pr_state from,

@@ -190,6 +190,20 @@ outcome_unreachable(struct send *s, const struct pr_smtp_result *r, const struct
 }
 
 void
+outcome_suppressed(struct pr_campaign *c, const struct pr_row *row, const char *why)
+{
+	struct send *s = send_of_row(c, row);
+	struct pr_outcome o = {.state = PR_SUPPRESSED,
+	                       .class_ = PR_CLASS_SUPPRESSED,
+	                       .attempts = s->attempts,
+	                       .doubts = s->doubts,
+	                       .version = s->version_before,
+	                       .first_ms = s->first_ms,
+	                       .reply = pr_str(why)};
+	finish(s, &o);
+}
+
+void
 outcome_withdraw(struct send *s)
 {
 	struct pr_outcome o = {.state = PR_PENDING,

@@ -12,6 +12,8 @@
  *
  * Dropping batches (pause, cancel) is cheap: the cursor goes back to the first row that
  * was not granted. Answers of an earlier epoch are ignored.
+ *
+ * Whoever has left is found here, when the batch has been read (suppress.c).
  */
 #include "internal.h"
 
@@ -23,6 +25,8 @@ struct refill_job {
 	struct pr_journal_waiter waiter;
 	struct folder *folder;
 	pr_ledger *ledger;
+	struct suppressing *suppressing;
+	struct pr_audience_who who;
 	unsigned epoch, max;
 	bool due;
 	uint32_t from;
@@ -33,20 +37,25 @@ struct refill_job {
 	struct pr_error error;
 };
 
+static int
+read_rows(struct refill_job *j)
+{
+	if (j->due)
+		return pr_ledger_refill_due(j->ledger, 0, j->now_ms, j->max, &j->batch, &j->error);
+	return pr_ledger_refill_fresh(j->ledger, 0, j->from, j->max, REFILL_OCTETS, &j->batch,
+	                              &j->error);
+}
+
 static void
 work_refill(struct pr_job *job, void *worker)
 {
 	(void)worker;
 	struct refill_job *j = PR_CONTAINER(job, struct refill_job, job);
 	j->result = work_fold_to(j->folder, j->fold_to, &j->error);
-	if (j->result < 0)
-		return;
-	if (j->due)
-		j->result =
-		    pr_ledger_refill_due(j->ledger, 0, j->now_ms, j->max, &j->batch, &j->error);
-	else
-		j->result = pr_ledger_refill_fresh(j->ledger, 0, j->from, j->max, REFILL_OCTETS,
-		                                   &j->batch, &j->error);
+	if (j->result == 0)
+		j->result = read_rows(j);
+	if (j->result == 0)
+		j->result = work_suppress(j->suppressing, j->batch, &j->who, &j->error);
 }
 
 static void
@@ -120,6 +129,24 @@ take_due(struct pr_campaign *c, struct pr_batch *b)
 		c->due = b;
 }
 
+/* Answers of an earlier epoch are ignored, and of one before many had left. */
+static bool
+is_stale(const struct refill_job *j)
+{
+	const struct pr_campaign *c = j->campaign;
+	return j->epoch != c->epoch || suppress_is_old(c->delivery, j->batch->stamp);
+}
+
+static void
+take(struct pr_campaign *c, struct refill_job *j)
+{
+	suppress_settle(c, j->batch);
+	if (j->due)
+		take_due(c, j->batch);
+	else
+		take_fresh(c, j->batch);
+}
+
 static void
 refill_done(struct pr_job *job)
 {
@@ -133,14 +160,12 @@ refill_done(struct pr_job *job)
 		refill_note_due(c, due_now(c->delivery) + PR_SECOND_MS);
 	else if (j->result < 0)
 		campaign_fail(c, j->error.text);
-	else if (j->epoch != c->epoch && j->due)
+	else if (is_stale(j) && j->due)
 		refill_give_back(c, j->batch);
-	else if (j->epoch != c->epoch)
+	else if (is_stale(j))
 		pr_batch_unref(j->batch);
-	else if (j->due)
-		take_due(c, j->batch);
 	else
-		take_fresh(c, j->batch);
+		take(c, j);
 	free(j);
 	PR_LIST_EACH(link, &c->flows)
 		flow_update(PR_CONTAINER(link, struct flow, link));
@@ -177,6 +202,8 @@ job_create(struct pr_campaign *c, bool due)
 	j->epoch = c->epoch;
 	j->ledger = c->ledger;
 	j->folder = c->delivery->folder;
+	j->suppressing = c->delivery->suppressing;
+	j->who = suppress_who(c);
 	j->due = due;
 	j->max = REFILL_ROWS;
 	return j;

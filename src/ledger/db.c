@@ -5,7 +5,7 @@
  * errno ENOSPC from growing the shared memory file or from a sync. All of them are
  * PR_ENOSPC: the transaction is rolled back and the same call works when there is room.
  */
-#include "db.h"
+#include "postrider/ledger/db.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -190,4 +190,25 @@ pr_db_migrate(sqlite3 *db, const char *path, int version, int to,
 	if (r == 0)
 		r = pr_db_exec(db, sql, e);
 	return pr_db_end(db, r, e);
+}
+
+int
+pr_db_settle(sqlite3 *db, const char *path, const struct pr_db_schema *schema, void *context,
+             struct pr_error *e)
+{
+	int version, r = pr_db_begin(db, e);
+	if (r < 0)
+		return r;
+	r = pr_db_version(db, schema->application, path, &version, e);
+	if (r == 0 && version == 0)
+		r = schema->make(context, e);
+	r = pr_db_end(db, r, e);
+	if (r < 0 || version == 0 || version == schema->version)
+		return r;
+	if (version > schema->version)
+		return pr_fail(e, PR_EVERSION,
+		               "%s has schema version %d; this program knows "
+		               "versions up to %d: use a newer program",
+		               path, version, schema->version);
+	return pr_db_migrate(db, path, version, schema->version, schema->migrations, e);
 }

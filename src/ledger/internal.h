@@ -14,7 +14,7 @@
 #ifndef POSTRIDER_LEDGER_INTERNAL_H
 #define POSTRIDER_LEDGER_INTERNAL_H
 
-#include "db.h"
+#include "postrider/ledger/db.h"
 
 #include "postrider/ledger.h"
 #include "postrider/ledger/sorter.h"

@@ -173,8 +173,9 @@ set_number(pr_statedb *db, const char *key, uint64_t v, struct pr_error *e)
 /* ---- opening ---- */
 
 static int
-make(pr_statedb *db, struct pr_error *e)
+make(void *context, struct pr_error *e)
 {
+	pr_statedb *db = context;
 	struct pr_state_identity i;
 	pr_random(i.id, sizeof i.id);
 	pr_hash_key_random(&i.address_key);
@@ -200,26 +201,7 @@ load_octets(pr_statedb *db, const char *key, void *out, size_t n, struct pr_erro
 	return r;
 }
 
-/* A new file is made within one transaction: two that open it at once make it once. */
-static int
-check_schema(pr_statedb *db, struct pr_error *e)
-{
-	int version, r = pr_db_begin(db->db, e);
-	if (r < 0)
-		return r;
-	r = pr_db_version(db->db, STATE_APPLICATION, db->path, &version, e);
-	if (r == 0 && version == 0)
-		r = make(db, e);
-	r = pr_db_end(db->db, r, e);
-	if (r < 0 || version == 0 || version == PR_STATEDB_SCHEMA)
-		return r;
-	if (version > PR_STATEDB_SCHEMA)
-		return pr_fail(e, PR_EVERSION,
-		               "%s has schema version %d; this program knows "
-		               "versions up to %d: use a newer program",
-		               db->path, version, PR_STATEDB_SCHEMA);
-	return pr_db_migrate(db->db, db->path, version, PR_STATEDB_SCHEMA, migrations, e);
-}
+static const struct pr_db_schema kind = {STATE_APPLICATION, PR_STATEDB_SCHEMA, migrations, make};
 
 int
 pr_statedb_open(const char *path, pr_statedb **out, struct pr_error *e)
@@ -233,7 +215,7 @@ pr_statedb_open(const char *path, pr_statedb **out, struct pr_error *e)
 		               "PRAGMA cache_size=-1000;",
 		               e);
 	if (r == 0)
-		r = check_schema(db, e);
+		r = pr_db_settle(db->db, db->path, &kind, db, e);
 	if (r == 0)
 		r = load_octets(db, "identity", db->identity.id, sizeof db->identity.id, e);
 	if (r == 0)

@@ -14,7 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import postrider_test as pt
 
-LATER = ("plan", "reschedule", "suppress", "contacts",
+LATER = ("plan", "reschedule", "contacts",
          "segment", "track", "forget", "export", "feedback", "purge", "backup")
 
 

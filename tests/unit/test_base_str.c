@@ -105,6 +105,41 @@ START_TEST(people_write_durations_sizes_and_rates)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	int64_t ms; /* -1: refused */
+} times[] = {
+    {"2025-12-01T08:00:00.123Z", 1764576000123},
+    {"2025-12-01T08:00:00Z", 1764576000000},
+    {" 2025-12-01t08:00:00z ", 1764576000000},
+    {"2025-12-01T09:00+01:00", 1764576000000},
+    {"2025-12-01 07:30:00.0-00:30", 1764576000000},
+    {"2025-12-01", 1764547200000},
+    {"2025-12-01T08:00", 1764576000000},
+    {"2024-02-29", 1709164800000},
+    {"2025-12-01T08:00:00.1239Z", 1764576000123},
+    {"2025-02-29", -1},
+    {"2025-12-01T24:00Z", -1},
+    {"2025-12-01T08:60Z", -1},
+    {"2025-12-01T08", -1},
+    {"2025-12-01T08:00:00.Z", -1},
+    {"2025-12-01T08:00+1:00", -1},
+    {"2025-12-01T08:00:00Zx", -1},
+    {"1969-12-31", -1},
+    {"25-12-01", -1},
+    {"tomorrow", -1},
+    {"", -1},
+};
+
+START_TEST(times_are_read_as_people_and_programs_write_them)
+{
+	int64_t ms = -1;
+	bool good = pr_parse_rfc3339(pr_str(times[_i].text), &ms);
+	ck_assert_int_eq(good, times[_i].ms >= 0);
+	ck_assert_int_eq(ms, times[_i].ms);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -116,6 +151,7 @@ main(void)
 	    {map_keeps_what_was_put_across_removals},
 	    {heap_gives_keys_in_order_after_removals},
 	    {people_write_durations_sizes_and_rates},
+	    {times_are_read_as_people_and_programs_write_them, ROWS(times)},
 	};
 	return suite_run("base_str", NULL, NULL, tests, ROWS(tests));
 }

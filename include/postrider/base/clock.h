@@ -20,6 +20,10 @@ int64_t pr_utc_ms(void);
 #define PR_RFC3339_SIZE 25
 /* "2026-12-01T08:00:00.000Z" (RFC 3339, UTC, ms) into out[PR_RFC3339_SIZE]. */
 char *pr_format_rfc3339(int64_t utc_ms, char *out);
+/* What people and programs write of it: a day alone (its begin in UTC), or a day, T or a space,
+ * hours and minutes, seconds and their fraction if wanted, then Z, +01:00 or nothing (UTC). Years
+ * 1970 to 9999. False when not so. */
+bool pr_parse_rfc3339(struct pr_str s, int64_t *utc_ms);
 /* "90s", "15m", "2h", "3d", "250ms"; digits and one unit. False when not so. */
 bool pr_parse_duration(struct pr_str s, int64_t *ms);
 /* "25M": digits and an optional K, M, G (powers of 1024). */

@@ -64,6 +64,7 @@ struct pr_intake_options {
 	pr_loop *loop;
 	const struct pr_config *config; /* spool, settle, min_free; must outlive intake */
 	struct pr_statedb *statedb;     /* of the intake thread alone while it runs */
+	pr_audience *audience;          /* likewise; NULL: nobody is suppressed */
 	const struct pr_intake_events *events;
 	void *context;
 	int64_t (*utc_ms)(void); /* NULL: pr_utc_ms */

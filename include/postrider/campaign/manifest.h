@@ -8,6 +8,7 @@
 #ifndef POSTRIDER_CAMPAIGN_MANIFEST_H
 #define POSTRIDER_CAMPAIGN_MANIFEST_H
 
+#include "postrider/audience.h"
 #include "postrider/base/clock.h"
 #include "postrider/base/yaml.h"
 #include "postrider/campaign/address.h"
@@ -115,6 +116,9 @@ void pr_manifest_destroy(struct pr_manifest *m); /* NULL: nothing */
  * else of its first part, else the first. Returns its position. */
 size_t pr_manifest_edition_for(const char *const *languages, size_t n, struct pr_str language);
 bool pr_is_markdown(struct pr_str file); /* by its name */
+
+/* As scopes of suppressions see it. */
+struct pr_audience_who pr_manifest_who(const struct pr_manifest *m);
 
 struct pr_config;
 /* What only postrider.yaml can tell: the route and brand exist, the brand allows the From domain,

@@ -10,6 +10,7 @@
 #ifndef POSTRIDER_CAMPAIGN_RECIPIENTS_H
 #define POSTRIDER_CAMPAIGN_RECIPIENTS_H
 
+#include "postrider/audience.h"
 #include "postrider/base/problem.h"
 #include "postrider/campaign/manifest.h"
 #include "postrider/ledger.h"
@@ -21,12 +22,13 @@ struct pr_recipients_source {
 	int dir;                 /* the campaign's folder, open: recipients, rejects.csv, scratch */
 	const char *ledger_path; /* made here; an unfinished one is removed first */
 	struct pr_ledger_identity identity;
+	pr_audience *audience;      /* of this thread: who is in it is `suppressed`; NULL: nobody */
 	_Atomic bool *stop;         /* set by others to give up: PR_ECANCELLED; may be NULL */
 	_Atomic uint64_t *progress; /* rows read so far; may be NULL */
 };
 struct pr_recipients_result {
 	uint64_t rows; /* data rows in the file */
-	uint64_t pending, skipped;
+	uint64_t pending, skipped, suppressed;
 	uint64_t duplicates, bad_addresses, ragged, missing_required;
 	bool too_many_rejects; /* more than max_rejects: the campaign is held */
 	bool count_differs;    /* expect_rows named another number: held */

@@ -1,6 +1,6 @@
 /*
- * SQLite as this room uses it: every call answers 0 or a PR_E code with a sentence, and a
- * connection is opened one way. Private to ledger/.
+ * SQLite as the rooms that keep databases use it: every call answers 0 or a PR_E code with a
+ * sentence, and a connection is opened one way.
  */
 #ifndef POSTRIDER_LEDGER_DB_H
 #define POSTRIDER_LEDGER_DB_H
@@ -36,6 +36,17 @@ int pr_db_version(sqlite3 *db, int application, const char *path, int *version, 
  * an existing copy stays). migrations end with sql NULL. */
 int pr_db_migrate(sqlite3 *db, const char *path, int version, int to,
                   const struct pr_db_migration *migrations, struct pr_error *e);
+
+/* What a program knows of a kind of file. make: the tables of a new one, within a transaction. */
+struct pr_db_schema {
+	int application, version;
+	const struct pr_db_migration *migrations;
+	int (*make)(void *context, struct pr_error *e);
+};
+/* Makes a new file, migrates an old one, refuses a newer (PR_EVERSION) or foreign one. Two that
+ * open a new file at once make it once. */
+int pr_db_settle(sqlite3 *db, const char *path, const struct pr_db_schema *schema, void *context,
+                 struct pr_error *e);
 
 static inline struct pr_str
 pr_db_text(sqlite3_stmt *s, int column) /* a view until the next step; blobs too */

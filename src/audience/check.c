@@ -1,0 +1,72 @@
+/*
+ * May mail go there? One look-up by the address, and one by its hash where anybody was forgotten;
+ * none at all while the store is empty.
+ */
+#include "internal.h"
+
+int
+pr_audience_begin(pr_audience *a, uint64_t *generation, struct pr_error *e)
+{
+	int r = pr_db_exec(a->db, "BEGIN", e);
+	if (r < 0)
+		return r;
+	r = audience_load_totals(a, e); /* the first read decides which state is seen */
+	if (r < 0)
+		pr_audience_end(a);
+	else
+		*generation = a->totals.generation;
+	return r;
+}
+
+void
+pr_audience_end(pr_audience *a)
+{
+	if (!sqlite3_get_autocommit(a->db))
+		pr_db_exec(a->db, "COMMIT", NULL);
+}
+
+static void
+say_why(sqlite3_stmt *s, struct pr_str scope, struct pr_buf *why)
+{
+	char at[PR_RFC3339_SIZE];
+	int reason = sqlite3_column_int(s, 1);
+	pr_format_rfc3339(sqlite3_column_int64(s, 2), at);
+	pr_buf_addf(why, "%s on %.10s, scope %.*s",
+	            pr_suppression_word((enum pr_suppression_reason)reason), at, (int)scope.n,
+	            scope.p);
+}
+
+static int
+look_up(pr_audience *a, struct pr_str key, const struct pr_audience_who *who, int64_t now_utc_ms,
+        struct pr_buf *why, struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = audience_statement(a, AU_CHECK, &s, e);
+	if (r < 0)
+		return r;
+	pr_db_bind_text(s, 1, key);
+	sqlite3_bind_int64(s, 2, now_utc_ms);
+	while ((r = pr_db_step(s, e)) == 1) {
+		struct pr_str scope = pr_db_text(s, 0);
+		if (!audience_stops(scope, who))
+			continue;
+		say_why(s, scope, why);
+		sqlite3_reset(s);
+		return 1;
+	}
+	return r;
+}
+
+int
+pr_audience_check(pr_audience *a, struct pr_str address, const struct pr_audience_who *who,
+                  int64_t now_utc_ms, struct pr_buf *why, struct pr_error *e)
+{
+	char normal[ADDRESS_MAX + 1], hash[HASH_SIZE];
+	if (a->totals.entries == 0)
+		return 0;
+	struct pr_str key = audience_normal(address, normal);
+	int r = look_up(a, key, who, now_utc_ms, why, e);
+	if (r == 0 && a->totals.hashed)
+		r = look_up(a, audience_hash(a, key, hash), who, now_utc_ms, why, e);
+	return r;
+}

@@ -1,0 +1,67 @@
+/*
+ * The inside of the audience. Private to audience/.
+ *
+ *   store.c   the file: schema, opening, statements, generation
+ *   scope.c   words: scopes, reasons, how addresses are compared
+ *   check.c   may mail go there?
+ *   change.c  adding, removing, audit lines
+ *   page.c    looking through it
+ *   desk.c    the one writer
+ *
+ * Tables
+ *   facts         by key: the key of hashes
+ *   totals        one row: generation, how many entries, how many of them are hashes
+ *   suppressions  by address (or "#" and hash) and scope, so that what is imported in the
+ *                 order of addresses costs no more than its octets
+ *   audit         a line for each order
+ */
+#ifndef AUDIENCE_INTERNAL_H
+#define AUDIENCE_INTERNAL_H
+
+#include "postrider/audience.h"
+#include "postrider/ledger/db.h"
+
+#define AUDIENCE_APPLICATION 0x50524155 /* "PRAU" */
+#define ADDRESS_MAX 330
+#define HASH_SIZE 34 /* "#", 32 digits, NUL */
+
+enum audience_statement {
+	AU_TOTALS_GET,
+	AU_TOTALS_SET,
+	AU_CHECK,
+	AU_PAGE,
+	AU_ADD,
+	AU_LONGER,
+	AU_REMOVE,
+	AU_REMOVE_ALL,
+	AU_REHASH,
+	AU_AUDIT_REHASH,
+	AU_AUDIT,
+	AU_AUDITS,
+	AU_N
+};
+
+struct pr_audience {
+	sqlite3 *db;
+	char *path;
+	struct pr_hash_key keys[2]; /* of hashes: 64 bits each */
+	sqlite3_stmt *statements[AU_N];
+	struct pr_audience_counts totals; /* of the open transaction */
+};
+
+/* Prepared at its first use; reset. */
+int audience_statement(pr_audience *a, enum audience_statement which, sqlite3_stmt **out,
+                       struct pr_error *e);
+int audience_load_totals(pr_audience *a, struct pr_error *e);
+
+/* As the file has it: in lower case; NUL-ended. What is longer than an address is cut, and equals
+ * nothing that is one. */
+struct pr_str audience_normal(struct pr_str address, char out[ADDRESS_MAX + 1]);
+struct pr_str audience_hash(const pr_audience *a, struct pr_str normal, char out[HASH_SIZE]);
+bool audience_stops(struct pr_str scope, const struct pr_audience_who *who);
+
+/* For tests: migrations other than the program's. */
+int audience_open_as(const char *path, enum pr_audience_mode mode, const struct pr_db_schema *kind,
+                     pr_audience **out, struct pr_error *e);
+
+#endif

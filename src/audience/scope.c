@@ -1,0 +1,99 @@
+/*
+ * Words of suppression: reasons, scopes, and how addresses are compared.
+ *
+ * The hash of a forgotten person is two SipHash-2-4 of 64 bits under keys that never leave the
+ * file: enough to know an address when it comes again, of no use to whoever does not have one
+ * already.
+ */
+#include "internal.h"
+
+#include <stdio.h>
+
+static const char *const words[PR_SUPPRESSION_REASONS] = {"manual",  "unsubscribed", "complained",
+                                                          "bounced", "imported",     "forgotten"};
+
+const char *
+pr_suppression_word(enum pr_suppression_reason r)
+{
+	return (unsigned)r < PR_SUPPRESSION_REASONS ? words[r] : words[PR_SUPPRESSION_MANUAL];
+}
+
+bool
+pr_suppression_parse(struct pr_str word, enum pr_suppression_reason *out)
+{
+	for (int i = 0; i < PR_SUPPRESSION_REASONS; i++)
+		if (pr_str_is(word, words[i])) {
+			*out = (enum pr_suppression_reason)i;
+			return true;
+		}
+	return false;
+}
+
+/* Letters, digits, '-', '_', '.', as manifests have it. */
+static bool
+is_list(struct pr_str list)
+{
+	bool good = list.n > 0 && list.n <= PR_AUDIENCE_LIST_MAX;
+	for (size_t i = 0; good && i < list.n; i++) {
+		char c = pr_lower(list.p[i]);
+		good = (c >= 'a' && c <= 'z') || pr_is_digit(c) || strchr("-_.", c);
+	}
+	return good;
+}
+
+static bool
+is_class(struct pr_str word)
+{
+	return pr_str_is(word, "all") || pr_str_is(word, "marketing") ||
+	       pr_str_is(word, "transactional");
+}
+
+int
+pr_scope_of(struct pr_str list, struct pr_str class_, enum pr_suppression_reason reason,
+            char out[PR_SCOPE_SIZE], const char **why)
+{
+	if (list.p && class_.p)
+		*why = "say a list or a class, not both";
+	else if (list.p && !is_list(list))
+		*why = "the list must be 1 to 64 letters, digits, '-', '_' or '.'";
+	else if (class_.p && !is_class(class_))
+		*why = "the class must be marketing, transactional or all";
+	else {
+		bool left = reason == PR_SUPPRESSION_UNSUBSCRIBED;
+		struct pr_str scope = class_.p ? class_ : pr_str(left ? "marketing" : "all");
+		if (list.p)
+			snprintf(out, PR_SCOPE_SIZE, "list %.*s", (int)list.n, list.p);
+		else
+			snprintf(out, PR_SCOPE_SIZE, "%.*s", (int)scope.n, scope.p);
+		return 0;
+	}
+	return PR_EINVAL;
+}
+
+bool
+audience_stops(struct pr_str scope, const struct pr_audience_who *who)
+{
+	if (pr_str_starts(scope, "list "))
+		return pr_str_is(pr_str_n(scope.p + 5, scope.n - 5), who->list);
+	return pr_str_is(scope, "all") ||
+	       pr_str_is(scope, who->transactional ? "transactional" : "marketing");
+}
+
+struct pr_str
+audience_normal(struct pr_str address, char out[ADDRESS_MAX + 1])
+{
+	size_t n = address.n <= ADDRESS_MAX ? address.n : ADDRESS_MAX;
+	for (size_t i = 0; i < n; i++)
+		out[i] = pr_lower(address.p[i]);
+	out[n] = 0;
+	return pr_str_n(out, n);
+}
+
+struct pr_str
+audience_hash(const pr_audience *a, struct pr_str normal, char out[HASH_SIZE])
+{
+	snprintf(out, HASH_SIZE, "#%016llx%016llx",
+	         (unsigned long long)pr_siphash(a->keys[0], normal.p, normal.n),
+	         (unsigned long long)pr_siphash(a->keys[1], normal.p, normal.n));
+	return pr_str_n(out, HASH_SIZE - 1);
+}

@@ -1,0 +1,183 @@
+/*
+ * audience.db: schema, opening, statements, totals.
+ *
+ * One writer (the desk), any number of readers, in write-ahead mode: a reader sees the last
+ * commit and never waits. The pages of a lookup come from the system's cache: the process keeps
+ * few, however many suppressions there are.
+ */
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char schema[] =
+    "PRAGMA application_id = 1347567957;" /* AUDIENCE_APPLICATION */
+    "PRAGMA user_version = 1;"
+    "CREATE TABLE facts (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE totals (one INTEGER PRIMARY KEY, generation INTEGER, entries INTEGER,"
+    " hashed INTEGER);"
+    "INSERT INTO totals VALUES (1, 1, 0, 0);"
+    "CREATE TABLE suppressions (address TEXT, scope TEXT, reason INTEGER, note TEXT, source TEXT,"
+    " at_ms INTEGER, until_ms INTEGER, PRIMARY KEY (address, scope)) WITHOUT ROWID;"
+    "CREATE TABLE audit (id INTEGER PRIMARY KEY, at_ms INTEGER, uid INTEGER, by TEXT, verb TEXT,"
+    " address TEXT, scope TEXT, reason TEXT, source TEXT, n INTEGER);";
+
+static const struct pr_db_migration migrations[] = {
+    {0, NULL}, /* schema 1 is the first */
+};
+
+#define COLUMNS "address, scope, reason, note, source, at_ms, until_ms"
+
+static const char *const texts[AU_N] = {
+    [AU_TOTALS_GET] = "SELECT generation, entries, hashed FROM totals",
+    [AU_TOTALS_SET] = "UPDATE totals SET generation = ?, entries = ?, hashed = ?",
+    [AU_CHECK] = "SELECT scope, reason, at_ms FROM suppressions WHERE address = ?1"
+		 " AND (until_ms = 0 OR until_ms > ?2)",
+    [AU_PAGE] = "SELECT " COLUMNS " FROM suppressions WHERE (address, scope) > (?1, ?2)"
+		" AND (?3 = '' OR instr(address, ?3)) ORDER BY address, scope LIMIT ?4",
+    [AU_ADD] = "INSERT OR IGNORE INTO suppressions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [AU_LONGER] = "UPDATE suppressions SET reason = ?3, note = ?4, source = ?5, at_ms = ?6,"
+		  " until_ms = ?7 WHERE address = ?1 AND scope = ?2 AND until_ms <> 0"
+		  " AND (?7 = 0 OR ?7 > until_ms)",
+    [AU_REMOVE] = "DELETE FROM suppressions WHERE address = ? AND scope = ?",
+    [AU_REMOVE_ALL] = "DELETE FROM suppressions WHERE address = ?",
+    [AU_REHASH] = "INSERT OR IGNORE INTO suppressions SELECT ?2, scope, reason, '', '', at_ms,"
+		  " until_ms FROM suppressions WHERE address = ?1",
+    [AU_AUDIT_REHASH] = "UPDATE audit SET address = ?2 WHERE address = ?1",
+    [AU_AUDIT] = "INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [AU_AUDITS] = "SELECT at_ms, uid, by, verb, address, scope, reason, source, n FROM audit"
+		  " ORDER BY id DESC LIMIT ?",
+};
+
+int
+audience_statement(pr_audience *a, enum audience_statement which, sqlite3_stmt **out,
+                   struct pr_error *e)
+{
+	int r = 0;
+	if (!a->statements[which])
+		r = pr_db_prepare(a->db, texts[which], &a->statements[which], e);
+	*out = a->statements[which];
+	return r;
+}
+
+int
+audience_load_totals(pr_audience *a, struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = audience_statement(a, AU_TOTALS_GET, &s, e);
+	if (r < 0 || (r = pr_db_step(s, e)) < 0)
+		return r;
+	if (r == 0)
+		return pr_fail(e, PR_ECORRUPT, "%s: its totals are gone", a->path);
+	a->totals.generation = (uint64_t)sqlite3_column_int64(s, 0);
+	a->totals.entries = (uint64_t)sqlite3_column_int64(s, 1);
+	a->totals.hashed = (uint64_t)sqlite3_column_int64(s, 2);
+	sqlite3_reset(s);
+	return 0;
+}
+
+int
+pr_audience_counts(pr_audience *a, struct pr_audience_counts *out, struct pr_error *e)
+{
+	int r = audience_load_totals(a, e);
+	if (r == 0)
+		*out = a->totals;
+	return r;
+}
+
+/* ---- opening ---- */
+
+static int
+make(void *context, struct pr_error *e)
+{
+	pr_audience *a = context;
+	struct pr_hash_key keys[2];
+	sqlite3_stmt *s = NULL;
+	pr_random(keys, sizeof keys);
+	int r = pr_db_exec(a->db, schema, e);
+	if (r == 0)
+		r = pr_db_prepare(a->db, "INSERT INTO facts VALUES ('hash_keys', ?)", &s, e);
+	if (r == 0) {
+		pr_db_bind_blob(s, 1, pr_str_n((const char *)keys, sizeof keys));
+		r = pr_db_run(s, e);
+	}
+	sqlite3_finalize(s);
+	return r;
+}
+
+static int
+load_keys(pr_audience *a, struct pr_error *e)
+{
+	sqlite3_stmt *s = NULL;
+	int r = pr_db_prepare(a->db, "SELECT value FROM facts WHERE key = 'hash_keys'", &s, e);
+	if (r == 0)
+		r = pr_db_step(s, e);
+	if (r >= 0) {
+		struct pr_str keys = r == 1 ? pr_db_text(s, 0) : PR_STR("");
+		r = keys.n == sizeof a->keys ? 0 : PR_ECORRUPT;
+		if (r == 0)
+			memcpy(a->keys, keys.p, sizeof a->keys);
+		else
+			pr_fail(e, r, "%s: its keys are damaged", a->path);
+	}
+	sqlite3_finalize(s);
+	return r;
+}
+
+/* Readers of a write-ahead log need write access to its shared memory; query_only keeps them
+ * from everything else. */
+static int
+open_in(pr_audience *a, enum pr_audience_mode mode, const struct pr_db_schema *kind,
+        struct pr_error *e)
+{
+	int flags = SQLITE_OPEN_READWRITE | (mode == PR_AUDIENCE_WRITE ? SQLITE_OPEN_CREATE : 0);
+	int r = pr_db_open(a->path, flags, &a->db, e);
+	if (r == 0)
+		r = pr_db_exec(a->db,
+		               mode == PR_AUDIENCE_WRITE
+		                   ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+		                     "PRAGMA cache_size=-8000; PRAGMA journal_size_limit=33554432;"
+		                   : "PRAGMA query_only=1; PRAGMA cache_size=-4000;",
+		               e);
+	if (r == 0 && mode == PR_AUDIENCE_WRITE)
+		r = pr_db_settle(a->db, a->path, kind, a, e);
+	return r == 0 ? load_keys(a, e) : r;
+}
+
+int
+audience_open_as(const char *path, enum pr_audience_mode mode, const struct pr_db_schema *kind,
+                 pr_audience **out, struct pr_error *e)
+{
+	pr_audience *a = pr_calloc(1, sizeof *a);
+	struct pr_db_schema own = *kind;
+	own.make = make;
+	a->path = pr_strdup(path);
+	int r = open_in(a, mode, &own, e);
+	if (r < 0) {
+		pr_audience_close(a);
+		return r;
+	}
+	*out = a;
+	return 0;
+}
+
+int
+pr_audience_open(const char *path, enum pr_audience_mode mode, pr_audience **out,
+                 struct pr_error *e)
+{
+	static const struct pr_db_schema kind = {AUDIENCE_APPLICATION, PR_AUDIENCE_SCHEMA,
+	                                         migrations, NULL};
+	return audience_open_as(path, mode, &kind, out, e);
+}
+
+void
+pr_audience_close(pr_audience *a)
+{
+	if (!a)
+		return;
+	for (unsigned i = 0; i < AU_N; i++)
+		sqlite3_finalize(a->statements[i]);
+	sqlite3_close(a->db);
+	free(a->path);
+	free(a);
+}
