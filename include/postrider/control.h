@@ -12,6 +12,7 @@
 #include "postrider/delivery.h"
 #include "postrider/journal.h"
 #include "postrider/loop.h"
+#include "postrider/webhooks.h"
 
 typedef struct pr_control pr_control;
 
@@ -24,6 +25,7 @@ struct pr_control_options {
 	const char *journal_dir;
 	pr_intake *intake;
 	pr_audience_desk *audience;
+	const pr_webhooks *webhooks;
 	const char *version;
 	void *context;
 	/* Load the configuration file again, all or nothing. `answer`: a JSON object that says what

@@ -90,6 +90,9 @@ void pr_journal_wait(pr_journal *j, struct pr_journal_waiter *w);
 /* Segments wholly below lsn may be removed, except the newest `keep` octets kept for
  * events. Called with the least lsn that any database or open intent still needs. */
 void pr_journal_release(pr_journal *j, uint64_t lsn, uint64_t keep);
+/* What was released and lies at lsn or above stays until this is called with more; UINT64_MAX, as
+ * at first: nothing is held. For readers that may lag far behind. */
+void pr_journal_hold(pr_journal *j, uint64_t lsn);
 
 struct pr_journal_stats {
 	uint64_t records, octets, syncs;

@@ -6,6 +6,7 @@
 
 #include "config_internal.h"
 #include "postrider/base/file.h"
+#include "postrider/base/secret.h"
 #include "postrider/campaign/address.h"
 #include "postrider/campaign/manifest.h"
 #include "postrider/dns.h"
@@ -66,6 +67,8 @@ pr_config_parse(struct pr_str text, const char *file, const char *folder,
 		resolve(c, &pr_config_dkim(c)[i].key_file, folder);
 	for (size_t i = 0; i < c->secrets.n; i++)
 		resolve(c, &pr_config_secrets(c)[i].file, folder);
+	for (size_t i = 0; i < c->webhooks.n; i++)
+		resolve(c, &pr_config_webhooks(c)[i].secret_file, folder);
 	r |= pr_config_check(c, problems);
 	pr_yaml_arrange(text, file, problems, told);
 	if (r) {
@@ -117,6 +120,8 @@ pr_config_unref(struct pr_config *c)
 		c->end_shapes(c->shapes);
 	if (c->rules)
 		c->end_rules(c->rules);
+	for (size_t i = 0; i < c->webhooks.n; i++)
+		pr_secret_free(pr_config_webhooks(c)[i].secret);
 	pr_arena_finish(&c->arena);
 	free(c);
 }

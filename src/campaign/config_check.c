@@ -134,33 +134,6 @@ check_route_texts(struct check *k, const struct pr_route *r, const char *where)
 	}
 }
 
-/* What stands behind the scheme: a host, a port and a path; no user, query or fragment. */
-static bool
-is_plain_url(struct pr_str rest)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789-._~:[]/";
-	for (size_t i = 0; i < rest.n; i++)
-		if (!memchr(plain, pr_lower(rest.p[i]), sizeof plain - 1))
-			return false;
-	return rest.n > 0 && !strchr("-._~:/]", rest.p[0]);
-}
-
-static bool
-is_loopback(struct pr_str rest)
-{
-	static const char v6[] = "[::1]", octets[] = "0123456789.";
-	size_t n = 0;
-	if (pr_str_starts(rest, v6))
-		return rest.n == sizeof v6 - 1 || strchr(":/", rest.p[sizeof v6 - 1]);
-	while (n < rest.n && !strchr(":/", rest.p[n]))
-		n++;
-	struct pr_str host = pr_str_n(rest.p, n);
-	for (size_t i = 0; i < n && pr_str_starts(host, "127."); i++)
-		if (!memchr(octets, host.p[i], sizeof octets - 1))
-			return false;
-	return pr_str_starts(host, "127.") || pr_str_eq_nocase(host, pr_str("localhost"));
-}
-
 static void
 check_endpoint(struct check *k, struct pr_text *t, const char *where)
 {
@@ -169,13 +142,11 @@ check_endpoint(struct check *k, struct pr_text *t, const char *where)
 		return;
 	while (url.n > 0 && url.p[url.n - 1] == '/')
 		url.n--;
-	bool clear = pr_str_starts(url, "http://");
-	size_t scheme = strlen(clear ? "http://" : "https://");
-	struct pr_str rest = url.n > scheme ? pr_str_n(url.p + scheme, url.n - scheme) : pr_str("");
-	if (!(clear || pr_str_starts(url, "https://")) || !is_plain_url(rest))
+	enum config_url judged = config_url_judge(url, false);
+	if (judged == CONFIG_URL_BAD)
 		tell(k, t, "write a URL like https://api.eu.mailgun.net",
 		     "%sendpoint: \"%s\" is not the address of a server", where, t->p);
-	else if (clear && !is_loopback(rest))
+	if (judged == CONFIG_URL_IN_CLEAR)
 		tell(k, t, "write https://", "%sendpoint: the key and the mail would go in clear",
 		     where);
 	t->n = url.n;
@@ -352,6 +323,8 @@ pr_config_check(struct pr_config *c, struct pr_problems *problems)
 		check_secret(&k, i);
 	for (size_t i = 0; i < c->brands.n; i++)
 		check_brand(&k, pr_config_brands(c) + i);
+	if (config_check_webhooks(c, problems) < 0)
+		k.failed = true;
 	check_retry(&k);
 	check_folders(&k);
 	return k.failed ? PR_EINVAL : 0;

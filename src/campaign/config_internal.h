@@ -8,4 +8,13 @@
  * A-labels. */
 int pr_config_check(struct pr_config *c, struct pr_problems *problems);
 
+/* ---- config_url.c ---- */
+enum config_url { CONFIG_URL_GOOD, CONFIG_URL_BAD, CONFIG_URL_IN_CLEAR /* and not on this host */ };
+/* query: it may have one, and a path of any characters that a URL may have. */
+enum config_url config_url_judge(struct pr_str url, bool query);
+
+/* ---- config_webhooks.c ---- */
+/* Also turns the names of events into `wanted`. */
+int config_check_webhooks(struct pr_config *c, struct pr_problems *problems);
+
 #endif

@@ -11,6 +11,11 @@
 #define LINE PR_YAML_ONE_LINE
 #define NAME (PR_YAML_ONE_LINE | PR_YAML_NOT_EMPTY)
 
+#define DAYS(n) ((n) * (double)PR_DAY_MS)
+#define KIB 1024.0
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
 /* "0660": three or four octal digits; read and write for the owner must be among them. */
 static const char *
 parse_mode(struct pr_str text, void *field)
@@ -57,6 +62,22 @@ parse_listen(struct pr_str text, void *field)
 	return NULL;
 }
 
+/* "7d", "2G": so long, or so much. */
+static const char *
+parse_keep(struct pr_str text, void *field)
+{
+	struct pr_keep keep = {0};
+	struct pr_str s = pr_str_trim(text);
+	bool long_ = pr_parse_duration(s, &keep.ms);
+	if (!long_ && !pr_parse_size(s, &keep.octets))
+		return "is neither a duration nor a size";
+	if (long_ ? keep.ms < PR_MINUTE_MS || keep.ms > (int64_t)DAYS(365)
+	          : keep.octets < (uint64_t)(64 * KIB))
+		return "is less than 1m or 64K, or more than 365d";
+	*(struct pr_keep *)field = keep;
+	return NULL;
+}
+
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const vias[] = {"",      "relay",    "maildir", "mx",
@@ -64,12 +85,8 @@ static const char *const vias[] = {"",      "relay",    "maildir", "mx",
 static const char *const tls_modes[] = {"none",     "opportunistic", "required",
                                         "verified", "implicit",      NULL};
 static const char *const preflights[] = {"off", "warn", "refuse", NULL};
+static const char *const webhook_formats[] = {"native", "sendgrid", NULL};
 static const char *const doubts[] = {"", "resend", "hold", NULL};
-
-#define DAYS(n) ((n) * (double)PR_DAY_MS)
-#define KIB 1024.0
-#define MIB (1024 * KIB)
-#define GIB (1024 * MIB)
 
 /* clang-format off */
 static const struct pr_yaml_row socket_rows[] = {
@@ -216,6 +233,21 @@ static const struct pr_yaml_row brand_rows[] = {
 	{0},
 };
 
+#define WEBHOOK(member) offsetof(struct pr_webhook, member)
+static const struct pr_yaml_row webhook_rows[] = {
+	{.key = "url", .type = PR_YAML_TEXT, .flags = NAME | PR_YAML_REQUIRED,
+	 .example = "https://crm.example/hook", .offset = WEBHOOK(url)},
+	{.key = "events", .type = PR_YAML_LIST, .flags = LINE, .max = 32,
+	 .offset = WEBHOOK(events)},
+	{.key = "secret_file", .type = PR_YAML_TEXT, .flags = NAME,
+	 .offset = WEBHOOK(secret_file)},
+	{.key = "format", .type = PR_YAML_ENUM, .words = webhook_formats, .fallback = "native",
+	 .offset = WEBHOOK(format)},
+	{.key = "keep", .type = PR_YAML_PARSED, .parse = parse_keep, .size = sizeof(struct pr_keep),
+	 .fallback = "7d", .example = "7d, or 2G", .offset = WEBHOOK(keep)},
+	{0},
+};
+
 /* Sections keep their members at offsets of the whole: their own offset is 0. */
 #define IN_PLACE(rows_) {.rows = rows_}
 static const struct pr_yaml_schema socket_schema = IN_PLACE(socket_rows);
@@ -240,6 +272,9 @@ static const struct pr_yaml_schema dns_schema = IN_PLACE(dns_rows);
 static const struct pr_yaml_schema tls_schema = IN_PLACE(tls_rows);
 static const struct pr_yaml_schema brand_schema = {
 	.rows = brand_rows, .size = sizeof(struct pr_brand), .name_offset = BRAND(name),
+};
+static const struct pr_yaml_schema webhook_schema = {
+	.rows = webhook_rows, .size = sizeof(struct pr_webhook),
 };
 
 static const struct pr_yaml_row rows[] = {
@@ -282,7 +317,8 @@ static const struct pr_yaml_row rows[] = {
 	 .offset = AT(secrets)},
 	{.key = "track", .type = PR_YAML_LATER},
 	{.key = "bounce", .type = PR_YAML_LATER},
-	{.key = "webhooks", .type = PR_YAML_LATER},
+	{.key = "webhooks", .type = PR_YAML_SECTIONS, .schema = &webhook_schema,
+	 .max = PR_WEBHOOKS_MAX, .offset = AT(webhooks)},
 	{0},
 };
 /* clang-format on */

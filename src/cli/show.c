@@ -81,6 +81,39 @@ print_left_behind(const json_t *s)
 	           cli_show(cli_text_of(one, "name")), cli_time(cli_text_of(one, "since"), at));
 }
 
+static void
+print_missed(const json_t *missed)
+{
+	char a[CLI_TEXT], b[CLI_TEXT], at[CLI_TEXT];
+	if (cli_number_of(missed, "bytes") > 0)
+		printf("%-12smissed %s events (%s of journal), the last of them by %s\n", "",
+		       cli_number(cli_number_of(missed, "events"), a),
+		       cli_octets(cli_number_of(missed, "bytes"), b),
+		       cli_time(cli_text_of(missed, "at"), at));
+}
+
+static void
+print_webhooks(const json_t *s)
+{
+	size_t i;
+	json_t *one;
+	char text[CLI_TEXT];
+	json_array_foreach(json_object_get(s, "webhooks"), i, one)
+	{
+		const char *error = cli_text_of(one, "last_error");
+		const char *until = cli_text_of(one, "waits_until");
+		printf("%-12s%s, ", "webhook", cli_show(cli_text_of(one, "url")));
+		fputs(cli_show(cli_text_of(one, "state")), stdout);
+		if (until)
+			printf(" until %s", cli_time(until, text));
+		printf(", %s behind", cli_octets(cli_number_of(one, "backlog_bytes"), text));
+		if (error && *error)
+			printf(": %s", cli_show(error));
+		puts("");
+		print_missed(json_object_get(one, "missed"));
+	}
+}
+
 enum cli_exit
 cli_run_status(struct cli *c)
 {
@@ -100,6 +133,7 @@ cli_run_status(struct cli *c)
 	printf("%-12s%llu folder%s in incoming/, %s free\n", "spool", waiting,
 	       waiting == 1 ? " waits" : "s wait",
 	       cli_octets(cli_number_of(s, "spool_free_bytes"), text));
+	print_webhooks(s);
 	print_left_behind(s);
 	json_decref(s);
 	return CLI_DONE;

@@ -15,7 +15,7 @@
  *   rows.c     rows of a campaign, one person's story: read on the reader lane
  *   campaign.c one campaign with its history
  *   report.c   a campaign's report, made now, on a lane of its own
- *   events.c   the journal as events: pages and streams; reading.c tells the records
+ *   events.c   the journal as events: pages and streams; reading.c reads for them
  *   shelf.c    campaigns of earlier runs, from done/
  */
 #ifndef CONTROL_INTERNAL_H

@@ -19,6 +19,13 @@ gauge(struct pr_buf *b, const char *name, const char *help, double value)
 }
 
 static void
+counter(struct pr_buf *b, const char *name, const char *help, uint64_t value)
+{
+	head(b, name, "counter", help);
+	pr_buf_addf(b, "%s %llu\n", name, (unsigned long long)value);
+}
+
+static void
 add_recipients(struct pr_buf *b, const struct pr_delivery_status *s)
 {
 	head(b, "postrider_recipients", "gauge",
@@ -26,8 +33,7 @@ add_recipients(struct pr_buf *b, const struct pr_delivery_status *s)
 	for (int i = 0; i < PR_STATES; i++)
 		pr_buf_addf(b, "postrider_recipients{state=\"%s\"} %llu\n",
 		            pr_state_word((enum pr_state)i), (unsigned long long)s->recipients[i]);
-	head(b, "postrider_in_doubt_total", "counter", "Rows that came to be in doubt.");
-	pr_buf_addf(b, "postrider_in_doubt_total %llu\n", (unsigned long long)s->in_doubt_total);
+	counter(b, "postrider_in_doubt_total", "Rows that came to be in doubt.", s->in_doubt_total);
 }
 
 /* ---- outcomes by provider ---- */
@@ -89,8 +95,8 @@ add_sync(struct pr_buf *b, const pr_journal *j)
 	            "postrider_journal_sync_seconds_count %llu\n",
 	            (unsigned long long)s.syncs, (double)s.sync_us_total / 1e6,
 	            (unsigned long long)s.syncs);
-	head(b, "postrider_journal_records_total", "counter", "Records appended since the start.");
-	pr_buf_addf(b, "postrider_journal_records_total %llu\n", (unsigned long long)s.records);
+	counter(b, "postrider_journal_records_total", "Records appended since the start.",
+	        s.records);
 }
 
 static void
@@ -157,6 +163,25 @@ add_campaigns(struct pr_buf *b, pr_delivery *d)
 				            pr_reason_word((enum pr_reason)k), n[i][k]);
 }
 
+static void
+add_webhooks(struct pr_buf *b, const pr_webhooks *w)
+{
+	struct pr_webhooks_totals n;
+	pr_webhooks_totals(w, &n);
+	gauge(b, "postrider_webhook_backlog_bytes", "Octets of events that webhooks lag behind.",
+	      (double)n.backlog);
+	counter(b, "postrider_webhook_events_total", "Events that webhooks have taken.", n.events);
+	head(b, "postrider_webhook_posts_total", "counter", "Posts of webhooks, by result.");
+	pr_buf_addf(b,
+	            "postrider_webhook_posts_total{result=\"answered\"} %llu\n"
+	            "postrider_webhook_posts_total{result=\"failed\"} %llu\n",
+	            (unsigned long long)n.answered, (unsigned long long)n.failed);
+	counter(b, "postrider_webhook_missed_total",
+	        "Events that webhooks have not taken within keep.", n.missed_events);
+	counter(b, "postrider_webhook_missed_bytes_total", "The same, in octets of journal.",
+	        n.missed_octets);
+}
+
 void
 get_metrics(struct request *q)
 {
@@ -176,8 +201,7 @@ get_metrics(struct request *q)
 	      (double)s.oldest_due_ms / 1000);
 	gauge(&b, "postrider_fold_lag_records", "Outcomes not folded into the ledgers yet.",
 	      (double)s.fold_lag_records);
-	gauge(&b, "postrider_webhook_backlog_bytes", "Octets of events that webhooks lag behind.",
-	      0);
+	add_webhooks(&b, c->options.webhooks);
 	gauge(&b, "postrider_spool_free_bytes", "Free octets where spool and state are.",
 	      (double)c->options.spool_free(c->options.context));
 	gauge(&b, "postrider_paused_all", "1 when everything is paused.", s.paused_all);

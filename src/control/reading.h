@@ -3,16 +3,16 @@
 #define CONTROL_READING_H
 
 #include "internal.h"
+#include "postrider/events.h"
 
 /* Made on the loop, done on the reader lane by reading_work, freed on the loop. */
 struct reading {
 	struct pr_job job;
 	struct request *request;
 	struct stream *stream; /* NULL: a page */
-	char *journal_dir, *done_dir;
-	struct pr_map campaigns; /* serial -> struct named */
-	uint64_t after, limit;   /* from the record at `after` ... */
-	bool seen;               /* ... or from the one that follows it */
+	pr_events *events;
+	uint64_t after, limit; /* from the record at `after` ... */
+	bool seen;             /* ... or from the one that follows it */
 	unsigned max, n;
 	struct pr_buf out;
 	uint64_t last; /* id of the last record read, or `after` */

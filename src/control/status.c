@@ -44,6 +44,55 @@ add_numbers(struct pr_buf *b, const struct pr_delivery_status *s)
 	            (unsigned long long)s->fold_lag_records, (double)s->clock_jump_ms / 1000);
 }
 
+/* ---- webhooks ---- */
+
+struct webhooks {
+	struct pr_buf *out;
+	bool open; /* the path of a URL may be a secret */
+	unsigned n;
+};
+
+/* "key": the time, or null. */
+static void
+add_time(struct pr_buf *b, const char *key, int64_t utc_ms)
+{
+	char at[PR_RFC3339_SIZE];
+	if (utc_ms)
+		pr_buf_addf(b, ",\"%s\":\"%s\"", key, pr_format_rfc3339(utc_ms, at));
+	else
+		pr_buf_addf(b, ",\"%s\":null", key);
+}
+
+static void
+on_webhook(void *context, const struct pr_webhook_view *v)
+{
+	struct webhooks *w = context;
+	const struct pr_webhook_missed *m = &v->missed;
+	struct pr_buf *b = w->out;
+	pr_buf_adds(b, w->n++ ? ",{\"url\":" : "{\"url\":");
+	pr_buf_add_json(b, w->open ? v->url : v->origin);
+	pr_buf_addf(b, ",\"state\":\"%s\",\"backlog_bytes\":%llu,\"events\":%llu", v->state,
+	            (unsigned long long)v->backlog, (unsigned long long)v->events);
+	pr_buf_addf(b, ",\"last_status\":%d,\"last_error\":", v->status);
+	pr_buf_add_json(b, pr_str(v->error));
+	add_time(b, "last_try", v->tried_ms);
+	add_time(b, "waits_until", v->until_ms);
+	pr_buf_addf(b, ",\"missed\":{\"events\":%llu,\"bytes\":%llu,\"from\":%llu,\"to\":%llu",
+	            (unsigned long long)m->events, (unsigned long long)m->octets,
+	            (unsigned long long)m->from, (unsigned long long)m->to);
+	add_time(b, "at", m->at_ms);
+	pr_buf_adds(b, "}}");
+}
+
+static void
+add_webhooks(struct request *q, struct pr_buf *b)
+{
+	struct webhooks w = {.out = b, .open = q->peer.is_operator};
+	pr_buf_adds(b, ",\"webhooks\":[");
+	pr_webhooks_each(q->control->options.webhooks, on_webhook, &w);
+	pr_buf_addc(b, ']');
+}
+
 void
 get_status(struct request *q)
 {
@@ -68,6 +117,7 @@ get_status(struct request *q)
 	            pr_intake_waiting(c->options.intake));
 	add_left_behind(&b, c->options.intake);
 	add_numbers(&b, &s);
+	add_webhooks(q, &b);
 	pr_buf_addc(&b, '}');
 	request_json(q, &b);
 }

@@ -24,6 +24,17 @@ on_durable(void *context, uint64_t lsn)
 	struct daemon *d = context;
 	if (d->delivery)
 		pr_delivery_on_durable(d->delivery, lsn);
+	if (d->webhooks)
+		pr_webhooks_on_durable(d->webhooks);
+}
+
+/* Webhooks may lag, as long as there is room for it: none of them stops the sending. */
+static void
+hold_journal(struct daemon *d)
+{
+	bool room = !d->journal_full && d->spool_free >= d->config->min_free;
+	if (d->webhooks)
+		pr_journal_hold(d->journal, room ? pr_webhooks_needs(d->webhooks) : UINT64_MAX);
 }
 
 static void
@@ -35,6 +46,8 @@ on_space(void *context, bool full)
 	            : "the journal has room again");
 	if (d->delivery)
 		pr_delivery_on_space(d->delivery, full);
+	d->journal_full = full;
+	hold_journal(d);
 }
 
 /* The disk failed: what we believe may not be what is stored. End at once, without
@@ -121,6 +134,7 @@ on_space_timer(struct pr_timer *t)
 	pr_intake_hold(d->intake,
 	               d->stopping || (d->config->min_free && d->spool_free < d->config->min_free));
 	pr_delivery_space(d->delivery, d->spool_free);
+	hold_journal(d);
 	pr_timer_start(t, PR_SECOND_MS);
 }
 
@@ -194,6 +208,8 @@ open_state(struct daemon *d, struct pr_error *e)
 		r = pr_statedb_open(path, &d->folder_db, e);
 	if (r == 0)
 		r = pr_statedb_open(path, &d->intake_db, e);
+	if (r == 0)
+		r = pr_statedb_open(path, &d->webhooks_db, e);
 	return r;
 }
 
@@ -253,6 +269,21 @@ open_intake(struct daemon *d, struct pr_error *e)
 }
 
 static int
+open_webhooks(struct daemon *d, const char *journal_dir, struct pr_error *e)
+{
+	struct pr_webhooks_options o = {.loop = d->loop,
+	                                .config = d->config,
+	                                .delivery = d->delivery,
+	                                .journal = d->journal,
+	                                .journal_dir = journal_dir,
+	                                .statedb = d->webhooks_db};
+	int r = pr_webhooks_open(&o, &d->webhooks, e);
+	if (r == 0)
+		pr_journal_hold(d->journal, pr_webhooks_needs(d->webhooks));
+	return r;
+}
+
+static int
 open_control(struct daemon *d, const char *journal_dir, struct pr_error *e)
 {
 	struct pr_control_options o = {.loop = d->loop,
@@ -262,6 +293,7 @@ open_control(struct daemon *d, const char *journal_dir, struct pr_error *e)
 	                               .journal_dir = journal_dir,
 	                               .intake = d->intake,
 	                               .audience = d->audience,
+	                               .webhooks = d->webhooks,
 	                               .version = POSTRIDER_VERSION,
 	                               .context = d,
 	                               .reload = daemon_reload,
@@ -293,6 +325,8 @@ open_all(struct daemon *d, struct pr_error *e)
 	if (r == 0)
 		r = open_intake(d, e);
 	if (r == 0)
+		r = open_webhooks(d, journal_dir, e);
+	if (r == 0)
 		r = open_control(d, journal_dir, e);
 	return r;
 }
@@ -304,6 +338,9 @@ close_all(struct daemon *d)
 		pr_audience_desk_stop(d->audience); /* who ordered something is answered */
 	if (d->control)
 		pr_control_close(d->control);
+	if (d->webhooks)
+		pr_webhooks_close(d->webhooks);
+	d->webhooks = NULL;
 	if (d->intake)
 		pr_intake_close(d->intake);
 	if (d->reports)
@@ -323,6 +360,7 @@ close_all(struct daemon *d)
 		pr_loop_destroy(d->loop);
 	}
 	pr_tls_destroy(d->tls); /* after the last stream */
+	pr_statedb_close(d->webhooks_db);
 	pr_statedb_close(d->intake_db);
 	pr_statedb_close(d->folder_db);
 	if (d->spool)

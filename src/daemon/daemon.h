@@ -8,6 +8,7 @@
 #include "postrider/dns.h"
 #include "postrider/net/tls.h"
 #include "postrider/statedb.h"
+#include "postrider/webhooks.h"
 
 #include <uv.h>
 
@@ -16,7 +17,7 @@ struct daemon {
 	struct pr_config *config;
 	pr_loop *loop;
 	pr_spool *spool;
-	struct pr_statedb *folder_db, *intake_db; /* one connection a thread */
+	struct pr_statedb *folder_db, *intake_db, *webhooks_db; /* one connection a thread */
 	pr_journal *journal;
 	pr_dns *dns;
 	pr_tls *tls;
@@ -25,6 +26,7 @@ struct daemon {
 	pr_audience *intake_audience; /* intake's connection */
 	pr_delivery *delivery;
 	pr_intake *intake;
+	pr_webhooks *webhooks;
 	pr_control *control;
 	pr_lane *reports;      /* finished campaigns: written here, one at a time */
 	struct pr_timer space; /* looks at the disk once a second */
@@ -36,6 +38,7 @@ struct daemon {
 	struct pr_config **retired;
 	unsigned retired_n;
 	bool stopping;
+	bool journal_full;
 	int status; /* of the program */
 };
 

@@ -38,7 +38,8 @@ daemon_load(const char *path, struct pr_problems *problems, struct pr_config **o
 	int rules = pr_rules_load(NULL, problems, &(*out)->rules);
 	(*out)->end_rules = pr_rules_destroy;
 	int secrets = check_secrets(*out, problems);
-	if (keys < 0 || shapes < 0 || tokens < 0 || rules < 0 || secrets < 0)
+	int hooks = pr_webhooks_load(*out, geteuid(), problems);
+	if (keys < 0 || shapes < 0 || tokens < 0 || rules < 0 || secrets < 0 || hooks < 0)
 		r = PR_EINVAL;
 	if (r < 0)
 		pr_config_unref(*out);

@@ -83,6 +83,7 @@ daemon_reload(void *context, struct pr_buf *answer)
 		network_reload(d);
 		pr_delivery_reload(d->delivery, config);
 		pr_intake_reconfigure(d->intake, config);
+		pr_webhooks_reload(d->webhooks, config);
 		pr_control_reload(d->control, config);
 		d->retired =
 		    pr_realloc(d->retired, (d->retired_n + 1) * sizeof(struct pr_config *));

@@ -56,8 +56,9 @@ struct pr_journal {
 	char *buffer;           /* appended, not yet written: from `written` to `end` */
 	size_t n, cap;
 	uint64_t end, written, durable, boot_lsn;
-	uint64_t segment_end; /* of the segment that `end` is in */
-	int fd;               /* of the segment that `written` is in, or which it just filled */
+	uint64_t released, held; /* as asked for; the lesser of the two may go */
+	uint64_t segment_end;    /* of the segment that `end` is in */
+	int fd;                  /* of the segment that `written` is in, or which it just filled */
 	uint64_t fd_end;
 	bool full, failed;
 	uint64_t records, began; /* for the statistics; began: first lsn of this start */

@@ -328,17 +328,33 @@ pr_journal_durable(const pr_journal *j)
 	return j->durable;
 }
 
+static void
+release_to(pr_journal *j, uint64_t lsn)
+{
+	pthread_mutex_lock(&j->shared.lock);
+	if (lsn > j->shared.release) {
+		j->shared.release = lsn;
+		journal_wake(j);
+	}
+	pthread_mutex_unlock(&j->shared.lock);
+}
+
 void
 pr_journal_release(pr_journal *j, uint64_t lsn, uint64_t keep)
 {
 	uint64_t kept_from = j->end > keep ? j->end - keep : 0;
 	lsn = lsn < j->durable ? lsn : j->durable;
 	lsn = lsn < kept_from ? lsn : kept_from;
-	pthread_mutex_lock(&j->shared.lock);
-	if (lsn > j->shared.release)
-		j->shared.release = lsn;
-	journal_wake(j);
-	pthread_mutex_unlock(&j->shared.lock);
+	if (lsn > j->released)
+		j->released = lsn;
+	release_to(j, j->released < j->held ? j->released : j->held);
+}
+
+void
+pr_journal_hold(pr_journal *j, uint64_t lsn)
+{
+	j->held = lsn;
+	release_to(j, j->released < lsn ? j->released : lsn);
 }
 
 void

@@ -117,6 +117,7 @@ static pr_journal *
 allocate(pr_loop *loop, const struct pr_journal_options *o)
 {
 	pr_journal *j = pr_calloc(1, sizeof *j);
+	j->held = UINT64_MAX;
 	size_t size = o->segment_size ? o->segment_size : SEGMENT_DEFAULT;
 	j->loop = loop;
 	j->options = *o;

@@ -210,7 +210,41 @@ static const struct {
     {"sources: {a: {address: 192.0.2.1, warm_up: moderate}}",
      "2:44 sources.a.warm_up and since belong together -> give both or none"},
     {"dns: {servers: [\"127.0.0.1:5353\"], timeout: 2s, trusted: true}", ""},
-    {"webhooks: []", "2:11 webhooks is not available yet -> take it out"},
+    {"webhooks: []", ""},
+    {"webhooks: [{url: \"https://crm.example:8443/a%20b?key=x&y\", events: [delivered, campaign], "
+     "secret_file: s, format: native, keep: 2G}]",
+     ""},
+    {"webhooks: {url: \"http://[::1]:80/?x\"}", ""},
+    {"webhooks: [{format: sendgrid}]",
+     "2:12 webhooks.1.url is missing -> add url: https://crm.example/hook"},
+    {"webhooks: [{url: \"http://crm.example/hook\"}]",
+     "2:19 webhooks.1.url: addresses would go in clear -> write https://"},
+    {"webhooks: [{url: \"http://127.0.0.1.crm.example?x\"}]",
+     "2:19 webhooks.1.url: addresses would go in clear -> write https://"},
+    {"webhooks: [{url: \"https://u:p@crm.example/\"}]",
+     "2:19 webhooks.1.url: this is not the URL of a server -> write a URL like "
+     "https://crm.example/hook"},
+    {"webhooks: [{url: \"https://crm.example/#a\"}]",
+     "2:19 webhooks.1.url: this is not the URL of a server -> write a URL like "
+     "https://crm.example/hook"},
+    {"webhooks: [{url: \"https://crm.example/a b\"}]",
+     "2:19 webhooks.1.url: this is not the URL of a server -> write a URL like "
+     "https://crm.example/hook"},
+    {"webhooks: [{url: \"https://a.example\"}, {url: \"https://a.example\", format: sendgrid}]",
+     "2:47 webhooks.2.url: another webhook has it -> take one of them out"},
+    {"webhooks: [{url: \"https://a.example\", events: [deliverd, nonsense, click]}]",
+     "2:48 webhooks.1.events: there is no event \"deliverd\" -> did you mean delivered?\n"
+     "2:58 webhooks.1.events: there is no event \"nonsense\" -> write some of: sending, delivered, "
+     "deferred, bounced, suppressed, skipped, in_doubt, cancelled, campaign\n"
+     "2:68 webhooks.1.events: click is not available yet -> take it out"},
+    {"webhooks: [{url: \"https://a.example\", format: sendgrid, events: [campaign]}]",
+     "2:66 webhooks.1.events: format: sendgrid has no campaign -> take it out, or use format: "
+     "native"},
+    {"webhooks: [{url: \"https://a.example\", keep: 10}]",
+     "2:45 webhooks.1.keep: \"10\" is less than 1m or 64K, or more than 365d -> write it like 7d, "
+     "or 2G"},
+    {"webhooks: [{url: \"https://a.example\", keep: soon}]",
+     "2:45 webhooks.1.keep: \"soon\" is neither a duration nor a size -> write it like 7d, or 2G"},
     {"shaping: shaping.yaml", ""},
 };
 
@@ -316,6 +350,28 @@ START_TEST(socket_path_must_fit_an_address)
 }
 END_TEST
 
+START_TEST(webhook_says_what_it_wants_and_how_much_is_kept)
+{
+	ck_assert_msg(parse(LEAST "webhooks:\n"
+	                          "- {url: \"https://a.example\"}\n"
+	                          "- {url: \"https://b.example\", format: sendgrid, keep: 2G}\n"
+	                          "- {url: \"https://c.example\", events: [sending, bounced], "
+	                          "secret_file: hook}\n") == 0,
+	              "%s", told());
+	const struct pr_webhook *w = pr_config_webhooks(c);
+	ck_assert_uint_eq(c->webhooks.n, 3);
+	ck_assert(!(w[0].wanted & 1u << PR_SENDING) && (w[0].wanted & 1u << PR_IN_DOUBT) &&
+	          (w[0].wanted & PR_WEBHOOK_CAMPAIGN));
+	ck_assert_int_eq(w[0].keep.ms, 7 * PR_DAY_MS);
+	ck_assert(w[1].wanted & 1u << PR_SKIPPED);
+	ck_assert(!(w[1].wanted & (1u << PR_IN_DOUBT | PR_WEBHOOK_CAMPAIGN)));
+	ck_assert_uint_eq(w[1].keep.octets, 2ull << 30);
+	ck_assert_int_eq(w[1].keep.ms, 0);
+	ck_assert_uint_eq(w[2].wanted, 1u << PR_SENDING | 1u << PR_BOUNCED);
+	ck_assert_str_eq(w[2].secret_file.p, "/etc/postrider/hook");
+}
+END_TEST
+
 START_TEST(reload_names_what_changed_and_what_needs_a_restart)
 {
 	struct pr_config_change changes[PR_CONFIG_CHANGES_MAX];
@@ -394,6 +450,7 @@ main(void)
 	    {each_fault_is_told_with_its_line_and_remedy, ROWS(bad)},
 	    {routes_need_what_their_kind_needs, ROWS(bad_routes)},
 	    {socket_path_must_fit_an_address},
+	    {webhook_says_what_it_wants_and_how_much_is_kept},
 	    {reload_names_what_changed_and_what_needs_a_restart},
 	    {files_are_found_through_links_and_told_when_missing},
 	};

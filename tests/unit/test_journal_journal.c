@@ -289,6 +289,30 @@ START_TEST(release_removes_whole_segments_but_for_what_is_kept)
 }
 END_TEST
 
+START_TEST(what_is_held_stays_until_it_is_let_go)
+{
+	uint64_t lsns[401], bases[100];
+	must_open();
+	for (uint32_t i = 1; i <= 400; i++)
+		lsns[i] = append(i);
+	settle();
+	pr_journal_hold(journal, lsns[100]);
+	pr_journal_release(journal, lsns[300], 0);
+	must_close();
+	list_bases(dir, bases, 100);
+	ck_assert_uint_le(bases[0], lsns[100]);
+	ck_assert_uint_gt(bases[1], lsns[100]);
+	must_open();
+	pr_journal_hold(journal, lsns[100]);
+	pr_journal_release(journal, lsns[300], 0);
+	pr_journal_hold(journal, UINT64_MAX); /* what was asked for before goes now */
+	must_close();
+	list_bases(dir, bases, 100);
+	ck_assert_uint_gt(bases[0], lsns[100]);
+	ck_assert_uint_le(bases[0], lsns[300]);
+}
+END_TEST
+
 START_TEST(cursor_in_a_released_segment_is_told_so)
 {
 	pr_cursor *c;
@@ -533,6 +557,7 @@ main(void)
 	    {closing_runs_the_last_waiters},
 	    {one_sync_serves_all_that_was_written_before_it},
 	    {release_removes_whole_segments_but_for_what_is_kept},
+	    {what_is_held_stays_until_it_is_let_go},
 	    {cursor_in_a_released_segment_is_told_so},
 	    {damage_below_the_limit_is_an_error_and_no_end},
 	    {full_disk_is_told_while_a_reserve_is_left_and_ends_by_itself},

@@ -11,6 +11,7 @@
 #include "postrider/base/clock.h"
 #include "postrider/base/error.h"
 #include "postrider/base/yaml.h"
+#include "postrider/journal/record.h"
 
 #include <sys/types.h>
 
@@ -90,6 +91,26 @@ struct pr_brand {
 	struct pr_text postal_address, language; /* p NULL: none */
 };
 
+enum pr_webhook_format { PR_WEBHOOK_NATIVE, PR_WEBHOOK_SENDGRID };
+/* What a webhook wants is a set of 1u << enum pr_state (PR_SENDING: a message was granted), and: */
+#define PR_WEBHOOK_CAMPAIGN (1u << PR_STATES) /* verbs on a campaign or on all */
+#define PR_WEBHOOK_ALL (2 * PR_WEBHOOK_CAMPAIGN - 1)
+#define PR_WEBHOOKS_MAX 32
+
+struct pr_keep { /* one of the two is 0 */
+	int64_t ms;
+	uint64_t octets;
+};
+struct pr_webhook {
+	struct pr_text url;         /* "https://host[:port][/path][?query]" */
+	struct pr_texts events;     /* n 0: all but sending */
+	uint32_t wanted;            /* what they say, as a set */
+	struct pr_text secret_file; /* absolute; p NULL: not signed */
+	char *secret;               /* its first line, once the daemon has read it; or NULL */
+	int format;                 /* enum pr_webhook_format */
+	struct pr_keep keep;        /* of the journal, for one that does not take its events */
+};
+
 struct pr_config {
 	struct pr_text hostname;     /* left out: the system's; A-labels */
 	struct pr_text timezone;     /* IANA name */
@@ -134,10 +155,11 @@ struct pr_config {
 		struct pr_text ca_file; /* absolute; p NULL: the system's */
 		bool mta_sts;
 	} tls;
-	struct pr_yaml_array secrets; /* struct pr_token_secret; the first one signs */
-	struct pr_text shaping;       /* absolute; p NULL: what is built in */
-	int preflight;                /* enum pr_preflight_mode */
-	struct pr_yaml_array brands;  /* struct pr_brand */
+	struct pr_yaml_array secrets;  /* struct pr_token_secret; the first one signs */
+	struct pr_text shaping;        /* absolute; p NULL: what is built in */
+	int preflight;                 /* enum pr_preflight_mode */
+	struct pr_yaml_array brands;   /* struct pr_brand */
+	struct pr_yaml_array webhooks; /* struct pr_webhook */
 	/* What message/dkim.h made of `dkim` before others share the configuration, and how it
 	 * ends; NULL: nothing is signed. */
 	struct pr_dkim *signing;
@@ -180,6 +202,11 @@ static inline struct pr_brand *
 pr_config_brands(const struct pr_config *c)
 {
 	return c->brands.items;
+}
+static inline struct pr_webhook *
+pr_config_webhooks(const struct pr_config *c)
+{
+	return c->webhooks.items;
 }
 const struct pr_route *pr_config_route(const struct pr_config *c, struct pr_str name);
 const struct pr_source_address *pr_config_source(const struct pr_config *c, struct pr_str name);
