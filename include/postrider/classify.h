@@ -31,12 +31,13 @@ enum pr_action {
 };
 const char *pr_action_word(enum pr_action a); /* "suppress" */
 
-enum pr_said_to { /* which command was answered */
-	          PR_SAID_TO_UNKNOWN,
-	          PR_SAID_TO_CONNECT, /* the connection itself, EHLO, STARTTLS, AUTH */
-	          PR_SAID_TO_MAIL,
-	          PR_SAID_TO_RCPT,
-	          PR_SAID_TO_DATA, /* or the end of data */
+/* Which command was answered. */
+enum pr_said_to {
+	PR_SAID_TO_UNKNOWN,
+	PR_SAID_TO_CONNECT, /* the connection itself, EHLO, STARTTLS, AUTH */
+	PR_SAID_TO_MAIL,
+	PR_SAID_TO_RCPT,
+	PR_SAID_TO_DATA, /* or the end of data */
 };
 struct pr_said {
 	enum pr_said_to to;

@@ -8,6 +8,10 @@
  */
 #include "yaml_internal.h"
 
+#include "postrider/base/error.h"
+#include "postrider/base/file.h"
+
+#include <fcntl.h>
 #include <stdlib.h>
 
 #define EXCERPT_MAX 200
@@ -244,4 +248,19 @@ pr_yaml_load(struct pr_yaml_reader *r, yaml_document_t *out)
 		syntax_error(r, &parser);
 	yaml_parser_delete(&parser);
 	return loaded;
+}
+
+/* ---- files ---- */
+
+int
+pr_yaml_file(const char *path, const char *remedy, struct pr_buf *out, struct pr_problems *problems)
+{
+	struct pr_error e = {0};
+	char *real = realpath(path, NULL);
+	int r = real ? pr_file_read(AT_FDCWD, real, PR_YAML_SIZE_MAX, out, &e)
+	             : pr_fail_errno(&e, "cannot open it");
+	if (r < 0)
+		pr_problem_add(problems, PR_PROBLEM, path, 0, remedy, "%s", e.text);
+	free(real);
+	return r;
 }

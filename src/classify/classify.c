@@ -10,7 +10,7 @@ struct subject {
 	char text[PR_SAID_TEXT_MAX];
 	size_t n;
 	struct grams grams;
-	pcre2_match_data *data; /* made when the first pattern is tried */
+	pr_matcher *matcher; /* made when the first pattern is tried */
 };
 
 static bool
@@ -45,7 +45,7 @@ make_subject(struct subject *s, const struct pr_said *said)
 	bool blank = true;
 	s->said = said;
 	s->n = 0;
-	s->data = NULL;
+	s->matcher = NULL;
 	while (rest.n && s->n < sizeof s->text) {
 		char c = *rest.p;
 		bool space = c == 0 || pr_is_space(c);
@@ -84,15 +84,15 @@ may_match(const struct grams *g, const struct pattern *p)
 }
 
 static bool
-text_fits(const pr_rules *r, const struct rule *rule, struct subject *s)
+text_fits(const struct rule *rule, struct subject *s)
 {
 	for (size_t i = 0; i < rule->patterns_n; i++) {
 		const struct pattern *p = &rule->patterns[i];
 		if (!may_match(&s->grams, p))
 			continue;
-		if (!s->data)
-			s->data = pcre2_match_data_create(1, NULL);
-		if (s->data && pattern_matches(r, p, pr_str_n(s->text, s->n), s->data))
+		if (!s->matcher)
+			s->matcher = pr_matcher_create();
+		if (pr_pattern_matches(p->compiled, pr_str_n(s->text, s->n), s->matcher))
 			return true;
 	}
 	return rule->patterns_n == 0;
@@ -111,7 +111,7 @@ one_fits(const struct mask *masks, size_t n, const uint16_t at[3])
 }
 
 static bool
-fits(const pr_rules *r, const struct rule *rule, struct subject *s)
+fits(const struct rule *rule, struct subject *s)
 {
 	const struct pr_said *said = s->said;
 	const uint16_t places[3] = {(uint16_t)(said->code / 100), (uint16_t)(said->code / 10 % 10),
@@ -123,7 +123,7 @@ fits(const pr_rules *r, const struct rule *rule, struct subject *s)
 		return false;
 	if (rule->commands && !(rule->commands & 1u << said->to))
 		return false;
-	return text_fits(r, rule, s);
+	return text_fits(rule, s);
 }
 
 static bool
@@ -145,11 +145,11 @@ pr_classify(const pr_rules *rules, const struct pr_said *said)
 	struct pr_finding found = rules->classes[PR_CLASS_UNDETERMINED];
 	make_subject(&s, said);
 	for (size_t i = 0; i < rules->rules_n; i++)
-		if (fits(rules, &rules->rules[i], &s)) {
+		if (fits(&rules->rules[i], &s)) {
 			found = rules->rules[i].finding;
 			break;
 		}
-	pcre2_match_data_free(s.data);
+	pr_matcher_destroy(s.matcher);
 	if (for_now(said)) {
 		found.hard = false;
 		if (found.action == PR_ACTION_SUPPRESS)

@@ -4,16 +4,10 @@
  */
 #include "internal.h"
 
-#include "postrider/base/file.h"
-
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define SHIPPED "bounces.yaml"
-#define MATCH_STEPS_MAX 10000
-#define MATCH_DEPTH_MAX 250
-#define MATCH_HEAP_MAX_KIB 256
 
 void
 classify_tell(struct making *m, const struct pr_text *at, const char *remedy, const char *format,
@@ -172,24 +166,12 @@ classify_make_rules(struct making *m)
 
 /* ---- the whole ---- */
 
-static pcre2_match_context *
-make_limits(void)
-{
-	pcre2_match_context *c = pcre2_match_context_create(NULL);
-	PR_ASSERT(c);
-	pcre2_set_match_limit(c, MATCH_STEPS_MAX);
-	pcre2_set_depth_limit(c, MATCH_DEPTH_MAX);
-	pcre2_set_heap_limit(c, MATCH_HEAP_MAX_KIB);
-	return c;
-}
-
 int
 pr_rules_parse(struct pr_str text, const char *file, struct pr_problems *problems, pr_rules **out)
 {
 	pr_rules *r = pr_calloc(1, sizeof *r);
 	unsigned told = problems->n;
 	pr_arena_init(&r->arena);
-	r->limits = make_limits();
 	struct making m = {.rules = r, .file = file, .problems = problems};
 	m.failed = pr_yaml_read(text, file, &pr_classify_schema, &r->arena, &r->file, problems) < 0;
 	classify_make_rules(&m);
@@ -206,19 +188,12 @@ int
 pr_rules_load(const char *path, struct pr_problems *problems, pr_rules **out)
 {
 	struct pr_buf text = {0};
-	struct pr_error e = {0};
 	if (!path)
 		return pr_rules_parse(pr_str_n((const char *)classify_shipped, classify_shipped_n),
 		                      SHIPPED, problems, out);
-	char *real = realpath(path, NULL); /* may be a link, as /etc often has */
-	int r = real ? pr_file_read(AT_FDCWD, real, PR_YAML_SIZE_MAX, &text, &e)
-	             : pr_fail_errno(&e, "cannot open it");
-	if (r < 0)
-		pr_problem_add(problems, PR_PROBLEM, path, 0, "name a file that can be read", "%s",
-		               e.text);
-	else
+	int r = pr_yaml_file(path, "name a file that can be read", &text, problems);
+	if (r == 0)
 		r = pr_rules_parse(pr_buf_str(&text), path, problems, out);
-	free(real);
 	pr_buf_finish(&text);
 	return r;
 }
@@ -230,8 +205,7 @@ pr_rules_destroy(pr_rules *r)
 		return;
 	for (size_t i = 0; i < r->rules_n; i++)
 		for (size_t k = 0; k < r->rules[i].patterns_n; k++)
-			pcre2_code_free(r->rules[i].patterns[k].code);
-	pcre2_match_context_free(r->limits);
+			pr_pattern_destroy(r->rules[i].patterns[k].compiled);
 	pr_arena_finish(&r->arena);
 	free(r);
 }

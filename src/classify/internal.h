@@ -2,12 +2,9 @@
 #ifndef CLASSIFY_INTERNAL_H
 #define CLASSIFY_INTERNAL_H
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-
+#include "postrider/base/pattern.h"
 #include "postrider/base/yaml.h"
 #include "postrider/classify.h"
-
-#include <pcre2.h>
 
 /* ---- the file as it stands ---- */
 
@@ -42,7 +39,7 @@ struct grams {
 };
 
 struct pattern {
-	pcre2_code *code;
+	pr_pattern *compiled;
 	const uint16_t *needs; /* see pattern_needs */
 };
 
@@ -65,7 +62,6 @@ struct pr_rules {
 	struct pr_finding classes[PR_CLASSES];
 	struct rule *rules;
 	size_t rules_n;
-	pcre2_match_context *limits;
 };
 
 struct making { /* while a file is made into rules */
@@ -85,8 +81,6 @@ void pattern_make(struct making *m, const struct pr_text *text, struct pattern *
 /* What a text must hold for the pattern to match: clauses, each a number and as many grams, of
  * which one must be there; ended by 0. */
 const uint16_t *pattern_needs(struct pr_arena *arena, struct pr_str pattern);
-bool pattern_matches(const pr_rules *r, const struct pattern *p, struct pr_str text,
-                     pcre2_match_data *data);
 
 static inline unsigned
 gram_of(const char *p)

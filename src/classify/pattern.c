@@ -1,11 +1,10 @@
 /*
- * Patterns. A file holds some hundreds, a text meets one or two of them, and there is no JIT (the
- * service forbids memory that is writable and executable); so most are turned down before PCRE2
- * is asked. Whatever a pattern matches must hold its runs of plain letters, and of each group of
- * alternatives one; of those some grams (three octets) are kept as what the pattern needs. A text
- * is cut into its grams once, and only patterns whose needs are met are tried. What a run is is
- * found with care rather than wit: a pattern with alternatives at its top, or with syntax that is
- * not known here, needs nothing and is always tried.
+ * Patterns. A file holds some hundreds, a text meets one or two of them, and there is no JIT; so
+ * most are turned down before PCRE2 is asked. Whatever a pattern matches must hold its runs of
+ * plain letters, and of each group of alternatives one; of those some grams (three octets) are kept
+ * as what the pattern needs. A text is cut into its grams once, and only patterns whose needs are
+ * met are tried. What a run is is found with care rather than wit: a pattern with alternatives at
+ * its top, or with syntax that is not known here, needs nothing and is always tried.
  */
 #include "internal.h"
 
@@ -232,55 +231,24 @@ pattern_needs(struct pr_arena *arena, struct pr_str pattern)
 	return memcpy(pr_arena_alloc(arena, size), needs.items, size);
 }
 
-/* ---- making, matching ---- */
-
-static pcre2_code *
-compile(struct making *m, const struct pr_text *text)
-{
-	int error = 0;
-	size_t at = 0;
-	PCRE2_UCHAR8 why[120] = "";
-	pcre2_code *code =
-	    pcre2_compile((PCRE2_SPTR8)text->p, text->n,
-	                  PCRE2_CASELESS | PCRE2_DOTALL | PCRE2_NEVER_UTF, &error, &at, NULL);
-	if (code)
-		return code;
-	pcre2_get_error_message(error, why, sizeof why);
-	classify_tell(m, text, "correct the pattern; \\. is a dot, \\[ a bracket",
-	              "text: at its character %zu: %s", at + 1, (const char *)why);
-	return NULL;
-}
-
-bool
-pattern_matches(const pr_rules *r, const struct pattern *p, struct pr_str text,
-                pcre2_match_data *data)
-{
-	return pcre2_match(p->code, (PCRE2_SPTR8)text.p, text.n, 0, 0, data, r->limits) >= 0;
-}
-
-/* A pattern that nothing already answers matches whatever is said. */
-static bool
-matches_nothing(const pr_rules *r, const struct pattern *p)
-{
-	pcre2_match_data *data = pcre2_match_data_create(1, NULL);
-	PR_ASSERT(data);
-	bool found = pattern_matches(r, p, PR_STR(""), data);
-	pcre2_match_data_free(data);
-	return found;
-}
+/* ---- making ---- */
 
 void
 pattern_make(struct making *m, const struct pr_text *text, struct pattern *out)
 {
+	char why[PR_PATTERN_WHY_MAX];
 	if (text->n > PR_RULES_PATTERN_MAX) {
 		classify_tell(m, text, "write a shorter one",
 		              "text: a pattern of %zu octets, at most %d may be", text->n,
 		              PR_RULES_PATTERN_MAX);
 		return;
 	}
-	out->code = compile(m, text);
+	out->compiled = pr_pattern_compile(pr_text_str(text), why);
+	if (!out->compiled)
+		classify_tell(m, text, "correct the pattern; \\. is a dot, \\[ a bracket",
+		              "text: %s", why);
 	out->needs = pattern_needs(&m->rules->arena, pr_text_str(text));
-	if (out->code && matches_nothing(m->rules, out))
+	if (out->compiled && pr_pattern_matches_all(out->compiled))
 		classify_tell(m, text, "write what the text says",
 		              "text: the pattern matches every text");
 }

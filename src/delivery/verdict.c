@@ -63,6 +63,9 @@ said_to(enum pr_smtp_stage stage)
 	}
 }
 
+/* A reply that is made to cost much still costs below a millisecond. */
+#define LOOKED_AT_MAX 512
+
 static enum pr_class
 class_of(const pr_rules *rules, const struct pr_smtp_result *r)
 {
@@ -71,6 +74,8 @@ class_of(const pr_rules *rules, const struct pr_smtp_result *r)
 	                       .code = r->reply.code,
 	                       .status = {e[0], e[1], e[2]},
 	                       .text = r->reply.text};
+	if (said.text.n > LOOKED_AT_MAX)
+		said.text.n = LOOKED_AT_MAX;
 	return pr_classify(rules, &said).class_;
 }
 

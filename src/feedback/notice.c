@@ -285,7 +285,8 @@ subject_says_so(const struct mail *m)
 	    "delivery report", "failure delivery", "returned to sender", "returning message",
 	    "could not be delivered", "user unknown", "unknown user", "mail error",
 	    "mail system error", "message status", "delivery has failed", "message rejected",
-	    "mail rejected", "warning: message", "delayed", "mail could not", "not a member",
+	    "mail rejected", "warning: message", "message delayed", "could not send message",
+	    "mail could not", "not a member",
 	    "not member", "unzustellbar", "nicht zugestellt", "non remis", "no entregad",
 	    "mancata consegna", "não entregue", "недоставлен", "退信", "未配信", "配信不能", "配信エラー",
 	    NULL

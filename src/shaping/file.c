@@ -4,9 +4,6 @@
  */
 #include "internal.h"
 
-#include "postrider/base/file.h"
-
-#include <fcntl.h>
 #include <stdlib.h>
 
 #define SHIPPED "shaping.yaml"
@@ -70,20 +67,13 @@ int
 pr_shaping_load(const char *path, struct pr_problems *problems, pr_shaping **out)
 {
 	struct pr_buf text = {0};
-	struct pr_error e = {0};
 	if (!path)
 		return pr_shaping_parse(pr_str_n((const char *)shaping_shipped, shaping_shipped_n),
 		                        SHIPPED, problems, out);
-	char *real = realpath(path, NULL); /* may be a link, as /etc often has */
-	int r = real ? pr_file_read(AT_FDCWD, real, PR_YAML_SIZE_MAX, &text, &e)
-	             : pr_fail_errno(&e, "cannot open it");
-	if (r < 0)
-		pr_problem_add(problems, PR_PROBLEM, path, 0,
-		               "name a file by shaping: in postrider.yaml, or take the key out",
-		               "%s", e.text);
-	else
+	int r = pr_yaml_file(path, "name a file by shaping: in postrider.yaml, or take the key out",
+	                     &text, problems);
+	if (r == 0)
 		r = pr_shaping_parse(pr_buf_str(&text), path, problems, out);
-	free(real);
 	pr_buf_finish(&text);
 	return r;
 }
@@ -101,8 +91,7 @@ pr_shaping_unref(pr_shaping *s)
 	if (!s || __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
 	for (size_t i = 0; i < s->rules_n; i++)
-		pcre2_code_free(s->rules[i].code);
-	pcre2_match_context_free(s->limits);
+		pr_pattern_destroy(s->rules[i].compiled);
 	pr_map_finish(&s->names);
 	pr_map_finish(&s->exchangers);
 	pr_map_finish(&s->domains);

@@ -197,16 +197,15 @@ ask_rules(struct pr_shape *s, int64_t now_ms, const struct pr_shape_reply *reply
           struct pr_shape_done *done)
 {
 	struct subject subject;
-	pcre2_match_data *data = pcre2_match_data_create(1, NULL);
-	PR_ASSERT(data);
+	pr_matcher *matcher = pr_matcher_create();
 	shaping_subject(reply, &subject);
 	for (size_t i = 0; i < s->shaping->rules_n; i++) {
 		const struct rule *r = &s->shaping->rules[i];
 		if ((!r->policy || r->policy == s->policy) &&
-		    rule_matches(s->shaping, r, &subject, data))
+		    pr_pattern_matches(r->compiled, pr_str_n(subject.text, subject.n), matcher))
 			on_match(s, r, now_ms, done);
 	}
-	pcre2_match_data_free(data);
+	pr_matcher_destroy(matcher);
 }
 
 struct pr_shape_done

@@ -2,12 +2,9 @@
 #ifndef SHAPING_INTERNAL_H
 #define SHAPING_INTERNAL_H
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-
 #include "postrider/base/hash.h"
+#include "postrider/base/pattern.h"
 #include "postrider/shaping/shape.h"
-
-#include <pcre2.h>
 
 /* ---- the file as it stands ---- */
 
@@ -70,7 +67,7 @@ extern const char *const shaping_action_words[];
 
 struct rule {
 	const char *who, *pattern;
-	pcre2_code *code;
+	pr_pattern *compiled;
 	uint32_t id; /* of provider, pattern and what it does: survives a reload and a restart */
 	const struct pr_shaping_policy *policy; /* of its provider; NULL: of all */
 	enum action action;
@@ -100,7 +97,6 @@ struct pr_shaping {
 	struct pr_warm_up *warm_ups;
 	size_t warm_ups_n;
 	struct pr_map names, exchangers, domains; /* to struct named */
-	pcre2_match_context *limits;
 	struct pr_arena arena;
 };
 
@@ -129,8 +125,6 @@ struct subject {
 	size_t n;
 };
 void shaping_subject(const struct pr_shape_reply *reply, struct subject *out);
-bool rule_matches(const struct pr_shaping *s, const struct rule *r, const struct subject *subject,
-                  pcre2_match_data *data);
 
 /* ---- a lane's trouble: what rules have set, and what they have counted ---- */
 

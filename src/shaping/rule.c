@@ -1,15 +1,9 @@
 /*
- * Rules: patterns of replies, compiled, and what each does. Patterns are the operator's, replies
- * are strangers': a match that would cost much is none (PCRE2's limits), and there is no JIT,
- * since the service forbids memory that is writable and executable.
+ * Rules: patterns of replies, compiled, and what each does.
  */
 #include "internal.h"
 
 #include <stdio.h>
-
-#define MATCH_STEPS_MAX 10000
-#define MATCH_DEPTH_MAX 250
-#define MATCH_HEAP_MAX_KIB 256
 
 /* ---- reading ---- */
 
@@ -74,38 +68,11 @@ find_provider(struct making *m)
 	return p;
 }
 
-static pcre2_code *
-compile(struct making *m, struct pr_str pattern)
-{
-	int error = 0;
-	size_t at = 0;
-	PCRE2_UCHAR8 why[120] = "";
-	pcre2_code *code =
-	    pcre2_compile((PCRE2_SPTR8)pattern.p, pattern.n,
-	                  PCRE2_CASELESS | PCRE2_DOTALL | PCRE2_NEVER_UTF, &error, &at, NULL);
-	if (code)
-		return code;
-	pcre2_get_error_message(error, why, sizeof why);
-	shaping_tell(m->k, &m->e->reply, "correct the pattern; \\. is a dot, \\[ a bracket",
-	             "%sreply: at its character %zu: %s", m->where, at + 1, (const char *)why);
-	return NULL;
-}
-
-/* A pattern that nothing already answers matches whatever is said. */
-static bool
-matches_nothing(struct check *k, const struct rule *r)
-{
-	pcre2_match_data *data = pcre2_match_data_create(1, NULL);
-	PR_ASSERT(data);
-	bool found = rule_matches(k->s, r, &(struct subject){.n = 0}, data);
-	pcre2_match_data_free(data);
-	return found;
-}
-
 static void
 compile_pattern(struct making *m, struct rule *r)
 {
 	struct pr_str pattern = pr_text_str(&m->e->reply);
+	char why[PR_PATTERN_WHY_MAX];
 	if (pattern.n > PR_SHAPING_PATTERN_MAX) {
 		shaping_tell(m->k, &m->e->reply, "write a shorter one",
 		             "%sreply: a pattern of %zu octets, at most %d may be", m->where,
@@ -113,8 +80,11 @@ compile_pattern(struct making *m, struct rule *r)
 		return;
 	}
 	r->pattern = pattern.p;
-	r->code = pattern.n ? compile(m, pattern) : NULL;
-	if (r->code && matches_nothing(m->k, r))
+	r->compiled = pattern.n ? pr_pattern_compile(pattern, why) : NULL;
+	if (pattern.n && !r->compiled)
+		shaping_tell(m->k, &m->e->reply, "correct the pattern; \\. is a dot, \\[ a bracket",
+		             "%sreply: %s", m->where, why);
+	if (r->compiled && pr_pattern_matches_all(r->compiled))
 		shaping_tell(m->k, &m->e->reply, "write what the reply says",
 		             "%sreply: the pattern matches every reply", m->where);
 }
@@ -152,24 +122,12 @@ make_rule(struct making *m, struct rule *r)
 	compile_pattern(m, r);
 }
 
-static pcre2_match_context *
-make_limits(void)
-{
-	pcre2_match_context *c = pcre2_match_context_create(NULL);
-	PR_ASSERT(c);
-	pcre2_set_match_limit(c, MATCH_STEPS_MAX);
-	pcre2_set_depth_limit(c, MATCH_DEPTH_MAX);
-	pcre2_set_heap_limit(c, MATCH_HEAP_MAX_KIB);
-	return c;
-}
-
 void
 shaping_make_rules(struct check *k)
 {
 	struct pr_shaping *s = k->s;
 	const struct rule_entry *entries = s->file.rules.items;
 	size_t n = s->file.rules.n;
-	s->limits = make_limits();
 	s->rules = pr_arena_zero(&s->arena, (n + 1) * sizeof *s->rules);
 	for (; s->rules_n < n; s->rules_n++) {
 		struct making m = {.k = k, .e = &entries[s->rules_n]};
@@ -193,12 +151,4 @@ shaping_subject(const struct pr_shape_reply *reply, struct subject *out)
 	for (size_t i = 0; i < take; i++)
 		p[n + i] = reply->text.p[i] == '\n' ? ' ' : reply->text.p[i];
 	out->n = n + take;
-}
-
-bool
-rule_matches(const struct pr_shaping *s, const struct rule *r, const struct subject *subject,
-             pcre2_match_data *data)
-{
-	return pcre2_match(r->code, (PCRE2_SPTR8)subject->text, subject->n, 0, 0, data,
-	                   s->limits) >= 0;
 }

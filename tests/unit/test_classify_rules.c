@@ -131,6 +131,10 @@ static const struct {
     {"550 nobody knows what this means", PR_CLASS_RECIPIENT_REFUSED, REVIEW},
     {"what?", PR_CLASS_UNDETERMINED, REVIEW},
     {"", PR_CLASS_UNDETERMINED, REVIEW},
+    /* maybe about us: nobody is given up for that */
+    {"550 This host does not accept mail from a.example", PR_CLASS_RECIPIENT_REFUSED, REVIEW},
+    {"550 a.example does not exist", PR_CLASS_DOMAIN_UNKNOWN, REVIEW},
+    {"550 5.7.1 user unknown", PR_CLASS_RECIPIENT_REFUSED, REVIEW},
     /* other languages */
     {"550 Benutzer unbekannt", PR_CLASS_USER_UNKNOWN, HARD},
     {"550 Das Postfach ist leider voll", PR_CLASS_MAILBOX_FULL, RETRY},

@@ -124,6 +124,11 @@ struct pr_yaml_array {
 int pr_yaml_read(struct pr_str text, const char *file, const struct pr_yaml_schema *schema,
                  struct pr_arena *arena, void *out, struct pr_problems *problems);
 
+/* The text of the administrator's file at `path`, which may be a link, as /etc often has. What
+ * goes wrong is told in problems, too, with the remedy. out is the caller's to finish. */
+int pr_yaml_file(const char *path, const char *remedy, struct pr_buf *out,
+                 struct pr_problems *problems);
+
 /* Add a problem about a text read before: file, its line and column. Returns PR_EINVAL. */
 int pr_text_problem(struct pr_problems *problems, const char *file, const struct pr_text *at,
                     const char *remedy, const char *format, ...)
