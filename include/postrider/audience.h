@@ -176,7 +176,7 @@ int pr_audience_desk_open(pr_loop *loop, const char *path, pr_audience_desk **ou
 void pr_audience_desk_stop(pr_audience_desk *d);
 void pr_audience_desk_close(pr_audience_desk *d); /* stopped before, or now */
 const char *pr_audience_desk_path(const pr_audience_desk *d);
-/* In order, in slices of SLICE_MS: an order of one waits no longer than a slice for one of
+/* In order, in slices of 5 ms: an order of one waits no longer than a slice for one of
  * millions. */
 void pr_audience_desk_order(pr_audience_desk *d, struct pr_audience_order *o);
 /*
