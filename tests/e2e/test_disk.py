@@ -82,6 +82,27 @@ class FullDiskTest(accounted.TestCase):
         self.assertEqual(before["counts"], after["counts"])
         self.assert_counts(after, rows)
 
+    def test_suppressions_are_refused_while_the_disk_is_full_and_taken_after(self):
+        disk = SmallDisk(self, 120)
+        lines = os.path.join(self.folder, "left.txt")
+        with open(lines, "w", encoding="ascii") as f:
+            f.writelines("someone.%d@left.example\n" % n for n in range(30000))
+        with pt.Sink(self.folder) as sink, \
+                pt.Daemon(self.folder, relay=sink, disk=disk.path) as daemon:
+            daemon.post("/v1/suppressions", {"address": "user1@example.com"})
+            disk.leave(0)
+            done = daemon.cli("suppress", "import", lines, check=False)
+            self.assertEqual(done.returncode, 1, done.stdout)
+            self.assertRegex(done.stderr, "[Nn]o space|full")
+            self.assertTrue(daemon.running)
+            disk.release()
+            daemon.cli("suppress", "import", lines)
+            self.assertEqual(daemon.get("/v1/suppressions?limit=1")["total"], 30001)
+            daemon.drop(pt.make_campaign(disk.path, "spring", rows=3))
+            campaign = daemon.wait_state("spring", "finished")
+            self.assertEqual(campaign["counts"]["suppressed"], 1)
+            self.assertEqual(campaign["counts"]["delivered"], 2)
+
     def assert_once_each(self, sink, daemon, name, rows):
         campaign = daemon.wait_state(name, "finished")
         self.assertEqual(campaign["counts"]["delivered"], rows)
