@@ -2,6 +2,7 @@
 tests need root, and are skipped where nothing can be mounted."""
 import glob
 import os
+import re
 import subprocess
 import sys
 import time
@@ -151,6 +152,16 @@ class FullDiskTest(accounted.TestCase):
         daemon.start()
         self.assert_once_each(sink, daemon, "unwatched", rows)
 
+    @staticmethod
+    def start_again(daemon, times=10):
+        """As systemd does, where the disk was full at the moment of a start."""
+        for left in range(times, 0, -1):
+            try:
+                return daemon.start()
+            except AssertionError:
+                if left == 1 or not re.search("start_failed .*full", daemon.log()):
+                    raise
+
     def test_no_room_for_the_journals_next_segment_holds_back_what_is_new(self):
         rows = 500
         disk = SmallDisk(self, 45)  # for the first segment, not for those kept ahead
@@ -159,7 +170,7 @@ class FullDiskTest(accounted.TestCase):
                                       config={"settle": "1s"}))
         # Before it starts: each try to make a segment takes all room for a moment.
         daemon.drop(pt.make_campaign(disk.path, "journal", rows=rows))
-        daemon.start()
+        self.start_again(daemon)
         pt.wait_until(lambda: self.state(daemon) == "disk_full", "status to say so")
         self.assertTrue(daemon.get("/v1/status")["journal_full"])
         time.sleep(1.5)
