@@ -176,10 +176,19 @@ int pr_audience_desk_open(pr_loop *loop, const char *path, pr_audience_desk **ou
 void pr_audience_desk_stop(pr_audience_desk *d);
 void pr_audience_desk_close(pr_audience_desk *d); /* stopped before, or now */
 const char *pr_audience_desk_path(const pr_audience_desk *d);
-/* In order, in slices of SLICE_MS: an order of one waits no longer than a slice for one of
- * millions. Whatever records that somebody has left (a page, a bounce, a complaint) calls this
- * with PR_AUDIENCE_ADD and answers from `done`. */
+/* In order, in slices of 5 ms: an order of one waits no longer than a slice for one of
+ * millions. */
 void pr_audience_desk_order(pr_audience_desk *d, struct pr_audience_order *o);
+/*
+ * For whatever learns that somebody has left: a page, a bounce, a complaint. The texts are copied;
+ * a scope whose p is NULL is that of the reason. by: the part of the daemon, for the audit
+ * ("track", "feedback"); lives as long as the desk. done comes once, on the loop: 0 when it is
+ * durable and no message to that address begins any more, whether it was there before or not;
+ * negative: e tells why, and it may be tried again.
+ */
+void pr_audience_desk_suppress(pr_audience_desk *d, const struct pr_suppression *s, const char *by,
+                               void (*done)(void *context, int result, const struct pr_error *e),
+                               void *context);
 /* Who is told of each slice that suppressed somebody, on the loop, before `done`: the addresses by
  * their hashes (pr_audience_desk_hash), and the generation it made. One only. */
 void pr_audience_desk_watch(pr_audience_desk *d,

@@ -10,7 +10,10 @@
  */
 #include "internal.h"
 
+#include "postrider/base/arena.h"
+
 #include <stdlib.h>
+#include <unistd.h>
 
 #define SLICE_MS 5
 #define SLICE_ENTRIES 4096u
@@ -138,6 +141,61 @@ pr_audience_desk_order(pr_audience_desk *d, struct pr_audience_order *o)
 	o->hashes = NULL;
 	o->result = 0;
 	pr_lane_submit(d->lane, &o->job);
+}
+
+/* ---- an order of one, with its own memory ---- */
+
+struct single {
+	struct pr_audience_order order;
+	struct pr_suppression entry;
+	struct pr_arena arena;
+	void (*done)(void *context, int result, const struct pr_error *e);
+	void *context;
+};
+
+static void
+single_done(struct pr_audience_order *o, int result)
+{
+	struct single *one = PR_CONTAINER(o, struct single, order);
+	one->done(one->context, result, &o->error);
+	pr_arena_finish(&one->arena);
+	free(one);
+}
+
+static void
+copy_texts(struct single *one, const struct pr_suppression *s)
+{
+	char scope[PR_SCOPE_SIZE];
+	const char *why;
+	struct pr_str none = {0}, said = s->scope;
+	if (!said.p) {
+		pr_scope_of(none, none, s->reason, scope, &why); /* one of ours: never refused */
+		said = pr_str(scope);
+	}
+	one->entry = *s;
+	one->entry.address = pr_arena_copy(&one->arena, s->address);
+	one->entry.scope = pr_arena_copy(&one->arena, said);
+	one->entry.note = pr_arena_copy(&one->arena, s->note);
+	one->entry.source = pr_arena_copy(&one->arena, s->source);
+}
+
+void
+pr_audience_desk_suppress(pr_audience_desk *d, const struct pr_suppression *s, const char *by,
+                          void (*done)(void *, int, const struct pr_error *), void *context)
+{
+	struct single *one = pr_calloc(1, sizeof *one);
+	pr_arena_init(&one->arena);
+	copy_texts(one, s);
+	one->done = done;
+	one->context = context;
+	one->order = (struct pr_audience_order){.verb = PR_AUDIENCE_ADD,
+	                                        .uid = (uint32_t)getuid(),
+	                                        .by = by,
+	                                        .source = one->entry.source,
+	                                        .entries = &one->entry,
+	                                        .n = 1,
+	                                        .done = single_done};
+	pr_audience_desk_order(d, &one->order);
 }
 
 void

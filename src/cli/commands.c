@@ -198,7 +198,7 @@ const struct cli_command cli_commands[] = {
     {"report", "ID", "the campaign's report, as HTML or CSV", NULL, 1, 1, report_options,
      cli_run_report, WATCH},
 
-    {"suppress", "add|remove|list|import|export [ADDRESS|FILE]", "whom mail may not go to",
+    {"suppress", "VERB [WHAT]", "whom mail may not go to: add, remove, list, import, export",
      "add ADDRESS     No mail to it from now on, also of campaigns under way.\n"
      "remove ADDRESS  It may get mail again: all its suppressions, or that of --list or --class.\n"
      "list            Them, by address.\n"

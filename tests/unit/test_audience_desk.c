@@ -82,6 +82,46 @@ START_TEST(an_order_is_in_the_store_and_told_when_it_is_answered)
 }
 END_TEST
 
+static void
+on_suppressed(void *context, int result, const struct pr_error *e)
+{
+	ok(result, e);
+	*(unsigned *)context = (unsigned)watched;
+	answered++;
+}
+
+static bool
+note_source(void *context, const struct pr_suppression *s)
+{
+	pr_buf_addf(context, "%.*s by %.*s;", (int)s->scope.n, s->scope.p, (int)s->source.n,
+	            s->source.p);
+	return true;
+}
+
+START_TEST(a_page_suppresses_with_texts_of_its_own_and_hears_when_it_is_durable)
+{
+	char address[] = "ann@a.example", source[] = "one-click";
+	unsigned known = 0;
+	struct pr_buf seen = {0};
+	struct pr_error e = {0};
+	struct pr_suppression s = {.address = pr_str(address),
+	                           .reason = PR_SUPPRESSION_UNSUBSCRIBED,
+	                           .note = PR_STR(""),
+	                           .source = pr_str(source),
+	                           .at_ms = NOW};
+	pr_audience_desk_suppress(desk, &s, "track", on_suppressed, &known);
+	memset(address, 'x', sizeof address - 1);
+	memset(source, 'x', sizeof source - 1);
+	finish_orders(1);
+	ck_assert_uint_eq(known, 1);
+	pr_audience *a = open_store(PR_AUDIENCE_READ);
+	ok(pr_audience_of(a, PR_STR("ann@a.example"), note_source, &seen, &e), &e);
+	ck_assert_str_eq(seen.data, "marketing by one-click;");
+	pr_buf_finish(&seen);
+	pr_audience_close(a);
+}
+END_TEST
+
 #define MANY 20000u
 static char addresses[MANY][24];
 static struct pr_suppression many[MANY];
@@ -151,6 +191,7 @@ main(void)
 {
 	const struct suite_test tests[] = {
 	    {an_order_is_in_the_store_and_told_when_it_is_answered},
+	    {a_page_suppresses_with_texts_of_its_own_and_hears_when_it_is_durable},
 	    {an_order_of_one_does_not_wait_for_one_of_many},
 	    {what_cannot_be_prepared_changes_nothing},
 	};
