@@ -34,6 +34,20 @@ hook_backlog(const struct hook *h)
 	return durable > h->kept.position ? durable - h->kept.position : 0;
 }
 
+int64_t
+hook_now_ms(const struct hook *h)
+{
+	int64_t now = pr_utc_ms(), steady = h->since_utc_ms + pr_mono_ms() - h->since_mono_ms;
+	return now < steady ? now : steady;
+}
+
+static void
+take_time(struct hook *h)
+{
+	h->since_utc_ms = pr_utc_ms();
+	h->since_mono_ms = pr_mono_ms();
+}
+
 static void
 drop_batch(struct hook *h)
 {
@@ -100,7 +114,7 @@ is_beyond_keep(const struct hook *h)
 	if (keep->octets)
 		return backlog > keep->octets;
 	/* when its first event was is known of a batch only */
-	return h->batch.n ? h->batch.oldest_ms < webhooks_now_ms(h->owner) - keep->ms : backlog > 0;
+	return h->batch.n ? h->batch.oldest_ms < hook_now_ms(h) - keep->ms : backlog > 0;
 }
 
 /* ---- what comes next ---- */
@@ -142,6 +156,9 @@ static void
 gather(struct hook *h, int64_t now)
 {
 	uint64_t backlog = hook_backlog(h);
+	if (backlog && h->idle)
+		take_time(h);
+	h->idle = !backlog;
 	if (backlog && !h->due_ms)
 		h->due_ms = now + GATHER_MS;
 	if (backlog && (h->more || backlog >= ENOUGH_OCTETS || now >= h->due_ms))
@@ -300,6 +317,7 @@ hook_create(struct pr_webhooks *w, struct pr_config *config, const struct pr_web
 	hook_key(pr_text_str(&spec->url), h->key);
 	h->kept.position = h->saved = pr_journal_durable(w->options.journal);
 	h->unsaved = true;
+	take_time(h);
 	pr_timer_init(&h->timer, w->options.loop, on_timer);
 	pr_list_init(&h->link);
 	return h;

@@ -86,9 +86,12 @@ struct hook {
 	bool troubled; /* the lane failed last */
 
 	unsigned failures; /* in a row */
-	int64_t due_ms,
-	    until_ms;    /* when to read, when to try again; on the loop's clock, 0: not set */
-	int64_t look_ms; /* when to look whether keep is exceeded */
+	/* on the loop's clock; 0: not set */
+	int64_t due_ms;   /* when to read */
+	int64_t until_ms; /* when to try again */
+	int64_t look_ms;  /* when to look whether keep is exceeded */
+	bool idle;        /* nothing waits; when that ended last: */
+	int64_t since_utc_ms, since_mono_ms;
 	int status;
 	char error[sizeof((struct pr_error *)0)->text];
 	int64_t tried_ms; /* UTC */
@@ -104,11 +107,8 @@ struct pr_webhooks {
 	pr_fetcher *fetcher;
 	struct pr_list hooks;
 	char *done_dir;
-	int64_t opened_utc_ms, opened_mono_ms;
 	bool closing;
 };
-/* UTC that no clock that is set forward makes jump: events do not grow old by that. */
-int64_t webhooks_now_ms(const struct pr_webhooks *w);
 
 struct hook *hook_create(struct pr_webhooks *w, struct pr_config *config,
                          const struct pr_webhook *spec);
@@ -118,6 +118,8 @@ void hook_free(struct hook *h);
 /* Asks for what comes next; may be called at any time. */
 void hook_drain(struct hook *h);
 uint64_t hook_backlog(const struct hook *h);
+/* UTC, but a clock that is set forward while events wait does not make them old. */
+int64_t hook_now_ms(const struct hook *h);
 void hook_tell_missed(struct hook *h, bool now);
 /* From read.c and post.c: on the loop. */
 void hook_on_read(struct hook *h, struct hook_read *r); /* takes its batch */

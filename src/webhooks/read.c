@@ -177,7 +177,7 @@ hook_read_submit(struct hook *h, bool keep_place)
 	r->events = pr_events_create(&source, w->options.delivery);
 	r->limit = pr_journal_durable(w->options.journal);
 	r->least = keep->octets && r->limit > keep->octets ? r->limit - keep->octets : 0;
-	r->since_ms = keep->ms ? webhooks_now_ms(w) - keep->ms : INT64_MIN;
+	r->since_ms = keep->ms ? hook_now_ms(h) - keep->ms : INT64_MIN;
 	pr_lane_submit(w->lane, &r->job);
 }
 

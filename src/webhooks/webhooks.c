@@ -115,8 +115,6 @@ pr_webhooks_open(const struct pr_webhooks_options *options, pr_webhooks **out, s
 	                                     .ca_file = options->config->tls.ca_file.p};
 	struct pr_buf done = {0};
 	w->options = *options;
-	w->opened_utc_ms = pr_utc_ms();
-	w->opened_mono_ms = pr_mono_ms();
 	pr_list_init(&w->hooks);
 	pr_buf_addf(&done, "%s/done", options->config->spool.p);
 	w->done_dir = done.data;
@@ -207,14 +205,7 @@ pr_webhooks_close(pr_webhooks *w)
 	free(w);
 }
 
-/* ---- time and the journal ---- */
-
-int64_t
-webhooks_now_ms(const struct pr_webhooks *w)
-{
-	int64_t now = pr_utc_ms(), steady = w->opened_utc_ms + pr_mono_ms() - w->opened_mono_ms;
-	return now < steady ? now : steady;
-}
+/* ---- the journal ---- */
 
 void
 pr_webhooks_on_durable(pr_webhooks *w)

@@ -5,12 +5,14 @@ import hmac
 import json
 import os
 import re
+import struct
 import sys
 import threading
 import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import accounted  # noqa: E402
 import api_server  # noqa: E402
 import postrider_test as pt  # noqa: E402
 
@@ -45,14 +47,14 @@ class Receiver(api_server.Api):
 
 
 class WebhookTest(pt.TestCase):
-    def daemon(self, *hooks, rules=(), **config):
+    def daemon(self, *hooks, rules=(), env=None, **config):
         self.sink = self.enter(pt.Sink(self.folder, rules=rules))
         secret = os.path.join(self.folder, "secret")
         with open(secret, "w") as f:
             f.write(SECRET + "\n")
         os.chmod(secret, 0o600)
         self.hooks = [dict({"secret_file": secret}, **hook) for hook in hooks]
-        return self.enter(pt.Daemon(self.folder, relay=self.sink, config=dict(
+        return self.enter(pt.Daemon(self.folder, relay=self.sink, env=env, config=dict(
             {"retry": SOON, "webhooks": self.hooks}, **config)))
 
     def send(self, daemon, rows, name="a", wait=True):
@@ -247,6 +249,29 @@ class WebhookTest(pt.TestCase):
         daemon.terminate()
         daemon.start()
         self.assertEqual(self.status(daemon)["missed"], said)
+
+    def test_events_grow_old_by_time_and_not_by_a_clock_that_is_set(self):
+        clocks = os.path.join(self.folder, "clocks")
+        week, answers = 8 * 86400 * 1000, []
+
+        def jump(wall_ms, steady_ms):
+            with open(clocks, "r+b") as f:
+                f.write(struct.pack("<qq", wall_ms, steady_ms))
+        with open(clocks, "wb") as f:
+            f.write(bytes(16))
+        receiver = self.enter(Receiver(lambda request: answers[0] if answers else OK))
+        daemon = self.daemon({"url": receiver.url, "events": "delivered"},
+                             env=dict(accounted.shim(self.folder, "clock"), CLOCK_OFFSET=clocks))
+        self.send(daemon, 20)
+        jump(week, 0)
+        self.wait_taken(daemon)
+        self.assertEqual((len(receiver.events()), self.status(daemon)["missed"]["events"]), (20, 0))
+        answers.append((503, {}, ""))
+        self.send(daemon, 30, "b")
+        pt.wait_until(lambda: self.status(daemon)["state"] == "waiting", "a try that failed")
+        jump(2 * week, week)
+        pt.wait_until(lambda: self.status(daemon)["missed"]["events"] == 30, "what is missed")
+        self.assertEqual(len(receiver.events()), 20)
 
 
 def daemon_status(daemon):
