@@ -90,7 +90,7 @@ class FullDiskTest(accounted.TestCase):
         with pt.Sink(self.folder) as sink, \
                 pt.Daemon(self.folder, relay=sink, disk=disk.path) as daemon:
             daemon.post("/v1/suppressions", {"address": "user1@example.com"})
-            disk.leave(0)
+            disk.fill()
             done = daemon.cli("suppress", "import", lines, check=False)
             self.assertEqual(done.returncode, 1, done.stdout)
             self.assertRegex(done.stderr, "[Nn]o space|full")
