@@ -1,26 +1,11 @@
 /* Verdicts and retry delays: what real receivers say, and what it costs row and lane. */
+#include "shipped_rules.h"
 #include "suite.h"
 
 #include "postrider/delivery/verdict.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static pr_rules *rules;
-
-static void
-setup(void)
-{
-	struct pr_problems problems = {0};
-	ck_assert_int_eq(pr_rules_load(NULL, &problems, &rules), 0);
-	pr_problems_finish(&problems);
-}
-
-static void
-teardown(void)
-{
-	pr_rules_destroy(rules);
-}
 
 /* ---- policy ---- */
 
@@ -212,5 +197,5 @@ main(void)
 	    {ends_of_connections_never_cost_a_row},
 	    {retries_grow_to_their_maximum_and_keep_their_jitter},
 	};
-	return suite_run("delivery_verdict", setup, teardown, tests, ROWS(tests));
+	return suite_run("delivery_verdict", rules_setup, rules_teardown, tests, ROWS(tests));
 }

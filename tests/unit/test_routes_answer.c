@@ -1,4 +1,5 @@
 /* Answers of providers' APIs as verdict material. */
+#include "shipped_rules.h"
 #include "suite.h"
 
 #include "../../src/routes/api.h"
@@ -53,22 +54,6 @@ static const struct {
     {302, "", NULL, 0, 0, true, 535, "HTTP 302; see endpoint and domain of the route"},
 };
 
-static pr_rules *rules;
-
-static void
-setup(void)
-{
-	struct pr_problems problems = {0};
-	ck_assert_int_eq(pr_rules_load(NULL, &problems, &rules), 0);
-	pr_problems_finish(&problems);
-}
-
-static void
-teardown(void)
-{
-	pr_rules_destroy(rules);
-}
-
 START_TEST(an_answer_means_what_a_session_would_have_told)
 {
 	struct api_answer a = {.status = rows[_i].status,
@@ -114,5 +99,5 @@ main(void)
 	    {an_answer_means_what_a_session_would_have_told, ROWS(rows)},
 	    {what_it_says_is_bounded},
 	};
-	return suite_run("routes_answer", setup, teardown, tests, ROWS(tests));
+	return suite_run("routes_answer", rules_setup, rules_teardown, tests, ROWS(tests));
 }
