@@ -119,7 +119,11 @@ is_hushed(struct lane *l)
 {
 	static const struct pr_shape_why why = {.limit = "retry_after"};
 	int64_t until = l->hush_until_ms;
-	return until > pr_loop_now_ms(l->delivery->loop) && !lets(l, until, &why);
+	if (!until)
+		return false;
+	if (until <= pr_loop_now_ms(l->delivery->loop))
+		l->hush_until_ms = until = 0;
+	return !lets(l, until, &why);
 }
 
 bool

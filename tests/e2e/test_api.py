@@ -213,6 +213,8 @@ class ApiTest(accounted.TestCase):
         self.assertLessEqual(len(state["refused"]), 4)  # those under way
         self.assertLess(state["refused"][-1] - state["refused"][0], 0.5)
         self.assertEqual(len(api.requests), 30 + len(state["refused"]))
+        self.assertEqual(suspended(), [])
+        self.assertEqual(daemon.get("/v1/sites")["sites"][0]["limited_by"], "")
 
     def test_a_server_that_is_not_there_yet_is_waited_for(self):
         with api_server.Api(lambda request: ACCEPTED) as api:
