@@ -206,3 +206,46 @@ pr_change_decode(struct pr_str payload, struct pr_change *c)
 	c->detail = pr_str_n(p + verb_n + by_n, detail_n);
 	return 0;
 }
+
+/* ---- engagement: 20 octets, then the detail ---- */
+
+#define ENGAGEMENT_FIXED 20
+
+void
+pr_engagement_encode(const struct pr_engagement *g, struct pr_buf *payload)
+{
+	struct pr_str detail = cut(g->detail, PR_DETAIL_MAX);
+	size_t size = ENGAGEMENT_FIXED + detail.n;
+	pr_buf_grow(payload, size);
+	char *p = payload->data + payload->len;
+	p[0] = (char)g->kind;
+	p[1] = (char)g->device;
+	put16(p + 2, g->evidence);
+	put32(p + 4, g->link);
+	put64(p + 8, g->visitor);
+	put16(p + 16, (uint16_t)detail.n);
+	put16(p + 18, 0);
+	*put_line(p + ENGAGEMENT_FIXED, detail) = 0;
+	payload->len += size;
+}
+
+int
+pr_engagement_decode(struct pr_str payload, struct pr_engagement *g)
+{
+	const char *p = payload.p;
+	if (payload.n < ENGAGEMENT_FIXED)
+		return PR_ECORRUPT;
+	size_t detail_n = get16(p + 16);
+	if (payload.n != ENGAGEMENT_FIXED + detail_n || detail_n > PR_DETAIL_MAX || get16(p + 18) ||
+	    p[0] < PR_ENGAGEMENT_OPEN || p[0] >= PR_ENGAGEMENT_KINDS || (uint8_t)p[1] >= PR_DEVICES)
+		return PR_ECORRUPT;
+	*g = (struct pr_engagement){
+	    .kind = (uint8_t)p[0],
+	    .device = (uint8_t)p[1],
+	    .evidence = get16(p + 2),
+	    .link = get32(p + 4),
+	    .visitor = get64(p + 8),
+	    .detail = pr_str_n(p + ENGAGEMENT_FIXED, detail_n),
+	};
+	return 0;
+}

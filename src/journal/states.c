@@ -137,6 +137,19 @@ pr_campaign_state_word(enum pr_campaign_state s)
 	return (unsigned)s < PR_CAMPAIGN_STATES ? campaign_words[s] : "";
 }
 
+static const char *const engagement_words[PR_ENGAGEMENT_KINDS] = {
+    [PR_ENGAGEMENT_OPEN] = "open",
+    [PR_ENGAGEMENT_CLICK] = "click",
+    [PR_ENGAGEMENT_UNSUBSCRIBE] = "unsubscribe",
+    [PR_ENGAGEMENT_COMPLAINT] = "complaint",
+};
+
+const char *
+pr_engagement_word(enum pr_engagement_kind k)
+{
+	return (unsigned)k < PR_ENGAGEMENT_KINDS && engagement_words[k] ? engagement_words[k] : "";
+}
+
 const char *
 pr_reason_word(enum pr_reason r)
 {

@@ -185,10 +185,17 @@ pr_token_list(const pr_tokens *keys, char key, struct pr_str list)
 /* ---- octets ---- */
 
 static bool
-has_address(enum pr_token_kind kind)
+has_list(enum pr_token_kind kind)
 {
 	return kind == PR_TOKEN_UNSUBSCRIBE || kind == PR_TOKEN_PREFERENCES ||
 	       kind == PR_TOKEN_BOUNCE;
+}
+
+/* Of an open, because the person may have asked since not to be followed. */
+static bool
+has_address(enum pr_token_kind kind)
+{
+	return has_list(kind) || kind == PR_TOKEN_OPEN;
 }
 
 static unsigned char *
@@ -219,10 +226,10 @@ sign(const pr_tokens *keys, const struct pr_token *t, unsigned char out[PR_TOKEN
 	p = put_varint(p, t->row);
 	if (t->kind == PR_TOKEN_CLICK)
 		p = put_varint(p, t->link);
-	if (has_address(t->kind)) {
+	if (has_address(t->kind))
 		p = put_big(p, t->address, 8);
+	if (has_list(t->kind))
 		p = put_big(p, t->list, 4);
-	}
 	hmac(k, out, (size_t)(p - out), mac);
 	memcpy(p, mac, MAC);
 	return (size_t)(p - out) + MAC;
@@ -280,10 +287,10 @@ verify(const pr_tokens *keys, enum pr_token_kind kind, const unsigned char *octe
 	t->row = get_varint(&r);
 	if (kind == PR_TOKEN_CLICK)
 		t->link = get_varint(&r);
-	if (has_address(kind)) {
+	if (has_address(kind))
 		t->address = get_big(&r, 8);
+	if (has_list(kind))
 		t->list = (uint32_t)get_big(&r, 4);
-	}
 	if (r.bad || r.p != r.end)
 		return PR_EINVAL;
 	hmac(k, octets, n - MAC, mac);

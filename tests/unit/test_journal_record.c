@@ -195,6 +195,52 @@ START_TEST(outcome_of_any_other_length_or_state_is_corrupt)
 }
 END_TEST
 
+static struct pr_engagement
+full_engagement(void)
+{
+	return (struct pr_engagement){.kind = PR_ENGAGEMENT_CLICK,
+	                              .device = PR_DEVICE_TABLET,
+	                              .evidence = PR_EVIDENCE_HEAD | PR_EVIDENCE_PREFETCH,
+	                              .link = UINT32_MAX,
+	                              .visitor = UINT64_MAX - 1,
+	                              .detail = PR_STR("https://a.example/?x=1")};
+}
+
+START_TEST(engagement_gives_back_every_field)
+{
+	struct pr_engagement g = full_engagement(), back;
+	struct pr_buf b = {0};
+	pr_buf_adds(&b, "x");
+	pr_engagement_encode(&g, &b);
+	ck_assert_int_eq(pr_engagement_decode(pr_str_n(b.data + 1, b.len - 1), &back), 0);
+	ck_assert_uint_eq(back.kind, g.kind);
+	ck_assert_uint_eq(back.device, g.device);
+	ck_assert_uint_eq(back.evidence, g.evidence);
+	ck_assert_uint_eq(back.link, g.link);
+	ck_assert_uint_eq(back.visitor, g.visitor);
+	ck_assert(pr_str_eq(back.detail, g.detail));
+	pr_buf_finish(&b);
+}
+END_TEST
+
+START_TEST(engagement_of_any_other_length_or_kind_is_corrupt)
+{
+	struct pr_engagement g = full_engagement(), back;
+	struct pr_buf b = {0};
+	pr_engagement_encode(&g, &b);
+	for (size_t n = 0; n < b.len; n++)
+		ck_assert_int_eq(pr_engagement_decode(pr_str_n(b.data, n), &back), PR_ECORRUPT);
+	b.data[0] = 0;
+	ck_assert_int_eq(pr_engagement_decode(pr_buf_str(&b), &back), PR_ECORRUPT);
+	b.data[0] = PR_ENGAGEMENT_KINDS;
+	ck_assert_int_eq(pr_engagement_decode(pr_buf_str(&b), &back), PR_ECORRUPT);
+	b.data[0] = PR_ENGAGEMENT_OPEN;
+	b.data[1] = PR_DEVICES;
+	ck_assert_int_eq(pr_engagement_decode(pr_buf_str(&b), &back), PR_ECORRUPT);
+	pr_buf_finish(&b);
+}
+END_TEST
+
 START_TEST(reply_becomes_one_line_and_is_cut_between_characters)
 {
 	char longer[PR_REPLY_MAX + 10];
@@ -229,7 +275,11 @@ START_TEST(largest_payloads_fit_a_record)
 	struct pr_str s = pr_str_n(text, sizeof text);
 	struct pr_outcome o = {.reply = s, .mx = s};
 	struct pr_change c = {.verb = s, .by = s, .detail = s};
+	struct pr_engagement g = {.kind = PR_ENGAGEMENT_OPEN, .detail = s};
 	struct pr_buf b = {0};
+	pr_engagement_encode(&g, &b);
+	ck_assert_uint_le(b.len, PR_PAYLOAD_MAX);
+	pr_buf_clear(&b);
 	pr_outcome_encode(&o, &b);
 	ck_assert_uint_le(b.len, PR_PAYLOAD_MAX);
 	pr_buf_clear(&b);
@@ -305,6 +355,9 @@ START_TEST(words_are_those_of_the_formats_and_unknown_numbers_have_none)
 	ck_assert_str_eq(pr_campaign_state_word(PR_CAMPAIGN_STATES), "");
 	ck_assert_str_eq(pr_reason_word(PR_REASON_STOP_LOSS), "stop_loss");
 	ck_assert_str_eq(pr_reason_word(PR_REASONS), "");
+	ck_assert_str_eq(pr_engagement_word(PR_ENGAGEMENT_UNSUBSCRIBE), "unsubscribe");
+	ck_assert_str_eq(pr_engagement_word(PR_ENGAGEMENT_EVIDENCE), "");
+	ck_assert_str_eq(pr_engagement_word(PR_ENGAGEMENT_KINDS), "");
 }
 END_TEST
 
@@ -321,6 +374,8 @@ main(void)
 	    {intent_of_any_other_length_or_version_is_corrupt},
 	    {outcome_gives_back_every_field},
 	    {outcome_of_any_other_length_or_state_is_corrupt},
+	    {engagement_gives_back_every_field},
+	    {engagement_of_any_other_length_or_kind_is_corrupt},
 	    {reply_becomes_one_line_and_is_cut_between_characters},
 	    {largest_payloads_fit_a_record},
 	    {change_gives_back_every_field_and_refuses_other_lengths},

@@ -95,15 +95,16 @@ const char *pr_reason_word(enum pr_reason r); /* "" for none */
 
 /* Kinds of records. Stored: append only. */
 enum pr_record_type {
-	PR_RECORD_PAD = 0,      /* the journal's own: cursors never show it */
-	PR_RECORD_START = 1,    /* the daemon began: payload is the boot id (36 octets) */
-	PR_RECORD_INTENT = 2,   /* row granted; must be durable before its message is ready */
-	PR_RECORD_WIRE = 3,     /* about to hand the last octets to the socket */
-				/* payload of both: pr_intent_encode */
-	PR_RECORD_OUTCOME = 4,  /* what became of a row: payload is a pr_outcome */
-	PR_RECORD_CAMPAIGN = 5, /* a campaign changed state: payload is a pr_change */
-	PR_RECORD_GLOBAL = 6,   /* pause --all and its end: payload is a pr_change, campaign 0 */
-	PR_RECORD_MASS = 7,     /* all unsent rows of a campaign become `state`: a pr_change */
+	PR_RECORD_PAD = 0,        /* the journal's own: cursors never show it */
+	PR_RECORD_START = 1,      /* the daemon began: payload is the boot id (36 octets) */
+	PR_RECORD_INTENT = 2,     /* row granted; must be durable before its message is ready */
+	PR_RECORD_WIRE = 3,       /* about to hand the last octets to the socket */
+				  /* payload of both: pr_intent_encode */
+	PR_RECORD_OUTCOME = 4,    /* what became of a row: payload is a pr_outcome */
+	PR_RECORD_CAMPAIGN = 5,   /* a campaign changed state: payload is a pr_change */
+	PR_RECORD_GLOBAL = 6,     /* pause --all and its end: payload is a pr_change, campaign 0 */
+	PR_RECORD_MASS = 7,       /* all unsent rows of a campaign become `state`: a pr_change */
+	PR_RECORD_ENGAGEMENT = 8, /* what came back about a row: a pr_engagement */
 };
 
 /* The header all records share. Rows count from 1 (first data row of the file). */
@@ -173,6 +174,52 @@ struct pr_change {
 #define PR_DETAIL_MAX 1000
 void pr_change_encode(const struct pr_change *c, struct pr_buf *payload); /* appends */
 int pr_change_decode(struct pr_str payload, struct pr_change *c);         /* views; PR_ECORRUPT */
+
+/* What the person a row was sent to, or a machine in their place, did with the message. */
+enum pr_engagement_kind { /* stored: append only */
+	                  PR_ENGAGEMENT_OPEN = 1,
+	                  PR_ENGAGEMENT_CLICK = 2,
+	                  PR_ENGAGEMENT_UNSUBSCRIBE = 3,
+	                  PR_ENGAGEMENT_COMPLAINT = 4,
+	                  /* none of these: what became known later about the visitor who did some
+	                   * of them */
+	                  PR_ENGAGEMENT_EVIDENCE = 5,
+	                  PR_ENGAGEMENT_KINDS = 6,
+};
+const char *pr_engagement_word(enum pr_engagement_kind k); /* "click"; "" for evidence */
+
+/* What speaks for a machine, seen in one request. Stored: append only. */
+enum {
+	PR_EVIDENCE_HEAD = 1,          /* it asked by HEAD, which counts as nothing else */
+	PR_EVIDENCE_NO_LANGUAGE = 2,   /* no Accept-Language */
+	PR_EVIDENCE_SCANNER = 4,       /* no user agent, or that of a scanner or a program */
+	PR_EVIDENCE_APPLE_PROXY = 8,   /* Mail Privacy Protection: loads all images by itself */
+	PR_EVIDENCE_GOOGLE_PROXY = 16, /* Gmail's image proxy: somebody looked, though from there */
+	PR_EVIDENCE_MANY = 32,         /* the visitor acts for many recipients */
+	PR_EVIDENCE_HONEYPOT = 64,     /* it followed a link that nobody can see */
+	PR_EVIDENCE_PREFETCH = 128,    /* Purpose or Sec-Purpose: prefetch */
+};
+
+enum pr_device { /* stored: append only */
+	         PR_DEVICE_UNKNOWN,
+	         PR_DEVICE_DESKTOP,
+	         PR_DEVICE_MOBILE,
+	         PR_DEVICE_TABLET,
+	         PR_DEVICES,
+};
+
+struct pr_engagement {
+	uint8_t kind;      /* enum pr_engagement_kind */
+	uint8_t device;    /* enum pr_device */
+	uint16_t evidence; /* PR_EVIDENCE_* */
+	uint32_t link;     /* CLICK: its number in the campaign's table; 0: one of the row's own */
+	uint64_t visitor;  /* hash of who asked, by a key that is thrown away; 0: not known */
+	/* one line, cut to PR_DETAIL_MAX. CLICK: where it leads; UNSUBSCRIBE: how ("one-click",
+	 * "page", "mail"); COMPLAINT: the feedback type ("abuse") */
+	struct pr_str detail;
+};
+void pr_engagement_encode(const struct pr_engagement *g, struct pr_buf *payload); /* appends */
+int pr_engagement_decode(struct pr_str payload, struct pr_engagement *g); /* views; PR_ECORRUPT */
 
 /*
  * Framing, little endian, every record a multiple of 8 octets:

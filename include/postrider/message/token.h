@@ -6,8 +6,8 @@
  *   octet 0      version (1) in the high half, kind in the low
  *   octet 1      id of the key
  *   varints      campaign, row; CLICK: link          (LEB128, shortest form)
- *   8 octets     address: UNSUBSCRIBE, PREFERENCES and BOUNCE
- *   4 octets     list: the same
+ *   8 octets     address: OPEN, UNSUBSCRIBE, PREFERENCES and BOUNCE
+ *   4 octets     list: the same but OPEN
  *   12 octets    HMAC-SHA256 of all before, cut
  *
  * In a URL it is base64url (RFC 4648 section 5, without '='), in a local part base32 in lower case
