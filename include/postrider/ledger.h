@@ -25,8 +25,9 @@
 #include "postrider/base/arena.h"
 #include "postrider/base/hash.h"
 #include "postrider/journal/record.h"
+#include "postrider/ledger/people.h"
 
-#define PR_LEDGER_SCHEMA 1
+#define PR_LEDGER_SCHEMA 2
 #define PR_CAMPAIGN_ID_MAX 100
 
 typedef struct pr_ledger pr_ledger;
@@ -75,10 +76,14 @@ size_t pr_ledger_columns(pr_ledger *l, struct pr_arena *a, struct pr_str **names
 
 /* ---- folding ---- */
 uint64_t pr_ledger_folded(const pr_ledger *l); /* durable: all below is in the database */
-/* Outcomes and mass marks of this campaign in journal order, up to `lsn`; one transaction,
- * rows sorted inside. Durable on return. */
+/* Outcomes, mass marks and engagement of this campaign in journal order, up to `lsn`; one
+ * transaction, rows sorted inside. Durable on return. */
 int pr_ledger_fold(pr_ledger *l, const struct pr_record *records, size_t n, uint64_t lsn,
                    struct pr_error *e);
+/* Rows in doubt that somebody has answered to since this was asked last, at most
+ * PR_LEDGER_ARRIVED_MAX: their messages have arrived. How many. */
+#define PR_LEDGER_ARRIVED_MAX 64u
+unsigned pr_ledger_arrived(pr_ledger *l, uint32_t rows[PR_LEDGER_ARRIVED_MAX]);
 /* Rewrite rows after a mass mark (cancel, deadline), at most slice_ms at a time: 1 more to do,
  * 0 done. Tidies the entries that retries left; fresh rows stay without entries, so this is
  * short also on 10 M rows. */
@@ -172,6 +177,29 @@ int pr_ledger_tally_domains(pr_ledger *l, unsigned limit,
                             bool (*each)(void *context, struct pr_str domain,
                                          const uint64_t of[PR_STATES]),
                             void *context, struct pr_error *e);
+
+/* What came back: people and machines (people.h). */
+struct pr_engaged {
+	uint64_t total;   /* times */
+	uint64_t unique;  /* recipients */
+	uint64_t machine; /* of these: all that happened was a machine's doing */
+};
+struct pr_engagements {
+	struct pr_engaged of[PR_ENGAGEMENT_KINDS];
+};
+int pr_ledger_engagements(pr_ledger *l, struct pr_engagements *out, struct pr_error *e);
+/* Clicks by link, those that most recipients followed first. Link 0: the rows' own links, whose
+ * url is empty here. */
+#define PR_LINK_ALL UINT32_MAX
+int pr_ledger_tally_links(pr_ledger *l, unsigned limit,
+                          bool (*each)(void *context, uint32_t link, struct pr_str url,
+                                       const struct pr_engaged *n),
+                          void *context, struct pr_error *e);
+/* All that is kept of a row, in the order of its coming; detail: that of struct pr_engagement, but
+ * empty for clicks on links of the campaign. `each` returns false to stop. */
+int pr_ledger_hits(pr_ledger *l, uint32_t row,
+                   bool (*each)(void *context, const struct pr_hit *hit, struct pr_str detail),
+                   void *context, struct pr_error *e);
 
 /* Small facts of a campaign, text by key ("started_ms", "state"...): survive with the folder. */
 int pr_ledger_set(pr_ledger *l, const char *key, struct pr_str value, struct pr_error *e);

@@ -4,6 +4,7 @@
  *
  *   records -below what is folded: left out-> sorted by row -last of a row-> entries
  *   mass mark -> progress.mark; effective at once, entries rewritten in slices
+ *   engagement -> hits of the row (engage.c)
  *
  * Repeatable: values are absolute, what is folded is never folded again, and a transaction
  * that did not commit left nothing. Each move is checked against the one table of moves
@@ -26,9 +27,7 @@
 struct fold {
 	pr_ledger *l;
 	struct progress p; /* as it will be */
-	const struct pr_record *records;
-	uint64_t *keys; /* row << 32 | position in records */
-	size_t n;
+	struct ledger_batch outcomes, engagements;
 };
 
 /* ---- which way an entry may go ---- */
@@ -129,11 +128,12 @@ put_over(struct fold *f, struct entry *n, struct pr_error *e)
 static int
 fold_row(struct fold *f, size_t *at, struct pr_error *e)
 {
+	const struct ledger_batch *b = &f->outcomes;
 	struct entry now, next;
 	bool have = false;
-	uint32_t row = (uint32_t)(f->keys[*at] >> 32);
-	for (; *at < f->n && (uint32_t)(f->keys[*at] >> 32) == row; ++*at) {
-		if (!read_outcome(&f->records[(uint32_t)f->keys[*at]], &next) ||
+	uint32_t row = (uint32_t)(b->keys[*at] >> 32);
+	for (; *at < b->n && (uint32_t)(b->keys[*at] >> 32) == row; ++*at) {
+		if (!read_outcome(&b->records[(uint32_t)b->keys[*at]], &next) ||
 		    (have && !reachable[now.state][next.state])) {
 			f->p.refused++;
 			continue;
@@ -173,30 +173,44 @@ compare_keys(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static void
+batch_add(struct ledger_batch *b, uint32_t row, size_t position)
+{
+	b->keys[b->n++] = (uint64_t)row << 32 | (uint32_t)position;
+}
+
+/* Records come in order where nothing is retried. */
+static void
+batch_sort(struct ledger_batch *b)
+{
+	for (size_t i = 1; i < b->n; i++)
+		if (b->keys[i - 1] > b->keys[i]) {
+			qsort(b->keys, b->n, sizeof *b->keys, compare_keys);
+			return;
+		}
+}
+
 /* Choose what is new and ours, in order of rows. Marks are taken first: what they do to an
  * outcome does not depend on which of the two came first. */
 static void
 collect(struct fold *f, const struct pr_record *records, size_t n)
 {
-	bool sorted = true;
 	for (size_t i = 0; i < n; i++) {
 		const struct pr_record *r = &records[i];
 		if (r->lsn < f->p.folded || r->campaign != f->l->identity.serial)
 			continue;
 		if (r->type == PR_RECORD_MASS)
 			set_mark(f, r);
-		if (r->type != PR_RECORD_OUTCOME)
+		if (r->type != PR_RECORD_OUTCOME && r->type != PR_RECORD_ENGAGEMENT)
 			continue;
-		if (r->row == 0 || r->row > f->p.tally.rows) {
+		if (r->row == 0 || r->row > f->p.tally.rows)
 			f->p.refused++;
-			continue;
-		}
-		uint64_t key = (uint64_t)r->row << 32 | (uint32_t)i;
-		sorted = sorted && (f->n == 0 || f->keys[f->n - 1] < key);
-		f->keys[f->n++] = key;
+		else
+			batch_add(r->type == PR_RECORD_OUTCOME ? &f->outcomes : &f->engagements,
+			          r->row, i);
 	}
-	if (!sorted)
-		qsort(f->keys, f->n, sizeof *f->keys, compare_keys);
+	batch_sort(&f->outcomes);
+	batch_sort(&f->engagements);
 }
 
 /* Move first_fresh over the entries behind it, a bounded way. */
@@ -204,7 +218,7 @@ static int
 advance_fresh(struct fold *f, struct pr_error *e)
 {
 	sqlite3_stmt *s;
-	size_t steps = f->n + 1000;
+	size_t steps = f->outcomes.n + 1000;
 	int r = ledger_statement(f->l, ST_ENTRIES_FROM, &s, e);
 	if (r < 0)
 		return r;
@@ -219,11 +233,14 @@ advance_fresh(struct fold *f, struct pr_error *e)
 static int
 fold_all(struct fold *f, uint64_t lsn, struct pr_error *e)
 {
+	const struct ledger_batch *b = &f->outcomes;
 	int r = 0;
-	for (size_t at = 0; r == 0 && at < f->n;)
+	for (size_t at = 0; r == 0 && at < b->n;)
 		r = fold_row(f, &at, e);
-	if (r == 0 && f->n && (uint32_t)(f->keys[0] >> 32) <= f->p.first_fresh)
+	if (r == 0 && b->n && (uint32_t)(b->keys[0] >> 32) <= f->p.first_fresh)
 		r = advance_fresh(f, e);
+	if (r == 0)
+		r = ledger_engage(f->l, &f->engagements, &f->p.refused, e);
 	f->p.folded = lsn;
 	return r < 0 ? r : ledger_save_progress(f->l, &f->p, e);
 }
@@ -235,19 +252,33 @@ pr_ledger_fold(pr_ledger *l, const struct pr_record *records, size_t n, uint64_t
 	PR_ASSERT(l->mode == PR_LEDGER_FOLD && !l->importing && n < UINT32_MAX);
 	if (lsn <= l->p.folded)
 		return 0;
-	struct fold f = {.l = l, .p = l->p, .records = records};
-	f.keys = pr_alloc((n + 1) * sizeof *f.keys);
+	uint64_t *keys = pr_alloc((2 * n + 1) * sizeof *keys);
+	struct fold f = {.l = l,
+	                 .p = l->p,
+	                 .outcomes = {.records = records, .keys = keys},
+	                 .engagements = {.records = records, .keys = keys + n}};
+	unsigned arrived = l->arrived_n;
 	collect(&f, records, n);
 	int r = pr_db_begin(l->db, e);
 	if (r == 0)
 		r = pr_db_end(l->db, fold_all(&f, lsn, e), e);
 	if (r == 0) {
 		l->p = f.p;
-		for (size_t i = 0; i < f.n; i++)
-			pr_map_remove(&l->handed, f.keys[i] >> 32);
-	}
-	free(f.keys);
+		for (size_t i = 0; i < f.outcomes.n; i++)
+			pr_map_remove(&l->handed, keys[i] >> 32);
+	} else
+		l->arrived_n = arrived;
+	free(keys);
 	return r;
+}
+
+unsigned
+pr_ledger_arrived(pr_ledger *l, uint32_t rows[PR_LEDGER_ARRIVED_MAX])
+{
+	unsigned n = l->arrived_n;
+	memcpy(rows, l->arrived, n * sizeof *rows);
+	l->arrived_n = 0;
+	return n;
 }
 
 /* ---- rewriting after a mark ---- */

@@ -7,6 +7,9 @@
  *   domains   numbers of domains
  *   rows      what came from the file, never changed after import
  *   state     an entry for every row that is no longer fresh
+ *   hits      what came back about rows, beside each other by row
+ *   engaged   what the hits add up to, by kind, and by link for clicks
+ *   links     where a link that was followed leads
  *   addresses keyed hash -> row; by_domain: domain -> row; both filled after import, in
  *             order, so that a full table costs no more than its octets
  * Indexes of `state` are partial: the common row, delivered, is in none of them.
@@ -60,6 +63,13 @@ enum statement {
 	ST_CLASSES,
 	ST_DOMAINS,
 	ST_DOMAIN_STATES,
+	ST_HITS_GET,
+	ST_HIT_ADD,
+	ST_HIT_JUDGE,
+	ST_ENGAGED_ADD,
+	ST_ENGAGED_ALL,
+	ST_ENGAGED_LINKS,
+	ST_LINK_ADD,
 	ST_N
 };
 
@@ -100,6 +110,8 @@ struct pr_ledger {
 	struct domain_cache *domains; /* while importing */
 	struct index_work *index;     /* while indexing */
 	bool importing, indexed;
+	uint32_t arrived[PR_LEDGER_ARRIVED_MAX];
+	unsigned arrived_n;
 };
 
 /* A statement of the list, prepared at its first use; reset. */
@@ -133,6 +145,16 @@ void ledger_read_entry(sqlite3_stmt *s, int at, struct entry *out);
 int ledger_put_entry(pr_ledger *l, const struct entry *n, struct tally *t, struct pr_error *e);
 int ledger_replace_entry(pr_ledger *l, const struct entry *old, const struct entry *n,
                          struct tally *t, struct pr_error *e);
+
+/* Records of one kind, in order of rows: keys are row << 32 | position in records. */
+struct ledger_batch {
+	const struct pr_record *records;
+	uint64_t *keys;
+	size_t n;
+};
+/* engage.c: within the transaction of a fold, after its outcomes. Adds what it left out. */
+int ledger_engage(pr_ledger *l, const struct ledger_batch *b, uint64_t *refused,
+                  struct pr_error *e);
 
 /* For tests: migrations other than the program's. */
 int ledger_open_migrating(const char *path, enum pr_ledger_mode mode, int schema,

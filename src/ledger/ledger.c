@@ -10,6 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define HITS                                                                                       \
+	"CREATE TABLE hits (row INTEGER, lsn INTEGER, at_ms INTEGER, kind INTEGER,"                \
+	" device INTEGER, evidence INTEGER, link INTEGER, visitor INTEGER, machine INTEGER,"       \
+	" detail TEXT, PRIMARY KEY (row, lsn)) WITHOUT ROWID;"                                     \
+	"CREATE TABLE engaged (kind INTEGER, link INTEGER, total INTEGER, uniques INTEGER,"        \
+	" machine INTEGER, PRIMARY KEY (kind, link)) WITHOUT ROWID;"                               \
+	"CREATE TABLE links (link INTEGER PRIMARY KEY, url TEXT);"
+
 const char ledger_schema[] =
     "PRAGMA application_id = 1347570759;" /* LEDGER_APPLICATION */
     "CREATE TABLE progress (one INTEGER PRIMARY KEY, folded INTEGER, total INTEGER,"
@@ -29,11 +37,9 @@ const char ledger_schema[] =
     "CREATE INDEX state_other ON state (state, row) WHERE state <> 2;"
     "CREATE TABLE addresses (hash INTEGER, row INTEGER, PRIMARY KEY (hash, row)) WITHOUT ROWID;"
     "CREATE TABLE by_domain (domain INTEGER, row INTEGER, PRIMARY KEY (domain, row))"
-    " WITHOUT ROWID;";
+    " WITHOUT ROWID;" HITS;
 
-static const struct pr_db_migration migrations[] = {
-    {0, NULL}, /* schema 1 is the first */
-};
+static const struct pr_db_migration migrations[] = {{1, HITS}, {0, NULL}};
 
 #define ENTRY                                                                                      \
 	"s.state, s.class, s.code, s.enhanced, s.flags, s.attempts, s.doubts,"                     \
@@ -95,6 +101,20 @@ static const char *const texts[ST_N] = {
     [ST_DOMAIN_STATES] = "SELECT s.state, count(*) FROM by_domain b"
 			 " LEFT JOIN state s ON s.row = b.row WHERE b.domain = ?"
 			 " GROUP BY s.state",
+    [ST_HITS_GET] = "SELECT lsn, at_ms, kind, device, evidence, link, visitor, machine, detail"
+		    " FROM hits WHERE row = ? ORDER BY lsn",
+    [ST_HIT_ADD] = "INSERT INTO hits VALUES (?,?,?,?,?,?,?,?,?,?)",
+    [ST_HIT_JUDGE] = "UPDATE hits SET machine = ?3 WHERE row = ?1 AND lsn = ?2",
+    [ST_ENGAGED_ADD] = "INSERT INTO engaged VALUES (?1, ?2, ?3, ?4, ?5)"
+		       " ON CONFLICT DO UPDATE SET total = total + ?3, uniques = uniques + ?4,"
+		       " machine = machine + ?5",
+    [ST_ENGAGED_ALL] = "SELECT kind, total, uniques, machine FROM engaged"
+		       " WHERE link = 4294967295",
+    [ST_ENGAGED_LINKS] = "SELECT e.link, e.total, e.uniques, e.machine, l.url"
+			 " FROM engaged e LEFT JOIN links l ON l.link = e.link"
+			 " WHERE e.kind = 2 AND e.link <> 4294967295 AND e.total > 0"
+			 " ORDER BY e.uniques DESC, e.link LIMIT ?",
+    [ST_LINK_ADD] = "INSERT OR IGNORE INTO links VALUES (?, ?)",
 };
 
 int

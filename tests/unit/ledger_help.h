@@ -118,6 +118,20 @@ script_outcome(struct script *s, uint64_t lsn, uint32_t row, struct pr_outcome o
 }
 
 static inline void
+script_engagement(struct script *s, uint64_t lsn, uint32_t row, struct pr_engagement g)
+{
+	struct pr_buf payload = {0};
+	pr_engagement_encode(&g, &payload);
+	script_add(s,
+	           (struct pr_record){.lsn = lsn,
+	                              .campaign = SERIAL,
+	                              .row = row,
+	                              .type = PR_RECORD_ENGAGEMENT,
+	                              .at_ms = 1000 + (int64_t)lsn},
+	           payload);
+}
+
+static inline void
 script_mass(struct script *s, uint64_t lsn, enum pr_state state)
 {
 	struct pr_buf payload = {0};
