@@ -60,6 +60,9 @@ struct pr_delivery_options {
 	/* A campaign was finished (or cancelled to its end) and all is folded: write its report
 	 * and move its folder; call pr_delivery_closed when that is durable. */
 	void (*on_finished)(void *context, pr_campaign *c);
+	/* Something came back about a campaign that is in done/, and its ledger there has it: its
+	 * reports are old. NULL: nobody writes them. */
+	void (*on_answered)(void *context, const char *id);
 };
 
 /* The lsn that new records must not be below (pr_journal_options.floor): what any ledger under
@@ -101,8 +104,9 @@ struct pr_campaign_view {
 	enum pr_reason reason;
 	unsigned priority;
 	struct pr_counts counts; /* they add up */
-	double rate;             /* outcomes per second over 10 s */
-	int64_t eta_ms;          /* UTC; 0: unknown */
+	struct pr_engagements engaged;
+	double rate;    /* outcomes per second over 10 s */
+	int64_t eta_ms; /* UTC; 0: unknown */
 	int64_t accepted_ms, start_ms, started_ms, first_pass_ms, finished_ms; /* UTC; 0: not yet */
 	uint64_t import_rows;                                                  /* while importing */
 	const char *last_error;                                                /* NULL: none */
@@ -198,6 +202,7 @@ struct pr_verb { /* the caller's until done */
 	bool trust_ledger;    /* adopt: send what the ledger calls unsent; else it is paused */
 	const uint32_t *rows; /* resolve: these, NULL: all in doubt */
 	size_t rows_n;
+	const char *why; /* resolve: for the rows; NULL: an operator says so */
 	void (*done)(struct pr_verb *v, int result, const char *text);
 	int folder;                   /* replace: the corrected folder, open */
 	struct pr_problems *problems; /* replace: what is wrong with it; warnings */

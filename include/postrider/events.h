@@ -47,13 +47,16 @@ struct pr_event {
 	int64_t at_ms;      /* UTC */
 	struct pr_str type; /* "delivered", "pause"; n 0: the record tells nothing */
 	bool live;
-	uint32_t serial;  /* of the campaign; 0: of none */
-	uint32_t row;     /* 0: none */
-	uint16_t version; /* sending: of the content; else 0 */
-	bool has_outcome; /* of a row */
-	bool has_change;  /* of a campaign, or of all */
+	uint32_t serial;     /* of the campaign; 0: of none */
+	uint32_t row;        /* 0: none */
+	uint16_t version;    /* sending: of the content; else 0 */
+	bool has_outcome;    /* of a row */
+	bool has_change;     /* of a campaign, or of all */
+	bool has_engagement; /* of a row */
+	bool machine;        /* engagement: as far as this alone shows; later ones may show more */
 	struct pr_outcome outcome;
 	struct pr_change change;
+	struct pr_engagement engagement;
 	/* by pr_events_name: */
 	struct pr_str campaign; /* its id */
 	struct pr_str email, message_id;

@@ -9,17 +9,21 @@
 #include "postrider/delivery.h"
 #include "postrider/ledger.h"
 
-/* A copy of a view that may leave the loop; holds a reference to the content. */
+/* A copy of a view that may leave the loop. */
 struct pr_report_source {
-	struct pr_campaign_view view; /* strings are those below */
+	struct pr_campaign_view view; /* strings are those below; content NULL */
 	char id[PR_CAMPAIGN_ID_MAX], name[256], dir[4096], route[64], by[64], last_error[500];
-	pr_content *content; /* for Message-IDs; NULL: none */
-	bool final;          /* the campaign is at its end */
+	char message_ids[300]; /* what follows the row in Message-IDs; "": not known */
+	bool final;            /* the campaign is at its end */
+	bool rows_changed;     /* of an older report: rows have other states now */
 };
 /* On the loop. final: as it will be when the report is written (finished or cancelled). */
 void pr_report_source_init(struct pr_report_source *out, const struct pr_campaign_view *view,
                            bool final);
-void pr_report_source_finish(struct pr_report_source *s);
+/* Of a campaign that has ended, from the report in its folder (its path, and open), with counts as
+ * its ledger has them now. PR_ENOENT: there is no report; PR_ECORRUPT: it is none. */
+int pr_report_source_read(struct pr_report_source *out, const char *dir, int folder,
+                          pr_ledger *ledger, struct pr_error *e);
 
 /* Appends one campaign as JSON: the campaign object of the status socket. */
 void pr_report_campaign_json(const struct pr_campaign_view *view, struct pr_buf *out);

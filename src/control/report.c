@@ -96,7 +96,6 @@ report_done(struct pr_job *job)
 		request_fail_code(q, j->result, j->error.text);
 	else
 		answer_file(j);
-	pr_report_source_finish(&j->source);
 	free(j);
 	request_done(q);
 }

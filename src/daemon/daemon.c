@@ -252,7 +252,8 @@ open_delivery(struct daemon *d, const char *journal_dir, struct pr_error *e)
 	                                .context = d,
 	                                .on_fatal = on_fatal,
 	                                .on_drained = on_drained,
-	                                .on_finished = daemon_finish_campaign};
+	                                .on_finished = daemon_finish_campaign,
+	                                .on_answered = daemon_answered};
 	return pr_delivery_open(&o, &d->delivery, e);
 }
 
@@ -317,6 +318,8 @@ open_all(struct daemon *d, struct pr_error *e)
 	if (r == 0)
 		r = pr_lane_create(d->loop, &reports, &d->reports, e);
 	if (r == 0)
+		refresh_open(d);
+	if (r == 0)
 		r = open_audience(d, e);
 	if (r == 0)
 		r = open_delivery(d, journal_dir, e);
@@ -343,8 +346,11 @@ close_all(struct daemon *d)
 	d->webhooks = NULL;
 	if (d->intake)
 		pr_intake_close(d->intake);
-	if (d->reports)
+	if (d->reports) {
+		refresh_close(d);
 		pr_lane_destroy(d->reports);
+		d->reports = NULL;
+	}
 	if (d->delivery)
 		pr_delivery_close(d->delivery);
 	d->delivery = NULL;

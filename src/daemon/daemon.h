@@ -31,6 +31,8 @@ struct daemon {
 	pr_lane *reports;      /* finished campaigns: written here, one at a time */
 	struct pr_timer space; /* looks at the disk once a second */
 	struct pr_timer watchdog, live, retention;
+	struct pr_timer refresh;
+	struct pr_list stale; /* reports of ended campaigns: refresh.c */
 	uint64_t spool_free;
 	int64_t watchdog_ms;
 	uv_signal_t signals[3];
@@ -60,6 +62,11 @@ void network_close(struct daemon *d); /* what is asked nobody waits for any more
 /* ---- finish.c: the end of a campaign ---- */
 /* Write results.csv, report.json, report.html; move the folder to done/; tell delivery. */
 void daemon_finish_campaign(void *context, struct pr_campaign *c);
+
+/* ---- refresh.c: reports of campaigns that have ended ---- */
+void refresh_open(struct daemon *d);  /* before delivery */
+void refresh_close(struct daemon *d); /* before the reports lane: writes what is old */
+void daemon_answered(void *context, const char *id);
 
 /* ---- live.c, retention.c ---- */
 void live_open(struct daemon *d);

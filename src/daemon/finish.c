@@ -80,7 +80,6 @@ finish_done(struct pr_job *job)
 		       "%s", j->error.text);
 	pr_delivery_closed(j->daemon->delivery, j->campaign, j->done,
 	                   j->result < 0 ? &j->error : NULL);
-	pr_report_source_finish(&j->source);
 	free(j);
 }
 

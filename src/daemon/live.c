@@ -53,7 +53,6 @@ live_done(struct pr_job *job)
 		struct pr_log_about about = {.event = "live_report", .campaign = j->source.id};
 		pr_log(PR_LOG_WARNING, &about, "%s", j->error.text);
 	}
-	pr_report_source_finish(&j->source);
 	free(j);
 }
 

@@ -419,6 +419,7 @@ pr_delivery_closed(pr_delivery *d, pr_campaign *c, const char *dir, const struct
 {
 	if (error && error->code == PR_ECORRUPT) { /* of the ledger: that does not pass */
 		campaign_fail(c, error->text);
+		fold_ended(d, c);
 		return;
 	}
 	if (error) {
@@ -431,6 +432,7 @@ pr_delivery_closed(pr_delivery *d, pr_campaign *c, const char *dir, const struct
 	if (c->state != PR_CAMPAIGN_CANCELLED)
 		campaign_move(c, PR_CAMPAIGN_FINISHED, PR_REASON_NONE, "finish", "postriderd", "");
 	c->closed = true;
+	fold_ended(d, c);
 	pr_content_unref(c->content);
 	c->content = NULL;
 	pr_manifest_destroy(c->manifest);

@@ -452,6 +452,7 @@ pr_campaign_view(const pr_campaign *c, struct pr_campaign_view *out)
 	                                 .reason = c->reason,
 	                                 .priority = c->priority,
 	                                 .counts = c->counts,
+	                                 .engaged = c->engaged,
 	                                 .rate = rate,
 	                                 .eta_ms = eta(c, rate),
 	                                 .accepted_ms = c->accepted_ms,

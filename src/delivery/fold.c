@@ -2,9 +2,12 @@
  * Folding: the folder lane follows the journal with a cursor and applies what is durable
  * to the ledgers, in slices of at most SLICE records, one transaction a ledger.
  *
- *   journal (durable) -cursor-> outcomes and mass marks -by campaign-> ledger
- *                              changes of campaigns     -> the ledger's facts
- *                              pause --all              -> state.db
+ *   journal (durable) -cursor-> outcomes, marks, engagement -by campaign-> ledger
+ *                              changes of campaigns        -> the ledger's facts
+ *                              pause --all                 -> state.db
+ *
+ * Campaigns that have ended learn only what came back: their ledgers are in done/ (finished.c).
+ * What changed so is told to the loop (answer.c).
  *
  * The position up to which everything is folded is kept in state.db, so that a restart
  * begins to read there; each ledger also keeps its own, so reading too much twice changes
@@ -14,6 +17,8 @@
  * The struct folder belongs to the folder lane once the loop runs.
  */
 #include "internal.h"
+
+#include "postrider/base/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +33,10 @@ struct folder {
 	char *journal_dir;
 	pr_cursor *cursor;
 	struct pr_statedb *statedb;
-	struct pr_map ledgers;   /* serial -> pr_ledger */
+	struct pr_map ledgers; /* serial -> pr_ledger */
+	struct finished *finished;
+	struct answer *answers; /* since the last report */
+	size_t answers_n, answers_cap;
 	struct pr_map taken_out; /* those that failed */
 	struct pr_record *records;
 	unsigned n;
@@ -135,20 +143,93 @@ fold_change(pr_ledger *l, const struct pr_record *r, struct pr_error *e)
 	return add_history(l, r, &c, e);
 }
 
+/* What can concern a campaign that has ended. */
+static bool
+has_answer(const struct pr_record *records, size_t n)
+{
+	struct pr_outcome o;
+	for (size_t i = 0; i < n; i++) {
+		const struct pr_record *r = &records[i];
+		if (r->type == PR_RECORD_ENGAGEMENT)
+			return true;
+		if (r->type == PR_RECORD_OUTCOME &&
+		    pr_outcome_decode(pr_str_n(r->payload, r->payload_n), &o) == 0 &&
+		    o.flags & PR_OUTCOME_LATE)
+			return true;
+	}
+	return false;
+}
+
+static struct answer *
+add_answer(struct folder *f, uint32_t serial)
+{
+	for (size_t i = 0; i < f->answers_n; i++)
+		if (f->answers[i].serial == serial)
+			return &f->answers[i];
+	if (f->answers_n == f->answers_cap) {
+		f->answers_cap = f->answers_cap ? f->answers_cap * 2 : 16;
+		f->answers = pr_realloc(f->answers, f->answers_cap * sizeof *f->answers);
+	}
+	f->answers[f->answers_n] = (struct answer){.serial = serial};
+	return &f->answers[f->answers_n++];
+}
+
+/* id: of a campaign that has ended; else NULL. */
 static int
-fold_campaign(struct folder *f, const struct pr_record *records, size_t n, uint64_t lsn,
+note_answer(struct folder *f, pr_ledger *l, uint32_t serial, const char *id, struct pr_error *e)
+{
+	struct answer *a = add_answer(f, serial);
+	unsigned n = pr_ledger_arrived(l, a->arrived);
+	a->arrived_n = n ? n : a->arrived_n;
+	snprintf(a->id, sizeof a->id, "%s", id ? id : "");
+	int r = pr_ledger_counts(l, &a->counts, e);
+	return r < 0 ? r : pr_ledger_engagements(l, &a->engaged, e);
+}
+
+static int
+fold_finished(struct folder *f, const struct pr_record *records, size_t n, uint64_t lsn,
               struct pr_error *e)
 {
-	pr_ledger *l = pr_map_get(&f->ledgers, records->campaign);
-	if (!l)
+	pr_ledger *l;
+	const char *id;
+	int r = finished_ledger(f->finished, records->campaign, &l, &id, e);
+	if (r == PR_ENOENT)
 		return 0;
+	if (r == 0)
+		r = pr_ledger_fold(l, records, n, lsn, e);
+	return r < 0 ? r : note_answer(f, l, records->campaign, id, e);
+}
+
+static int
+fold_records(struct folder *f, pr_ledger *l, const struct pr_record *records, size_t n,
+             uint64_t lsn, struct pr_error *e)
+{
 	for (size_t i = 0; i < n; i++)
 		if (records[i].type == PR_RECORD_CAMPAIGN) {
 			int r = fold_change(l, &records[i], e);
 			if (r < 0)
 				return r;
 		}
-	return pr_ledger_fold(l, records, n, lsn, e);
+	int r = pr_ledger_fold(l, records, n, lsn, e);
+	if (r < 0 || !has_answer(records, n))
+		return r;
+	return note_answer(f, l, records->campaign, NULL, e);
+}
+
+static int
+fold_campaign(struct folder *f, const struct pr_record *records, size_t n, uint64_t lsn,
+              struct pr_error *e)
+{
+	uint32_t serial = records->campaign;
+	pr_ledger *l = pr_map_get(&f->ledgers, serial);
+	if (l)
+		return fold_records(f, l, records, n, lsn, e);
+	if (pr_map_get(&f->taken_out, serial) || !has_answer(records, n))
+		return 0;
+	if (!finished_is_ending(f->finished, serial))
+		return fold_finished(f, records, n, lsn, e);
+	finished_keep_back(f->finished, records, n);
+	return 0;
 }
 
 static int
@@ -164,8 +245,9 @@ fold_global(struct folder *f, const struct pr_record *r, struct pr_error *e)
 static bool
 is_folded(const struct pr_record *r)
 {
-	return r->type == PR_RECORD_OUTCOME || r->type == PR_RECORD_MASS ||
-	       r->type == PR_RECORD_CAMPAIGN || r->type == PR_RECORD_GLOBAL;
+	return r->type == PR_RECORD_OUTCOME || r->type == PR_RECORD_ENGAGEMENT ||
+	       r->type == PR_RECORD_MASS || r->type == PR_RECORD_CAMPAIGN ||
+	       r->type == PR_RECORD_GLOBAL;
 }
 
 /* Read one slice into f->records. 1: there may be more, 0: the limit was reached. */
@@ -211,15 +293,38 @@ apply_slice(struct folder *f, uint64_t lsn, struct pr_error *e)
 	return 0;
 }
 
+/* What came while folders moved: before anything newer of the same campaigns. */
+static int
+fold_kept_back(struct folder *f, struct pr_error *e)
+{
+	struct pr_record *records;
+	int r = 0;
+	for (size_t n; r == 0 && (n = finished_next(f->finished, &records)) > 0;) {
+		uint32_t serial = records->campaign;
+		r = fold_finished(f, records, n, f->position, e);
+		free(records);
+		if (r < 0 && r != PR_ENOSPC) {
+			take_out(f, serial, e);
+			r = 0;
+		}
+		if (r == 0)
+			finished_drop(f->finished, serial);
+	}
+	return r;
+}
+
 /* Fold one slice: 1 when there is more below limit, 0 when all is folded. */
 static int
 fold_slice(struct folder *f, uint64_t limit, struct pr_error *e)
 {
+	int r = fold_kept_back(f, e);
+	if (r < 0)
+		return r;
 	int more = read_slice(f, limit, e);
 	if (more < 0)
 		return more;
 	uint64_t lsn = pr_cursor_lsn(f->cursor);
-	int r = apply_slice(f, lsn, e);
+	r = apply_slice(f, lsn, e);
 	if (r < 0) { /* read it again when there is room */
 		pr_cursor_close(f->cursor);
 		f->cursor = NULL;
@@ -253,6 +358,8 @@ struct fold_job {
 	int64_t clock[2]; /* due clock, wall clock */
 	int result;
 	uint64_t position, records;
+	struct answer *answers; /* the job's */
+	size_t answers_n;
 	unsigned failed_n;
 	struct {
 		uint32_t serial;
@@ -283,7 +390,9 @@ work_fold(struct pr_job *job, void *worker)
 	(void)worker;
 	struct fold_job *j = PR_CONTAINER(job, struct fold_job, job);
 	struct folder *f = j->folder;
-	j->result = fold_slice(f, j->limit, &j->error);
+	j->result = finished_is_full(f->finished) ? 0 : fold_slice(f, j->limit, &j->error);
+	if (j->needed > finished_needs(f->finished))
+		j->needed = finished_needs(f->finished);
 	if (j->result < 0 || !j->save || save_position(f, j, &j->error) < 0)
 		j->needed = 0;
 	j->position = f->position;
@@ -291,6 +400,10 @@ work_fold(struct pr_job *job, void *worker)
 	j->failed_n = f->failed_n;
 	memcpy(j->failed, f->failed, sizeof j->failed);
 	f->failed_n = 0;
+	j->answers = f->answers;
+	j->answers_n = f->answers_n;
+	f->answers = NULL;
+	f->answers_n = f->answers_cap = 0;
 }
 
 static void
@@ -304,6 +417,20 @@ check_ends(struct pr_delivery *d)
 }
 
 static void
+tell_failures(struct pr_delivery *d, const struct fold_job *j)
+{
+	for (unsigned i = 0; i < j->failed_n; i++) {
+		struct pr_campaign *c = pr_map_get(&d->by_serial, j->failed[i].serial);
+		if (c && !c->closed) {
+			c->ledger = NULL;
+			campaign_fail(c, j->failed[i].error.text);
+		} else
+			PR_LOG(PR_LOG_ERROR, "answers_lost", "of a campaign that has ended: %s",
+			       j->failed[i].error.text);
+	}
+}
+
+static void
 fold_done(struct pr_job *job)
 {
 	struct fold_job *j = PR_CONTAINER(job, struct fold_job, job);
@@ -311,13 +438,10 @@ fold_done(struct pr_job *job)
 	d->fold_running = false;
 	d->folded = j->position;
 	d->fold_records = j->records;
-	for (unsigned i = 0; i < j->failed_n; i++) {
-		struct pr_campaign *c = pr_map_get(&d->by_serial, j->failed[i].serial);
-		if (c) {
-			c->ledger = NULL;
-			campaign_fail(c, j->failed[i].error.text);
-		}
-	}
+	tell_failures(d, j);
+	for (size_t i = 0; i < j->answers_n; i++)
+		answer_apply(d, &j->answers[i]);
+	free(j->answers);
 	if (j->needed) {
 		d->released_at = j->needed;
 		pr_journal_release(d->journal, j->needed, EVENTS_KEEP);
@@ -436,6 +560,7 @@ work_attach(struct pr_job *job, void *worker)
 	pr_ledger *l = pr_map_remove(&j->folder->ledgers, j->serial);
 	if (l)
 		pr_ledger_close(l);
+	finished_begin(j->folder->finished, j->serial);
 }
 
 static void
@@ -470,6 +595,43 @@ fold_detach(struct pr_delivery *d, struct pr_campaign *c)
 	attach(d, c->serial, NULL, c);
 }
 
+struct ended_job {
+	struct pr_job job;
+	struct folder *folder;
+	uint32_t serial;
+};
+
+static void
+work_ended(struct pr_job *job, void *worker)
+{
+	(void)worker;
+	struct ended_job *j = PR_CONTAINER(job, struct ended_job, job);
+	finished_end(j->folder->finished, j->serial);
+}
+
+static void
+ended_done(struct pr_job *job)
+{
+	free(PR_CONTAINER(job, struct ended_job, job));
+}
+
+void
+fold_ended(struct pr_delivery *d, const struct pr_campaign *c)
+{
+	struct ended_job *j = pr_calloc(1, sizeof *j);
+	j->job.work = work_ended;
+	j->job.done = ended_done;
+	j->folder = d->folder;
+	j->serial = c->serial;
+	pr_lane_submit(d->folder_lane, &j->job);
+}
+
+void
+work_fold_leave(struct folder *f, uint32_t serial)
+{
+	finished_close(f->finished, serial);
+}
+
 /* ---- open, close ---- */
 
 void
@@ -502,6 +664,7 @@ fold_open(struct pr_delivery *d, const struct replay_from *from, struct pr_error
 	struct folder *f = pr_calloc(1, sizeof *f);
 	f->journal_dir = pr_strdup(d->options.journal_dir);
 	f->statedb = d->options.statedb;
+	f->finished = finished_create(d->config->spool.p, f->statedb);
 	f->records = pr_alloc(SLICE * sizeof *f->records);
 	f->kept = *from;
 	f->position = from->lsn;
@@ -532,8 +695,10 @@ fold_close(struct pr_delivery *d)
 	struct folder *f = d->folder;
 	close_ledgers(&f->ledgers);
 	close_ledgers(&f->taken_out);
+	finished_destroy(f->finished);
 	if (f->cursor)
 		pr_cursor_close(f->cursor);
+	free(f->answers);
 	pr_arena_finish(&f->arena);
 	free(f->records);
 	free(f->journal_dir);

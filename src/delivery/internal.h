@@ -117,7 +117,8 @@ struct pr_campaign {
 	_Atomic uint64_t import_rows;
 
 	struct pr_counts counts;
-	uint64_t untried; /* rows that were never tried and still may be */
+	struct pr_engagements engaged; /* as folded */
+	uint64_t untried;              /* rows that were never tried and still may be */
 	struct meter meter;
 	int64_t accepted_ms, started_ms, first_pass_ms, finished_ms; /* wall clock */
 	bool indexed, index_running, mass_running;
@@ -605,6 +606,8 @@ int fold_open(struct pr_delivery *d, const struct replay_from *from, struct pr_e
 void fold_close(struct pr_delivery *d);
 void fold_attach(struct pr_delivery *d, uint32_t serial, pr_ledger *l); /* before it is needed */
 void fold_detach(struct pr_delivery *d, struct pr_campaign *c);         /* closes the ledger */
+/* Its folder is in done/ now, or its ledger is of no use. */
+void fold_ended(struct pr_delivery *d, const struct pr_campaign *c);
 /* Before the loop runs: */
 void fold_adopt(struct pr_delivery *d, uint32_t serial, pr_ledger *l);
 int fold_recovered(struct pr_delivery *d, struct pr_error *e); /* takes over what was folded */
@@ -612,7 +615,41 @@ void fold_ask(struct pr_delivery *d);
 void fold_start(struct pr_delivery *d);
 /* On the folder lane. fold_to: fold up to lsn before a query; 0 or negative. */
 void work_fold_attach(struct folder *f, uint32_t serial, pr_ledger *l);
+void work_fold_leave(struct folder *f, uint32_t serial); /* its folder in done/ moves */
 int work_fold_to(struct folder *f, uint64_t lsn, struct pr_error *e);
+
+/* ---- finished.c: on the folder lane ---- */
+struct finished;
+struct finished *finished_create(const char *spool, struct pr_statedb *statedb);
+void finished_destroy(struct finished *f);
+/* PR_ENOENT: there is none that may be written to; PR_ENOSPC: try again; what else is wrong is
+ * told once. */
+int finished_ledger(struct finished *f, uint32_t serial, pr_ledger **ledger, const char **id,
+                    struct pr_error *e);
+void finished_close(struct finished *f, uint32_t serial); /* its folder is taken up again */
+/* From its ledger's closing until finished_end its records are kept back. */
+void finished_begin(struct finished *f, uint32_t serial);
+void finished_end(struct finished *f, uint32_t serial);
+bool finished_is_ending(const struct finished *f, uint32_t serial);
+void finished_keep_back(struct finished *f, const struct pr_record *records, size_t n);
+bool finished_is_full(const struct finished *f);   /* nothing more may come */
+uint64_t finished_needs(const struct finished *f); /* where a restart must begin */
+/* What was kept back of one campaign that has ended, in order; 0: nothing. out: free() it; its
+ * payloads are views, until finished_drop. */
+size_t finished_next(const struct finished *f, struct pr_record **out);
+void finished_drop(struct finished *f, uint32_t serial);
+
+/* ---- answer.c ---- */
+/* What folding found changed by what came back. */
+struct answer {
+	uint32_t serial;
+	char id[PR_CAMPAIGN_ID_MAX]; /* of a campaign that has ended, else "" */
+	struct pr_counts counts;     /* as in its ledger */
+	struct pr_engagements engaged;
+	uint32_t arrived[PR_LEDGER_ARRIVED_MAX]; /* rows in doubt that are not any more */
+	unsigned arrived_n;
+};
+void answer_apply(struct pr_delivery *d, const struct answer *a);
 
 /* ---- arrive.c ---- */
 void campaign_first_state(struct pr_campaign *c, const struct pr_recipients_result *r);

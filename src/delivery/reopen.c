@@ -24,6 +24,7 @@ struct reopen_job {
 	struct pr_delivery *delivery;
 	struct pr_verb *verb;
 	struct pr_statedb *statedb;
+	struct folder *folder;
 	char spool[4096], id[PR_CAMPAIGN_ID_MAX], dir[4096];
 	int result;
 	struct pr_accepted accepted;
@@ -91,8 +92,10 @@ work_reopen(struct pr_job *job, void *worker)
 		j->result = open_ledger(j, from);
 	if (j->result == 0)
 		j->result = is_worth_it(j);
-	if (j->result == 0)
+	if (j->result == 0) {
+		work_fold_leave(j->folder, j->accepted.serial);
 		j->result = move_back(j, from);
+	}
 	if (j->result == 0)
 		j->result = open_ledger(j, j->dir);
 }
@@ -137,6 +140,7 @@ reopen_start(struct pr_delivery *d, struct pr_verb *v)
 	j->delivery = d;
 	j->verb = v;
 	j->statedb = d->options.statedb;
+	j->folder = d->folder;
 	snprintf(j->spool, sizeof j->spool, "%s", d->config->spool.p);
 	snprintf(j->id, sizeof j->id, "%s", v->id);
 	pr_lane_submit(d->folder_lane, &j->job);

@@ -218,7 +218,7 @@ resolve_rows(struct resolve_job *j)
 			continue;
 		if (j->verb->delivered)
 			outcome_settle(c, row, PR_IN_DOUBT, PR_DELIVERED, PR_OUTCOME_REFUSED_DOUBT,
-			               "resolved by an operator");
+			               j->verb->why ? j->verb->why : "resolved by an operator");
 		else
 			send_again(c, row);
 		c->counts.needs_decision -= j->held[i] && c->counts.needs_decision > 0;

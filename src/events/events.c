@@ -149,6 +149,16 @@ pr_events_begin(pr_events *ev, uint64_t lsn, uint64_t *from, struct pr_error *e)
 }
 
 static void
+read_engagement(struct pr_event *ev)
+{
+	const struct pr_engagement *g = &ev->engagement;
+	struct pr_hit hit = {.at_ms = ev->at_ms, .kind = g->kind, .evidence = g->evidence};
+	ev->type = pr_str(pr_engagement_word((enum pr_engagement_kind)g->kind));
+	pr_people_judge(&hit, 1, 0, false);
+	ev->machine = hit.machine;
+}
+
+static void
 read_record(const struct pr_record *r, struct pr_event *ev)
 {
 	struct pr_str payload = pr_str_n(r->payload, r->payload_n);
@@ -162,6 +172,11 @@ read_record(const struct pr_record *r, struct pr_event *ev)
 		ev->has_outcome = pr_outcome_decode(payload, &ev->outcome) == 0;
 		if (ev->has_outcome && ev->outcome.state != PR_PENDING)
 			ev->type = pr_str(pr_state_word((enum pr_state)ev->outcome.state));
+		break;
+	case PR_RECORD_ENGAGEMENT:
+		ev->has_engagement = pr_engagement_decode(payload, &ev->engagement) == 0;
+		if (ev->has_engagement)
+			read_engagement(ev);
 		break;
 	case PR_RECORD_CAMPAIGN:
 	case PR_RECORD_GLOBAL:

@@ -35,6 +35,33 @@ add_outcome(struct pr_buf *b, const struct pr_outcome *o, bool open)
 		pr_buf_adds(b, ",\"late\":true");
 }
 
+static const char *const device_words[PR_DEVICES] = {
+    [PR_DEVICE_UNKNOWN] = "",
+    [PR_DEVICE_DESKTOP] = "desktop",
+    [PR_DEVICE_MOBILE] = "mobile",
+    [PR_DEVICE_TABLET] = "tablet",
+};
+
+/* What the detail of each kind is called. */
+static const char *const detail_keys[PR_ENGAGEMENT_KINDS] = {
+    [PR_ENGAGEMENT_OPEN] = "detail",     [PR_ENGAGEMENT_CLICK] = "url",
+    [PR_ENGAGEMENT_UNSUBSCRIBE] = "by",  [PR_ENGAGEMENT_COMPLAINT] = "feedback_type",
+    [PR_ENGAGEMENT_EVIDENCE] = "detail",
+};
+
+static void
+add_engagement(struct pr_buf *b, const struct pr_event *event)
+{
+	const struct pr_engagement *g = &event->engagement;
+	if (g->kind == PR_ENGAGEMENT_OPEN || g->kind == PR_ENGAGEMENT_CLICK)
+		pr_buf_adds(b, event->machine ? ",\"machine\":true" : ",\"machine\":false");
+	pr_event_add_text(b, "device", pr_str(device_words[g->device]));
+	if (g->link)
+		pr_buf_addf(b, ",\"link\":%u", g->link);
+	if (event->open) /* a link may hold an address */
+		pr_event_add_text(b, detail_keys[g->kind], g->detail);
+}
+
 void
 pr_event_json(const struct pr_event *event, struct pr_buf *b)
 {
@@ -51,6 +78,8 @@ pr_event_json(const struct pr_event *event, struct pr_buf *b)
 		add_version(b, event->version);
 	if (event->has_outcome)
 		add_outcome(b, &event->outcome, event->open);
+	if (event->has_engagement)
+		add_engagement(b, event);
 	if (event->has_change) {
 		pr_event_add_text(b, "by", event->change.by);
 		if (event->open)

@@ -129,8 +129,7 @@ static bool
 add_new(struct row_hits *w, const struct pr_record *r)
 {
 	struct pr_engagement g;
-	if (w->n == HITS_MAX ||
-	    pr_engagement_decode(pr_str_n(r->payload, r->payload_n), &g) < 0)
+	if (w->n == HITS_MAX || pr_engagement_decode(pr_str_n(r->payload, r->payload_n), &g) < 0)
 		return false;
 	w->lsns[w->n] = r->lsn;
 	w->details[w->n] = g.detail;
@@ -291,10 +290,9 @@ pr_ledger_engagements(pr_ledger *l, struct pr_engagements *out, struct pr_error 
 	while ((r = pr_db_step(s, e)) == 1) {
 		unsigned kind = (unsigned)sqlite3_column_int(s, 0);
 		if (kind < PR_ENGAGEMENT_KINDS)
-			out->of[kind] =
-			    (struct pr_engaged){(uint64_t)sqlite3_column_int64(s, 1),
-			                        (uint64_t)sqlite3_column_int64(s, 2),
-			                        (uint64_t)sqlite3_column_int64(s, 3)};
+			out->of[kind] = (struct pr_engaged){(uint64_t)sqlite3_column_int64(s, 1),
+			                                    (uint64_t)sqlite3_column_int64(s, 2),
+			                                    (uint64_t)sqlite3_column_int64(s, 3)};
 	}
 	return r;
 }
@@ -302,7 +300,7 @@ pr_ledger_engagements(pr_ledger *l, struct pr_engagements *out, struct pr_error 
 int
 pr_ledger_tally_links(pr_ledger *l, unsigned limit,
                       bool (*each)(void *context, uint32_t link, struct pr_str url,
-                                       const struct pr_engaged *n),
+                                   const struct pr_engaged *n),
                       void *context, struct pr_error *e)
 {
 	sqlite3_stmt *s;

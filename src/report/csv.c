@@ -49,8 +49,8 @@ static void
 add_message_id(struct writer *w, const struct pr_known *k)
 {
 	pr_buf_clear(&w->id);
-	if (w->source->content && k->attempts)
-		pr_message_id(w->source->content, k->row, &w->id);
+	if (w->source->message_ids[0] && k->attempts)
+		pr_buf_addf(&w->id, "<%u%s", k->row, w->source->message_ids);
 	pr_buf_add_csv(&w->out, pr_buf_str(&w->id));
 }
 

@@ -33,7 +33,8 @@ static const char style[] =
     "td,th{padding:.35rem .5rem;border-bottom:1px solid #e3e8ee;text-align:left}"
     "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}i{display:inline-block;"
     "width:.8em;height:.8em;border-radius:2px;margin-right:.5em}svg{width:100%;height:28px;"
-    "border-radius:4px;margin:1rem 0}.hint{color:#5a6876;font-size:.85em}"
+    "border-radius:4px;margin:1rem "
+    "0}td.url{overflow-wrap:anywhere}.hint{color:#5a6876;font-size:.85em}"
     "@media print{body{margin:0}}</style>";
 
 #define GROUPED_SIZE 32
@@ -156,6 +157,82 @@ add_facts(struct pr_buf *b, const struct pr_report_source *s)
 	pr_buf_adds(b, "</tbody></table>");
 }
 
+/* ---- what people did ---- */
+
+static const struct {
+	enum pr_engagement_kind kind;
+	const char *words;
+} acts[] = {
+    {PR_ENGAGEMENT_OPEN, "opened"},
+    {PR_ENGAGEMENT_CLICK, "clicked"},
+    {PR_ENGAGEMENT_UNSUBSCRIBE, "unsubscribed"},
+    {PR_ENGAGEMENT_COMPLAINT, "complained"},
+};
+#define ACTS (sizeof acts / sizeof *acts)
+
+static void
+add_act(struct pr_buf *b, const char *words, const struct pr_engaged *n, uint64_t accepted)
+{
+	char people[GROUPED_SIZE], machines[GROUPED_SIZE], times[GROUPED_SIZE];
+	pr_buf_addf(b,
+	            "<tr><td>%s</td><td class=\"n\">%s</td><td class=\"n\">%.2f %%</td>"
+	            "<td class=\"n\">%s</td><td class=\"n\">%s</td></tr>",
+	            words, grouped(n->unique - n->machine, people),
+	            share(n->unique - n->machine, accepted), grouped(n->machine, machines),
+	            grouped(n->total, times));
+}
+
+static void
+add_acts(struct pr_buf *b, const struct pr_campaign_view *v)
+{
+	uint64_t all = 0;
+	for (size_t i = 0; i < ACTS; i++)
+		all += v->engaged.of[acts[i].kind].total;
+	if (all == 0)
+		return;
+	pr_buf_adds(b, "<h2>What they did</h2><table><thead><tr><th>Recipients who</th>"
+	               "<th class=\"n\">people</th><th class=\"n\">of accepted</th>"
+	               "<th class=\"n\">machines only</th><th class=\"n\">times</th></tr>"
+	               "</thead><tbody>");
+	for (size_t i = 0; i < ACTS; i++)
+		add_act(b, acts[i].words, &v->engaged.of[acts[i].kind], v->counts.of[PR_DELIVERED]);
+	pr_buf_adds(b, "</tbody></table><p class=\"hint\">Machines load images and follow links to "
+	               "look for harm or to hide their reader: they count as nobody.</p>");
+}
+
+struct links {
+	struct pr_buf *b;
+	uint64_t accepted;
+	unsigned n;
+};
+
+static bool
+add_link(void *context, uint32_t link, struct pr_str url, const struct pr_engaged *n)
+{
+	struct links *x = context;
+	char people[GROUPED_SIZE];
+	if (x->n++ == 0)
+		pr_buf_adds(x->b, "<h2>Links</h2><table><thead><tr><th>link</th>"
+		                  "<th class=\"n\">people</th><th class=\"n\">of accepted</th></tr>"
+		                  "</thead><tbody>");
+	pr_buf_adds(x->b, "<tr><td class=\"url\">");
+	pr_buf_add_html(x->b, link ? url : PR_STR("links of the recipient's own"));
+	pr_buf_addf(x->b, "</td><td class=\"n\">%s</td><td class=\"n\">%.2f %%</td></tr>",
+	            grouped(n->unique - n->machine, people),
+	            share(n->unique - n->machine, x->accepted));
+	return true;
+}
+
+static int
+add_links(struct pr_buf *b, const struct pr_campaign_view *v, pr_ledger *l, struct pr_error *e)
+{
+	struct links x = {.b = b, .accepted = v->counts.of[PR_DELIVERED]};
+	int r = pr_ledger_tally_links(l, LINKS_SHOWN, add_link, &x, e);
+	if (x.n)
+		pr_buf_adds(b, "</tbody></table>");
+	return r;
+}
+
 /* The class in words: "mailbox full". */
 static void
 add_class(struct pr_buf *b, const char *word)
@@ -224,8 +301,11 @@ pr_report_write_html(const struct pr_report_source *s, pr_ledger *l, int dir, st
 	add_head(&b, s);
 	add_bar(&b, &s->view.counts);
 	add_states(&b, &s->view.counts);
+	add_acts(&b, &s->view);
+	int r = add_links(&b, &s->view, l, e);
 	add_facts(&b, s);
-	int r = add_classes(&b, l, PR_BOUNCED, "Why messages bounced", e);
+	if (r == 0)
+		r = add_classes(&b, l, PR_BOUNCED, "Why messages bounced", e);
 	if (r == 0)
 		r = add_classes(&b, l, PR_DEFERRED, "Why messages wait for a retry", e);
 	if (r == 0)

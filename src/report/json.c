@@ -36,13 +36,22 @@ add_counts(struct pr_buf *b, const struct pr_counts *c)
 	pr_buf_addc(b, '}');
 }
 
-/* Tracking is not built yet: nothing can have been opened. */
 static void
-add_engagement(struct pr_buf *b)
+add_engagement(struct pr_buf *b, const struct pr_engagements *g)
 {
-	static const char *const keys[] = {"opens", "clicks", "unsubscribes", "complaints"};
-	for (unsigned i = 0; i < sizeof keys / sizeof *keys; i++)
-		pr_buf_addf(b, ",\"%s\":{\"total\":0,\"unique\":0,\"machine\":0}", keys[i]);
+	static const char *const keys[PR_ENGAGEMENT_KINDS] = {
+	    [PR_ENGAGEMENT_OPEN] = "opens",
+	    [PR_ENGAGEMENT_CLICK] = "clicks",
+	    [PR_ENGAGEMENT_UNSUBSCRIBE] = "unsubscribes",
+	    [PR_ENGAGEMENT_COMPLAINT] = "complaints",
+	};
+	for (unsigned i = 0; i < PR_ENGAGEMENT_KINDS; i++) {
+		const struct pr_engaged *n = &g->of[i];
+		if (keys[i])
+			pr_buf_addf(b, ",\"%s\":{\"total\":%llu,\"unique\":%llu,\"machine\":%llu}",
+			            keys[i], (unsigned long long)n->total,
+			            (unsigned long long)n->unique, (unsigned long long)n->machine);
+	}
 }
 
 void
@@ -64,7 +73,7 @@ pr_report_campaign_json(const struct pr_campaign_view *v, struct pr_buf *b)
 	add_time(b, "indexed", v->indexed_ms);
 	add_number(b, "version", v->version);
 	add_number(b, "attempts", v->counts.attempts);
-	add_engagement(b);
+	add_engagement(b, &v->engaged);
 	add_number(b, "in_doubt_ever", v->counts.in_doubt_ever);
 	add_number(b, "needs_decision", v->counts.needs_decision);
 	add_number(b, "import_rows", v->import_rows);
@@ -107,6 +116,22 @@ add_domain(void *context, struct pr_str domain, const uint64_t of[PR_STATES])
 	return true;
 }
 
+static bool
+add_link(void *context, uint32_t link, struct pr_str url, const struct pr_engaged *n)
+{
+	struct pr_buf *b = context;
+	pr_buf_addf(b, "%s{\"link\":%u,\"url\":", b->data[b->len - 1] == '[' ? "" : ",", link);
+	if (url.n)
+		pr_buf_add_json(b, url);
+	else
+		pr_buf_adds(b, "null");
+	add_number(b, "total", n->total);
+	add_number(b, "unique", n->unique);
+	add_number(b, "machine", n->machine);
+	pr_buf_addc(b, '}');
+	return true;
+}
+
 void
 pr_report_history_json(pr_ledger *l, struct pr_buf *b)
 {
@@ -121,22 +146,6 @@ pr_report_history_json(pr_ledger *l, struct pr_buf *b)
 	pr_buf_finish(&lines);
 }
 
-/* What a Message-ID holds after the number of its row: with it the ids of all rows are known when
- * the campaign's content is not any more. */
-static void
-add_message_ids(struct pr_buf *b, const struct pr_report_source *s)
-{
-	struct pr_buf id = {0};
-	pr_buf_adds(b, ",\"message_id_tail\":");
-	if (s->content)
-		pr_message_id(s->content, 1, &id);
-	if (id.len > 2)
-		pr_buf_add_json(b, pr_str_n(id.data + 2, id.len - 2));
-	else
-		pr_buf_adds(b, "null");
-	pr_buf_finish(&id);
-}
-
 int
 pr_report_write_json(const struct pr_report_source *s, pr_ledger *l, int dir, struct pr_error *e)
 {
@@ -145,7 +154,8 @@ pr_report_write_json(const struct pr_report_source *s, pr_ledger *l, int dir, st
 	pr_buf_addf(&b, "{\"version\":1,\"written\":\"%s\",\"final\":%s,\"serial\":%u",
 	            pr_format_rfc3339(pr_utc_ms(), now), s->final ? "true" : "false",
 	            s->view.serial);
-	add_message_ids(&b, s);
+	add_string(&b, "message_id_tail",
+	           s->message_ids); /* with it the ids of all rows are known */
 	pr_buf_adds(&b, ",\"campaign\":");
 	pr_report_campaign_json(&s->view, &b);
 	int r = add_classes(&b, l, PR_BOUNCED, e);
@@ -154,8 +164,10 @@ pr_report_write_json(const struct pr_report_source *s, pr_ledger *l, int dir, st
 	pr_buf_adds(&b, ",\"domains\":[");
 	if (r == 0)
 		r = pr_ledger_tally_domains(l, DOMAINS_SHOWN, add_domain, &b, e);
-	pr_buf_addc(&b, ']');
-	pr_buf_addc(&b, ',');
+	pr_buf_adds(&b, "],\"links\":[");
+	if (r == 0)
+		r = pr_ledger_tally_links(l, LINKS_SHOWN, add_link, &b, e);
+	pr_buf_adds(&b, "],");
 	pr_report_history_json(l, &b);
 	pr_buf_adds(&b, "}\n");
 	if (r == 0)

@@ -6,5 +6,6 @@
 #include "postrider/report.h"
 
 #define DOMAINS_SHOWN 20
+#define LINKS_SHOWN 100
 
 #endif

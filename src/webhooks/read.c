@@ -21,9 +21,13 @@ save(struct hook_read *r)
 static bool
 is_wanted(const struct pr_webhook *spec, const struct pr_event *event)
 {
-	uint32_t bit = event->has_change    ? PR_WEBHOOK_CAMPAIGN
-	               : event->has_outcome ? 1u << event->outcome.state
-	                                    : 1u << PR_SENDING;
+	uint32_t bit = 1u << PR_SENDING;
+	if (event->has_change)
+		bit = PR_WEBHOOK_CAMPAIGN;
+	else if (event->has_outcome)
+		bit = 1u << event->outcome.state;
+	else if (event->has_engagement)
+		bit = PR_WEBHOOK_ENGAGED(event->engagement.kind);
 	return event->type.n > 0 && (spec->wanted & bit);
 }
 

@@ -4,6 +4,7 @@
  *
  *   sending    processed     delivered  delivered     deferred  deferred     bounced  bounce
  *   suppressed, skipped     dropped
+ *   open, click, unsubscribe as they are        complaint  spamreport
  *
  * A bounce is of type `bounce` where the address is to blame, else `blocked`, as SendGrid tells
  * them apart. Its unique arguments (their word for what a sender adds) are `campaign` and `row`.
@@ -13,6 +14,10 @@
 static const char *
 word_of(const struct pr_event *event)
 {
+	if (event->has_engagement && event->engagement.kind == PR_ENGAGEMENT_COMPLAINT)
+		return "spamreport";
+	if (event->has_engagement)
+		return pr_engagement_word((enum pr_engagement_kind)event->engagement.kind);
 	if (!event->has_outcome)
 		return "processed";
 	switch (event->outcome.state) {
@@ -64,6 +69,15 @@ add_outcome(struct pr_buf *b, const struct pr_outcome *o)
 	}
 }
 
+static void
+add_engagement(struct pr_buf *b, const struct pr_event *event)
+{
+	if (event->engagement.kind == PR_ENGAGEMENT_OPEN)
+		pr_buf_addf(b, ",\"sg_machine_open\":%s", event->machine ? "true" : "false");
+	if (event->engagement.kind == PR_ENGAGEMENT_CLICK)
+		pr_event_add_text(b, "url", event->engagement.detail);
+}
+
 void
 hook_sendgrid(const struct pr_event *event, struct pr_buf *b)
 {
@@ -78,6 +92,8 @@ hook_sendgrid(const struct pr_event *event, struct pr_buf *b)
 	pr_event_add_text(b, "smtp-id", id);
 	if (event->has_outcome)
 		add_outcome(b, &event->outcome);
+	if (event->has_engagement)
+		add_engagement(b, event);
 	pr_event_add_text(b, "campaign", event->campaign);
 	pr_buf_addf(b, ",\"row\":%u}", event->row);
 }

@@ -232,11 +232,12 @@ static const struct {
      "https://crm.example/hook"},
     {"webhooks: [{url: \"https://a.example\"}, {url: \"https://a.example\", format: sendgrid}]",
      "2:47 webhooks.2.url: another webhook has it -> take one of them out"},
-    {"webhooks: [{url: \"https://a.example\", events: [deliverd, nonsense, click]}]",
+    {"webhooks: [{url: \"https://a.example\", events: [deliverd, nonsense, queued]}]",
      "2:48 webhooks.1.events: there is no event \"deliverd\" -> did you mean delivered?\n"
      "2:58 webhooks.1.events: there is no event \"nonsense\" -> write some of: sending, delivered, "
-     "deferred, bounced, suppressed, skipped, in_doubt, campaign\n"
-     "2:68 webhooks.1.events: click is not available yet -> take it out"},
+     "deferred, bounced, suppressed, skipped, in_doubt, open, click, unsubscribe, complaint, "
+     "campaign\n"
+     "2:68 webhooks.1.events: queued is not available yet -> take it out"},
     {"webhooks: [{url: \"https://a.example\", format: sendgrid, events: [campaign]}]",
      "2:66 webhooks.1.events: format: sendgrid has no campaign -> take it out, or use format: "
      "native"},

@@ -99,9 +99,8 @@ START_TEST(what_comes_later_changes_the_mind_in_the_totals_too)
 	engage_one(l, LATER + 1, 2, clicked(1, 6, 0));
 	expect(l, PR_ENGAGEMENT_CLICK, 2, 2, 0);
 	engage_one(l, LATER + 2, 1,
-	           (struct pr_engagement){.kind = PR_ENGAGEMENT_EVIDENCE,
-	                                  .visitor = 5,
-	                                  .evidence = PR_EVIDENCE_MANY});
+	           (struct pr_engagement){
+		       .kind = PR_ENGAGEMENT_EVIDENCE, .visitor = 5, .evidence = PR_EVIDENCE_MANY});
 	expect(l, PR_ENGAGEMENT_CLICK, 2, 2, 1);
 	pr_ledger_close(l);
 }
@@ -203,9 +202,9 @@ START_TEST(a_row_in_doubt_that_answers_has_arrived)
 	pr_ledger *l = make_ledger(9, 3);
 	fold_one(l, 1, doubt);
 	fold_one(l, 2, delivered);
-	engage_one(l, LATER, 1,
-	           (struct pr_engagement){.kind = PR_ENGAGEMENT_EVIDENCE,
-	                                  .evidence = PR_EVIDENCE_HEAD});
+	engage_one(
+	    l, LATER, 1,
+	    (struct pr_engagement){.kind = PR_ENGAGEMENT_EVIDENCE, .evidence = PR_EVIDENCE_HEAD});
 	engage_one(l, LATER + 1, 2, opened(1, 0));
 	ck_assert_uint_eq(pr_ledger_arrived(l, rows), 0);
 	engage_one(l, LATER + 2, 1, opened(1, 0));
@@ -276,8 +275,9 @@ START_TEST(totals_equal_what_the_hits_say_after_any_life)
 		for (uint64_t lsn = at; lsn < at + 75; lsn++) {
 			uint64_t x = pr_mix64(lsn);
 			uint16_t evidence = x % 3 ? 0 : (uint16_t)(1u << (x >> 8) % 8);
-			struct pr_engagement g = x % 2 ? opened(x >> 16 & 3, evidence)
-			                               : clicked(x >> 20 & 3, x >> 16 & 3, evidence);
+			struct pr_engagement g = x % 2
+			                             ? opened(x >> 16 & 3, evidence)
+			                             : clicked(x >> 20 & 3, x >> 16 & 3, evidence);
 			if (x % 11 == 0)
 				g.kind = PR_ENGAGEMENT_EVIDENCE;
 			script_engagement(&script, lsn, 1 + (uint32_t)(x >> 32) % 900, g);

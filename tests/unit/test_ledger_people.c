@@ -15,7 +15,7 @@ static const struct story {
 	const char *name;
 	bool images;
 	struct told {
-		char kind;  /* 'o'pen, 'c'lick, 'u'nsubscribe, c'!'omplaint, 'e'vidence; 0: end */
+		char kind;   /* 'o'pen, 'c'lick, 'u'nsubscribe, c'!'omplaint, 'e'vidence; 0: end */
 		int after_s; /* the delivery */
 		uint16_t evidence;
 		uint32_t link;
@@ -120,8 +120,8 @@ START_TEST(each_story_is_read_as_people_would)
 		size_t n = read_story(&stories[i], hits);
 		pr_people_judge(hits, n, SENT, stories[i].images);
 		for (size_t k = 0; k < n; k++)
-			ck_assert_msg(hits[k].machine == stories[i].hits[k].machine,
-			              "%s: hit %zu", stories[i].name, k + 1);
+			ck_assert_msg(hits[k].machine == stories[i].hits[k].machine, "%s: hit %zu",
+			              stories[i].name, k + 1);
 	}
 }
 END_TEST

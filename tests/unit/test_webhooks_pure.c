@@ -165,6 +165,32 @@ START_TEST(outcomes_have_the_words_of_sendgrid)
 }
 END_TEST
 
+static const struct {
+	struct pr_engagement engagement;
+	bool machine;
+	const char *wanted;
+} answers[] = {
+    {{.kind = PR_ENGAGEMENT_OPEN}, true, "\"event\":\"open\",\"sg_machine_open\":true"},
+    {{.kind = PR_ENGAGEMENT_OPEN}, false, "\"event\":\"open\",\"sg_machine_open\":false"},
+    {{.kind = PR_ENGAGEMENT_CLICK, .link = 3, .detail = {"https://a.example/?q=\"", 22}},
+     false,
+     "\"event\":\"click\",\"url\":\"https://a.example/?q=\\\"\""},
+    {{.kind = PR_ENGAGEMENT_UNSUBSCRIBE, .detail = {"page", 4}},
+     false,
+     "\"event\":\"unsubscribe\""},
+    {{.kind = PR_ENGAGEMENT_COMPLAINT, .detail = {"abuse", 5}}, false, "\"event\":\"spamreport\""},
+};
+
+START_TEST(answers_have_the_words_of_sendgrid)
+{
+	struct pr_event event = base;
+	event.has_engagement = true;
+	event.engagement = answers[_i].engagement;
+	event.machine = answers[_i].machine;
+	check_sendgrid(&event, answers[_i].wanted);
+}
+END_TEST
+
 START_TEST(what_begins_to_be_sent_is_processed)
 {
 	check_sendgrid(&base, "\"event\":\"processed\"");
@@ -182,6 +208,7 @@ main(void)
 	    {key_is_of_the_url_and_tells_nothing_of_it},
 	    {pauses_double_within_bounds, ROWS(pauses)},
 	    {outcomes_have_the_words_of_sendgrid, ROWS(words)},
+	    {answers_have_the_words_of_sendgrid, ROWS(answers)},
 	    {what_begins_to_be_sent_is_processed},
 	};
 	return suite_run("webhooks_pure", NULL, teardown, tests, ROWS(tests));

@@ -94,7 +94,8 @@ struct pr_brand {
 enum pr_webhook_format { PR_WEBHOOK_NATIVE, PR_WEBHOOK_SENDGRID };
 /* What a webhook wants is a set of 1u << enum pr_state (PR_SENDING: a message was granted), and: */
 #define PR_WEBHOOK_CAMPAIGN (1u << PR_STATES) /* verbs on a campaign or on all */
-#define PR_WEBHOOK_ALL (2 * PR_WEBHOOK_CAMPAIGN - 1)
+#define PR_WEBHOOK_ENGAGED(kind) (PR_WEBHOOK_CAMPAIGN << (kind))
+#define PR_WEBHOOK_ALL (PR_WEBHOOK_ENGAGED(PR_ENGAGEMENT_EVIDENCE) - 1)
 #define PR_WEBHOOKS_MAX 32
 
 struct pr_keep { /* one of the two is 0 */
