@@ -7,6 +7,10 @@
  *                "list NAME": campaigns of that list. Scope alone decides what is stopped; the
  *                reason decides only which scope a suppression gets when nobody says one
  *   forgotten    a person whose data was erased: kept as "#" and a keyed hash of the address
+ *   by token     a person of whom only their token is left (message/token.h), for the campaign's
+ *                folder is gone: kept as "~", the key's id and the hash that the token carries;
+ *                the list likewise: "list ~..."
+ *   opens        a scope that stops no mail: the person's opens are not recorded
  *   generation   a number that grows with each change. Who has checked an address at one knows
  *                all that was committed before
  *   desk         the one writer, on a lane of its own: folding never waits for it
@@ -28,9 +32,11 @@
 #include "postrider/base/hash.h"
 #include "postrider/loop.h"
 
-#define PR_AUDIENCE_SCHEMA 1
+#define PR_AUDIENCE_SCHEMA 2
 #define PR_AUDIENCE_LIST_MAX 64 /* octets of a list's name, as in manifests */
 #define PR_SCOPE_SIZE (PR_AUDIENCE_LIST_MAX + 6)
+#define PR_SCOPE_OPENS "opens"
+#define PR_AUDIENCE_TOKEN_SIZE 20   /* "~", 2 and 16 digits, NUL */
 #define PR_SUPPRESSION_NOTE_MAX 200 /* octets of note and source: longer ones are cut */
 
 typedef struct pr_audience pr_audience;
@@ -49,7 +55,7 @@ const char *pr_suppression_word(enum pr_suppression_reason r); /* "unsubscribed"
 bool pr_suppression_parse(struct pr_str word, enum pr_suppression_reason *out);
 
 struct pr_suppression {
-	struct pr_str address; /* as pr_mailbox_parse gives it, or "#" and a hash */
+	struct pr_str address; /* as pr_mailbox_parse gives it, or "#" or "~" and a hash */
 	struct pr_str scope;
 	enum pr_suppression_reason reason;
 	struct pr_str note;      /* in somebody's words; may be empty */
@@ -73,6 +79,20 @@ enum pr_audience_mode { PR_AUDIENCE_WRITE, PR_AUDIENCE_READ };
 int pr_audience_open(const char *path, enum pr_audience_mode mode, pr_audience **out,
                      struct pr_error *e);
 void pr_audience_close(pr_audience *a); /* NULL: nothing */
+
+/* How tokens name people and lists: the room that makes them lies above this one. Without it, or
+ * for a key that is not there any more (0), nobody is known by token. */
+struct pr_tokens;
+struct pr_audience_keys {
+	const struct pr_tokens *tokens; /* NULL: none */
+	uint64_t (*address)(const struct pr_tokens *tokens, char key, struct pr_str address);
+	uint32_t (*list)(const struct pr_tokens *tokens, char key, struct pr_str list);
+};
+/* From any thread; *keys outlives the connection. */
+void pr_audience_use(pr_audience *a, const struct pr_audience_keys *keys);
+/* What somebody known by token stands under, and the list of a token. */
+struct pr_str pr_audience_token(char key, uint64_t address, char out[PR_AUDIENCE_TOKEN_SIZE]);
+struct pr_str pr_audience_token_list(char key, uint32_t list, char out[PR_SCOPE_SIZE]);
 
 /* ---- checking ---- */
 
@@ -105,7 +125,11 @@ int pr_audience_page(pr_audience *a, struct pr_str address, struct pr_str scope,
                      bool (*each)(void *context, const struct pr_suppression *s), void *context,
                      struct pr_error *e);
 
-/* All of one address, ended ones and what its hash has, too. */
+/* All whose opens are not to be recorded, in no order. */
+int pr_audience_each_untracked(pr_audience *a,
+                               bool (*each)(void *context, const struct pr_suppression *s),
+                               void *context, struct pr_error *e);
+/* All of one address, ended ones and what its hashes have, too. */
 int pr_audience_of(pr_audience *a, struct pr_str address,
                    bool (*each)(void *context, const struct pr_suppression *s), void *context,
                    struct pr_error *e);
@@ -120,7 +144,7 @@ int pr_audience_change_begin(pr_audience *a, struct pr_error *e);
  */
 int pr_audience_add(pr_audience *a, const struct pr_suppression *s, bool *added,
                     struct pr_error *e);
-/* scope p NULL: all of them. The hash of a forgotten person goes as well. */
+/* scope p NULL: all of them. What stands under a hash of the address goes as well. */
 int pr_audience_remove(pr_audience *a, struct pr_str address, struct pr_str scope, unsigned *n,
                        struct pr_error *e);
 struct pr_audit { /* who did what to whom, when */
@@ -172,10 +196,12 @@ struct pr_audience_order {
 
 int pr_audience_desk_open(pr_loop *loop, const char *path, pr_audience_desk **out,
                           struct pr_error *e);
-/* Ends what was ordered, then the lane: nothing may be ordered any more. */
+/* Ends what was ordered, then the lane: nothing may be ordered any more; suppress answers
+ * PR_ESTATE at once. */
 void pr_audience_desk_stop(pr_audience_desk *d);
 void pr_audience_desk_close(pr_audience_desk *d); /* stopped before, or now */
 const char *pr_audience_desk_path(const pr_audience_desk *d);
+void pr_audience_desk_use(pr_audience_desk *d, const struct pr_audience_keys *keys);
 /* In order, in slices of 5 ms: an order of one waits no longer than a slice for one of
  * millions. */
 void pr_audience_desk_order(pr_audience_desk *d, struct pr_audience_order *o);
@@ -190,7 +216,8 @@ void pr_audience_desk_suppress(pr_audience_desk *d, const struct pr_suppression 
                                void (*done)(void *context, int result, const struct pr_error *e),
                                void *context);
 /* Who is told of each slice that suppressed somebody, on the loop, before `done`: the addresses by
- * their hashes (pr_audience_desk_hash), and the generation it made. One only. */
+ * their hashes (pr_audience_desk_hash; 0: somebody known by token, anyone for all one can tell),
+ * and the generation it made. One only. */
 void pr_audience_desk_watch(pr_audience_desk *d,
                             void (*changed)(void *context, const uint64_t *hashes, size_t n,
                                             uint64_t generation),

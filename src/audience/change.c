@@ -4,6 +4,8 @@
  */
 #include "internal.h"
 
+#include <stdio.h>
+
 int
 pr_audience_change_begin(pr_audience *a, struct pr_error *e)
 {
@@ -98,6 +100,20 @@ forget(pr_audience *a, struct pr_str normal, struct pr_str hash, struct pr_error
 	return 0;
 }
 
+/* The id of its key: from now on each check asks for it. */
+static int
+note_key(pr_audience *a, struct pr_str token, struct pr_error *e)
+{
+	struct pr_str no_text = {0};
+	unsigned key = 0;
+	sscanf(token.p, "~%2x", &key);
+	char id = (char)key, letter = pr_lower(id);
+	int r = pr_is_digit(id) || (letter >= 'a' && letter <= 'z')
+	            ? run(a, AU_KEYS_ADD, pr_str_n(&id, 1), no_text, e)
+	            : pr_fail(e, PR_EINVAL, "no key of tokens has such an id");
+	return r < 0 ? r : 0;
+}
+
 int
 pr_audience_add(pr_audience *a, const struct pr_suppression *s, bool *added, struct pr_error *e)
 {
@@ -109,7 +125,8 @@ pr_audience_add(pr_audience *a, const struct pr_suppression *s, bool *added, str
 		struct pr_str hashed = audience_hash(a, key, hash);
 		r = forget(a, key, hashed, e);
 		key = hashed;
-	}
+	} else if (audience_is_token(key))
+		r = note_key(a, key, e);
 	if (r == 0)
 		r = put(a, AU_ADD, key, s, e);
 	if (r == 1) {
@@ -133,12 +150,16 @@ int
 pr_audience_remove(pr_audience *a, struct pr_str address, struct pr_str scope, unsigned *n,
                    struct pr_error *e)
 {
-	char normal[ADDRESS_MAX + 1], hash[HASH_SIZE];
+	char normal[ADDRESS_MAX + 1], hash[HASH_SIZE], token[PR_AUDIENCE_TOKEN_SIZE];
 	struct pr_str key = audience_normal(address, normal);
 	int plain = remove_key(a, key, scope, e);
 	int hashed = plain < 0 ? plain : remove_key(a, audience_hash(a, key, hash), scope, e);
-	if (hashed < 0)
-		return hashed;
+	for (size_t i = 0; plain >= 0 && hashed >= 0 && a->known_by[i]; i++) {
+		int more = remove_key(a, audience_token_of(a, i, key, token), scope, e);
+		plain = more < 0 ? more : plain + more;
+	}
+	if (plain < 0 || hashed < 0)
+		return plain < 0 ? plain : hashed;
 	a->totals.entries -= (uint64_t)(plain + hashed);
 	a->totals.hashed -= (uint64_t)hashed;
 	*n = (unsigned)(plain + hashed);

@@ -1,6 +1,6 @@
 /*
- * May mail go there? One look-up by the address, and one by its hash where anybody was forgotten;
- * none at all while the store is empty.
+ * May mail go there? One look-up by the address, one by its hash where anybody was forgotten, and
+ * one for each key by whose tokens anybody is known; none at all while the store is empty.
  */
 #include "internal.h"
 
@@ -48,7 +48,7 @@ look_up(pr_audience *a, struct pr_str key, const struct pr_audience_who *who, in
 	sqlite3_bind_int64(s, 2, now_utc_ms);
 	while ((r = pr_db_step(s, e)) == 1) {
 		struct pr_str scope = pr_db_text(s, 0);
-		if (!audience_stops(scope, who))
+		if (!audience_stops(a, scope, who))
 			continue;
 		say_why(s, scope, why);
 		sqlite3_reset(s);
@@ -61,12 +61,14 @@ int
 pr_audience_check(pr_audience *a, struct pr_str address, const struct pr_audience_who *who,
                   int64_t now_utc_ms, struct pr_buf *why, struct pr_error *e)
 {
-	char normal[ADDRESS_MAX + 1], hash[HASH_SIZE];
+	char normal[ADDRESS_MAX + 1], hash[HASH_SIZE], token[PR_AUDIENCE_TOKEN_SIZE];
 	if (a->totals.entries == 0)
 		return 0;
 	struct pr_str key = audience_normal(address, normal);
 	int r = look_up(a, key, who, now_utc_ms, why, e);
 	if (r == 0 && a->totals.hashed)
 		r = look_up(a, audience_hash(a, key, hash), who, now_utc_ms, why, e);
+	for (size_t i = 0; r == 0 && a->known_by[i]; i++)
+		r = look_up(a, audience_token_of(a, i, key, token), who, now_utc_ms, why, e);
 	return r;
 }

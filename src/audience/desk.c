@@ -39,6 +39,13 @@ pr_audience_desk_hash(const pr_audience_desk *d, struct pr_str address)
 
 /* ---- on the lane ---- */
 
+/* 0: known by token, to whoever has to look again. */
+static uint64_t
+hash_for_watcher(const struct pr_audience_order *o, struct pr_str address, bool added)
+{
+	return added && audience_is_token(address) ? 0 : pr_audience_desk_hash(o->desk, address);
+}
+
 static int
 apply_one(struct pr_audience_order *o, const struct pr_suppression *s)
 {
@@ -50,7 +57,7 @@ apply_one(struct pr_audience_order *o, const struct pr_suppression *s)
 	            : pr_audience_add(a, s, &added, &o->error);
 	o->changed += added + removed;
 	if (o->hashes)
-		o->hashes[o->at - o->slice] = pr_audience_desk_hash(o->desk, s->address);
+		o->hashes[o->at - o->slice] = hash_for_watcher(o, s->address, added);
 	return r;
 }
 
@@ -183,6 +190,12 @@ void
 pr_audience_desk_suppress(pr_audience_desk *d, const struct pr_suppression *s, const char *by,
                           void (*done)(void *, int, const struct pr_error *), void *context)
 {
+	if (!d->lane) {
+		struct pr_error ending;
+		pr_fail(&ending, PR_ESTATE, "the daemon ends");
+		done(context, PR_ESTATE, &ending);
+		return;
+	}
 	struct single *one = pr_calloc(1, sizeof *one);
 	pr_arena_init(&one->arena);
 	copy_texts(one, s);
@@ -210,6 +223,12 @@ const char *
 pr_audience_desk_path(const pr_audience_desk *d)
 {
 	return d->path;
+}
+
+void
+pr_audience_desk_use(pr_audience_desk *d, const struct pr_audience_keys *keys)
+{
+	pr_audience_use(d->store, keys);
 }
 
 int

@@ -10,7 +10,8 @@
  *
  * Tables
  *   facts         by key: the key of hashes
- *   totals        one row: generation, how many entries, how many of them are hashes
+ *   totals        one row: generation, how many entries, how many of them are hashes; ids of the
+ *                 keys by whose tokens anybody is known
  *   suppressions  by address (or "#" and hash) and scope, so that what is imported in the
  *                 order of addresses costs no more than its octets
  *   audit         a line for each order
@@ -24,6 +25,7 @@
 #define AUDIENCE_APPLICATION 0x50524155 /* "PRAU" */
 #define ADDRESS_MAX 330
 #define HASH_SIZE 34 /* "#", 32 digits, NUL */
+#define KEYS_MAX 64  /* ids of keys: more than there can be */
 
 enum audience_statement {
 	AU_TOTALS_GET,
@@ -36,6 +38,8 @@ enum audience_statement {
 	AU_REMOVE,
 	AU_REMOVE_ALL,
 	AU_REHASH,
+	AU_UNTRACKED,
+	AU_KEYS_ADD,
 	AU_AUDIT_REHASH,
 	AU_AUDIT,
 	AU_AUDITS,
@@ -48,6 +52,8 @@ struct pr_audience {
 	struct pr_hash_key keys[2]; /* of hashes: 64 bits each */
 	sqlite3_stmt *statements[AU_N];
 	struct pr_audience_counts totals; /* of the open transaction */
+	char known_by[KEYS_MAX + 1];      /* the same: ids of keys */
+	const struct pr_audience_keys *_Atomic names;
 };
 
 /* Prepared at its first use; reset. */
@@ -59,7 +65,11 @@ int audience_load_totals(pr_audience *a, struct pr_error *e);
  * nothing that is one. */
 struct pr_str audience_normal(struct pr_str address, char out[ADDRESS_MAX + 1]);
 struct pr_str audience_hash(const pr_audience *a, struct pr_str normal, char out[HASH_SIZE]);
-bool audience_stops(struct pr_str scope, const struct pr_audience_who *who);
+bool audience_is_token(struct pr_str address);
+/* The address as the i-th key of `known_by` names it; n 0: that key is not there any more. */
+struct pr_str audience_token_of(const pr_audience *a, size_t i, struct pr_str normal,
+                                char out[PR_AUDIENCE_TOKEN_SIZE]);
+bool audience_stops(const pr_audience *a, struct pr_str scope, const struct pr_audience_who *who);
 
 /* For tests: migrations other than the program's. */
 int audience_open_as(const char *path, enum pr_audience_mode mode, const struct pr_db_schema *kind,

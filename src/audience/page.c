@@ -14,6 +14,7 @@ suppression_of(sqlite3_stmt *s)
 	                               .until_ms = sqlite3_column_int64(s, 6)};
 }
 
+/* 1: `each` wants no more. */
 static int
 show_rows(sqlite3_stmt *s, bool (*each)(void *context, const struct pr_suppression *s),
           void *context, struct pr_error *e)
@@ -25,7 +26,7 @@ show_rows(sqlite3_stmt *s, bool (*each)(void *context, const struct pr_suppressi
 			break;
 	}
 	sqlite3_reset(s);
-	return r < 0 ? r : 0;
+	return r;
 }
 
 int
@@ -42,6 +43,33 @@ pr_audience_page(pr_audience *a, struct pr_str address, struct pr_str scope, str
 	pr_db_bind_text(s, 2, scope);
 	pr_db_bind_text(s, 3, audience_normal(match, held));
 	sqlite3_bind_int64(s, 4, limit);
+	r = show_rows(s, each, context, e);
+	return r < 0 ? r : 0;
+}
+
+int
+pr_audience_each_untracked(pr_audience *a,
+                           bool (*each)(void *context, const struct pr_suppression *s),
+                           void *context, struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = audience_statement(a, AU_UNTRACKED, &s, e);
+	if (r == 0)
+		r = show_rows(s, each, context, e);
+	return r < 0 ? r : 0;
+}
+
+static int
+show_of(pr_audience *a, struct pr_str plain, struct pr_str hashed,
+        bool (*each)(void *context, const struct pr_suppression *s), void *context,
+        struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = audience_statement(a, AU_OF, &s, e);
+	if (r < 0)
+		return r;
+	pr_db_bind_text(s, 1, plain);
+	pr_db_bind_text(s, 2, hashed);
 	return show_rows(s, each, context, e);
 }
 
@@ -50,15 +78,16 @@ pr_audience_of(pr_audience *a, struct pr_str address,
                bool (*each)(void *context, const struct pr_suppression *s), void *context,
                struct pr_error *e)
 {
-	char normal[ADDRESS_MAX + 1], hash[HASH_SIZE];
+	char normal[ADDRESS_MAX + 1], hash[HASH_SIZE], token[PR_AUDIENCE_TOKEN_SIZE];
 	struct pr_str key = audience_normal(address, normal);
-	sqlite3_stmt *s;
-	int r = audience_statement(a, AU_OF, &s, e);
-	if (r < 0)
-		return r;
-	pr_db_bind_text(s, 1, key);
-	pr_db_bind_text(s, 2, audience_hash(a, key, hash));
-	return show_rows(s, each, context, e);
+	int r = audience_load_totals(a, e);
+	if (r == 0)
+		r = show_of(a, key, audience_hash(a, key, hash), each, context, e);
+	for (size_t i = 0; r == 0 && a->known_by[i]; i++) {
+		struct pr_str known = audience_token_of(a, i, key, token);
+		r = show_of(a, known, known, each, context, e);
+	}
+	return r < 0 ? r : 0;
 }
 
 int

@@ -70,9 +70,24 @@ pr_scope_of(struct pr_str list, struct pr_str class_, enum pr_suppression_reason
 	return PR_EINVAL;
 }
 
-bool
-audience_stops(struct pr_str scope, const struct pr_audience_who *who)
+/* "list ~" and digits: the list of a token. */
+static bool
+is_list_of_token(const pr_audience *a, struct pr_str scope, const char *list)
 {
+	char ours[PR_SCOPE_SIZE];
+	unsigned key;
+	const struct pr_audience_keys *names = a->names;
+	if (!names || !names->tokens || sscanf(scope.p, "list ~%2x", &key) != 1)
+		return false;
+	uint32_t hash = names->list(names->tokens, (char)key, pr_str(list));
+	return hash && pr_str_eq(scope, pr_audience_token_list((char)key, hash, ours));
+}
+
+bool
+audience_stops(const pr_audience *a, struct pr_str scope, const struct pr_audience_who *who)
+{
+	if (pr_str_starts(scope, "list ~"))
+		return is_list_of_token(a, scope, who->list);
 	if (pr_str_starts(scope, "list "))
 		return pr_str_is(pr_str_n(scope.p + 5, scope.n - 5), who->list);
 	return pr_str_is(scope, "all") ||
@@ -96,4 +111,39 @@ audience_hash(const pr_audience *a, struct pr_str normal, char out[HASH_SIZE])
 	         (unsigned long long)pr_siphash(a->keys[0], normal.p, normal.n),
 	         (unsigned long long)pr_siphash(a->keys[1], normal.p, normal.n));
 	return pr_str_n(out, HASH_SIZE - 1);
+}
+
+/* ---- known by token ---- */
+
+/* The id in digits: what stands there is in lower case, ids are not. */
+struct pr_str
+pr_audience_token(char key, uint64_t address, char out[PR_AUDIENCE_TOKEN_SIZE])
+{
+	int n = snprintf(out, PR_AUDIENCE_TOKEN_SIZE, "~%02x%016llx", (unsigned char)key,
+	                 (unsigned long long)address);
+	return pr_str_n(out, (size_t)n);
+}
+
+struct pr_str
+pr_audience_token_list(char key, uint32_t list, char out[PR_SCOPE_SIZE])
+{
+	int n = snprintf(out, PR_SCOPE_SIZE, "list ~%02x%08x", (unsigned char)key, (unsigned)list);
+	return pr_str_n(out, (size_t)n);
+}
+
+bool
+audience_is_token(struct pr_str address)
+{
+	return address.n == PR_AUDIENCE_TOKEN_SIZE - 1 && address.p[0] == '~' &&
+	       !memchr(address.p, '@', address.n);
+}
+
+struct pr_str
+audience_token_of(const pr_audience *a, size_t i, struct pr_str normal,
+                  char out[PR_AUDIENCE_TOKEN_SIZE])
+{
+	const struct pr_audience_keys *names = a->names;
+	char key = a->known_by[i];
+	uint64_t hash = names && names->tokens ? names->address(names->tokens, key, normal) : 0;
+	return hash ? pr_audience_token(key, hash, out) : PR_STR("");
 }

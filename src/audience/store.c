@@ -10,26 +10,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define UNTRACKED_INDEX                                                                            \
+	"CREATE INDEX untracked ON suppressions (scope) WHERE scope = '" PR_SCOPE_OPENS "';"
 static const char schema[] =
     "PRAGMA application_id = 1347567957;" /* AUDIENCE_APPLICATION */
-    "PRAGMA user_version = 1;"
+    "PRAGMA user_version = 2;"
     "CREATE TABLE facts (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE totals (one INTEGER PRIMARY KEY, generation INTEGER, entries INTEGER,"
-    " hashed INTEGER);"
-    "INSERT INTO totals VALUES (1, 1, 0, 0);"
+    " hashed INTEGER, known_by TEXT NOT NULL DEFAULT '');"
+    "INSERT INTO totals VALUES (1, 1, 0, 0, '');"
     "CREATE TABLE suppressions (address TEXT, scope TEXT, reason INTEGER, note TEXT, source TEXT,"
-    " at_ms INTEGER, until_ms INTEGER, PRIMARY KEY (address, scope)) WITHOUT ROWID;"
+    " at_ms INTEGER, until_ms INTEGER, PRIMARY KEY (address, scope)) WITHOUT ROWID;" UNTRACKED_INDEX
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, at_ms INTEGER, uid INTEGER, by TEXT, verb TEXT,"
     " address TEXT, scope TEXT, reason TEXT, source TEXT, n INTEGER);";
 
 static const struct pr_db_migration migrations[] = {
-    {0, NULL}, /* schema 1 is the first */
+    {1, "ALTER TABLE totals ADD COLUMN known_by TEXT NOT NULL DEFAULT '';" UNTRACKED_INDEX},
+    {0, NULL},
 };
 
 #define COLUMNS "address, scope, reason, note, source, at_ms, until_ms"
 
 static const char *const texts[AU_N] = {
-    [AU_TOTALS_GET] = "SELECT generation, entries, hashed FROM totals",
+    [AU_TOTALS_GET] = "SELECT generation, entries, hashed, known_by FROM totals",
     [AU_TOTALS_SET] = "UPDATE totals SET generation = ?, entries = ?, hashed = ?",
     [AU_CHECK] = "SELECT scope, reason, at_ms FROM suppressions WHERE address = ?1"
 		 " AND (until_ms = 0 OR until_ms > ?2)",
@@ -45,6 +48,8 @@ static const char *const texts[AU_N] = {
     [AU_REMOVE_ALL] = "DELETE FROM suppressions WHERE address = ?",
     [AU_REHASH] = "INSERT OR IGNORE INTO suppressions SELECT ?2, scope, reason, '', '', at_ms,"
 		  " until_ms FROM suppressions WHERE address = ?1",
+    [AU_UNTRACKED] = "SELECT " COLUMNS " FROM suppressions WHERE scope = '" PR_SCOPE_OPENS "'",
+    [AU_KEYS_ADD] = "UPDATE totals SET known_by = known_by || ?1 WHERE NOT instr(known_by, ?1)",
     [AU_AUDIT_REHASH] = "UPDATE audit SET address = ?2 WHERE address = ?1",
     [AU_AUDIT] = "INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [AU_AUDITS] = "SELECT at_ms, uid, by, verb, address, scope, reason, source, n FROM audit"
@@ -74,6 +79,8 @@ audience_load_totals(pr_audience *a, struct pr_error *e)
 	a->totals.generation = (uint64_t)sqlite3_column_int64(s, 0);
 	a->totals.entries = (uint64_t)sqlite3_column_int64(s, 1);
 	a->totals.hashed = (uint64_t)sqlite3_column_int64(s, 2);
+	snprintf(a->known_by, sizeof a->known_by, "%.*s", (int)pr_db_text(s, 3).n,
+	         pr_db_text(s, 3).p);
 	sqlite3_reset(s);
 	return 0;
 }
@@ -170,6 +177,12 @@ pr_audience_open(const char *path, enum pr_audience_mode mode, pr_audience **out
 	static const struct pr_db_schema kind = {AUDIENCE_APPLICATION, PR_AUDIENCE_SCHEMA,
 	                                         migrations, NULL};
 	return audience_open_as(path, mode, &kind, out, e);
+}
+
+void
+pr_audience_use(pr_audience *a, const struct pr_audience_keys *keys)
+{
+	a->names = keys;
 }
 
 void

@@ -26,6 +26,7 @@ struct rows_job {
 	bool only_own;
 	const char *campaign; /* the one being read, for a person's story */
 	char *audience;       /* path; NULL: not for who asks */
+	const struct pr_audience_keys *names;
 	struct pr_buf out;
 	int result;
 	struct pr_error error;
@@ -248,6 +249,7 @@ add_suppressions(struct rows_job *j)
 	j->result = pr_audience_open(j->audience, PR_AUDIENCE_READ, &a, &j->error);
 	if (j->result < 0)
 		return;
+	pr_audience_use(a, j->names);
 	j->result = pr_audience_of(a, address, add_closed, j, &j->error);
 	pr_audience_close(a);
 	pr_buf_addc(&j->out, ']');
@@ -319,5 +321,6 @@ get_recipient(struct request *q)
 	j->only_own = !q->peer.is_operator;
 	if (q->peer.is_operator)
 		j->audience = pr_strdup(pr_audience_desk_path(q->control->options.audience));
+	j->names = &q->control->options.config->names;
 	start(j);
 }

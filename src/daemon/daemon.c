@@ -233,7 +233,11 @@ open_audience(struct daemon *d, struct pr_error *e)
 	char path[4096];
 	snprintf(path, sizeof path, "%s/audience.db", d->config->state.p);
 	int r = pr_audience_desk_open(d->loop, path, &d->audience, e);
-	return r < 0 ? r : pr_audience_open(path, PR_AUDIENCE_READ, &d->intake_audience, e);
+	if (r == 0)
+		r = pr_audience_open(path, PR_AUDIENCE_READ, &d->intake_audience, e);
+	if (r == 0)
+		pr_audience_use(d->intake_audience, &d->config->names);
+	return r;
 }
 
 static int

@@ -25,8 +25,8 @@
 struct stale {
 	struct pr_list link; /* daemon->stale */
 	char id[PR_CAMPAIGN_ID_MAX];
-	bool changed;      /* since it was written last */
-	int64_t after_ms;  /* monotonic: not before */
+	bool changed;     /* since it was written last */
+	int64_t after_ms; /* monotonic: not before */
 };
 
 struct refresh_job {

@@ -378,6 +378,7 @@ pr_delivery_reload(pr_delivery *d, const struct pr_config *config)
 	d->config = config;
 	pthread_mutex_unlock(&d->vet_lock);
 	groups_reload(d);
+	suppress_reload(d);
 	make_outlets(d);
 	shrink_lanes(d);
 	PR_LIST_EACH(link, &d->campaigns) {

@@ -20,6 +20,7 @@
  *   verb.c     what people ask
  *   replace.c  corrected content for what is unsent; content.c compiles it
  *   reopen.c   a finished one again, for its rows in doubt
+ *   leave.c    somebody whom a token names has left; whom.c whom it means
  *   view.c     lanes, as people see them
  *   delivery.c the room's contract; wiring of the above
  *
@@ -558,7 +559,8 @@ void behind_ask(struct pr_campaign *c, struct flow *f);   /* f NULL: those of un
 
 /* ---- suppress.c ---- */
 int suppress_open(struct pr_delivery *d, struct pr_error *e);
-void suppress_close(struct pr_delivery *d); /* the folder lane has ended */
+void suppress_reload(struct pr_delivery *d); /* the keys of tokens are those in force */
+void suppress_close(struct pr_delivery *d);  /* the folder lane has ended */
 struct pr_audience_who suppress_who(const struct pr_campaign *c);
 /* On the folder lane: checks the rows of a batch, stamps it. s NULL: nothing. */
 int work_suppress(struct suppressing *s, struct pr_batch *b, const struct pr_audience_who *who,

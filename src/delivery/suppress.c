@@ -9,8 +9,8 @@
  *
  * So the store alone decides, in one place, with scope and reason; what the loop holds may be
  * wrong only towards looking again. Recent is bounded: when it is full, or nothing is in memory,
- * it is emptied and *floor* says which stamps are too old to be believed; rows below it go back
- * and are read and checked again.
+ * or whoever left is known by token only, it is emptied and *floor* says which stamps are too old
+ * to be believed; rows below it go back and are read and checked again.
  *
  * A row that was settled when its batch arrived is not known to its ledger before that is folded.
  * Whoever steps back over it meanwhile (a pause, a domain that is behind) reads it again:
@@ -163,13 +163,24 @@ drop_rows(struct pr_delivery *d)
 	pump_ask(d);
 }
 
+/* Somebody known by token may be anybody here. */
+static bool
+holds_anyone(const uint64_t *hashes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (hashes[i] == 0)
+			return true;
+	return false;
+}
+
 static void
 on_changed(void *context, const uint64_t *hashes, size_t n, uint64_t generation)
 {
 	struct pr_delivery *d = context;
 	struct suppressing *s = d->suppressing;
 	s->newest = generation;
-	bool idle = is_idle(d), full = s->recent.n + n > RECENT_MAX;
+	bool idle = is_idle(d);
+	bool full = s->recent.n + n > RECENT_MAX || holds_anyone(hashes, n);
 	if (idle || full) {
 		s->floor = generation;
 		pr_map_finish(&s->recent);
@@ -191,7 +202,20 @@ suppress_open(struct pr_delivery *d, struct pr_error *e)
 	struct suppressing *s = d->suppressing = pr_calloc(1, sizeof *s);
 	s->desk = desk;
 	pr_audience_desk_watch(desk, on_changed, d);
-	return pr_audience_open(pr_audience_desk_path(desk), PR_AUDIENCE_READ, &s->store, e);
+	int r = pr_audience_open(pr_audience_desk_path(desk), PR_AUDIENCE_READ, &s->store, e);
+	if (r == 0)
+		suppress_reload(d);
+	return r;
+}
+
+void
+suppress_reload(struct pr_delivery *d)
+{
+	struct suppressing *s = d->suppressing;
+	if (!s)
+		return;
+	pr_audience_use(s->store, &d->config->names);
+	pr_audience_desk_use(s->desk, &d->config->names);
 }
 
 void

@@ -104,12 +104,14 @@ pr_tokens_load(struct pr_config *config, uid_t owner, struct pr_problems *proble
 		return 0;
 	config->tokens = make_keys(config->secrets.n);
 	config->end_tokens = pr_tokens_unref;
+	config->names = (struct pr_audience_keys){config->tokens, pr_token_address, pr_token_list};
 	for (size_t i = 0; i < config->secrets.n; i++)
 		if (load_key(config, pr_config_secrets(config) + i, owner, problems) < 0)
 			result = PR_EINVAL;
 	if (result < 0) {
 		pr_tokens_unref(config->tokens);
 		config->tokens = NULL;
+		config->names.tokens = NULL;
 	}
 	return result;
 }

@@ -122,6 +122,39 @@ START_TEST(a_page_suppresses_with_texts_of_its_own_and_hears_when_it_is_durable)
 }
 END_TEST
 
+START_TEST(who_is_known_by_token_may_be_anyone_to_the_watcher)
+{
+	char who[PR_AUDIENCE_TOKEN_SIZE];
+	unsigned known = 0;
+	struct pr_suppression s = suppression("", "all", PR_SUPPRESSION_UNSUBSCRIBED);
+	s.address = pr_audience_token('a', 77, who);
+	pr_audience_desk_suppress(desk, &s, "track", on_suppressed, &known);
+	finish_orders(1);
+	ck_assert_uint_eq(last_hash, 0);
+	pr_audience_desk_suppress(desk, &s, "track", on_suppressed, &known);
+	finish_orders(2);
+	ck_assert_uint_ne(last_hash, 0); /* nothing new: nobody need look again */
+}
+END_TEST
+
+static void
+on_stopped(void *context, int result, const struct pr_error *e)
+{
+	(void)context;
+	ck_assert_int_eq(result, PR_ESTATE);
+	ck_assert(*e->text);
+	answered++;
+}
+
+START_TEST(a_desk_that_is_stopped_refuses)
+{
+	struct pr_suppression s = suppression("ann@a.example", "all", PR_SUPPRESSION_MANUAL);
+	pr_audience_desk_stop(desk);
+	pr_audience_desk_suppress(desk, &s, "track", on_stopped, NULL);
+	ck_assert_uint_eq(answered, 1);
+}
+END_TEST
+
 #define MANY 20000u
 static char addresses[MANY][24];
 static struct pr_suppression many[MANY];
@@ -192,6 +225,8 @@ main(void)
 	const struct suite_test tests[] = {
 	    {an_order_is_in_the_store_and_told_when_it_is_answered},
 	    {a_page_suppresses_with_texts_of_its_own_and_hears_when_it_is_durable},
+	    {who_is_known_by_token_may_be_anyone_to_the_watcher},
+	    {a_desk_that_is_stopped_refuses},
 	    {an_order_of_one_does_not_wait_for_one_of_many},
 	    {what_cannot_be_prepared_changes_nothing},
 	};

@@ -249,8 +249,9 @@ END_TEST
 START_TEST(an_older_file_is_migrated_with_a_copy_and_a_newer_one_refused)
 {
 	static const struct pr_db_migration migrations[] = {
-	    {1, "ALTER TABLE audit ADD COLUMN more TEXT;"}, {0, NULL}};
-	const struct pr_db_schema newer = {AUDIENCE_APPLICATION, 2, migrations, NULL};
+	    {PR_AUDIENCE_SCHEMA, "ALTER TABLE audit ADD COLUMN more TEXT;"}, {0, NULL}};
+	const struct pr_db_schema newer = {AUDIENCE_APPLICATION, PR_AUDIENCE_SCHEMA + 1, migrations,
+	                                   NULL};
 	struct pr_error e = {0};
 	bool added;
 	char copy[120];
@@ -260,10 +261,141 @@ START_TEST(an_older_file_is_migrated_with_a_copy_and_a_newer_one_refused)
 	ok(audience_open_as(store_path, PR_AUDIENCE_WRITE, &newer, &a, &e), &e);
 	ck_assert(*stopped(a, "a@b.example", false, "", NOW));
 	pr_audience_close(a);
-	snprintf(copy, sizeof copy, "%s.v1", store_path);
+	snprintf(copy, sizeof copy, "%s.v%d", store_path, PR_AUDIENCE_SCHEMA);
 	ck_assert_int_eq(access(copy, F_OK), 0);
 	ck_assert_int_eq(pr_audience_open(store_path, PR_AUDIENCE_WRITE, &a, &e), PR_EVERSION);
-	ck_assert_ptr_nonnull(strstr(e.text, "version 2"));
+	ck_assert_ptr_nonnull(strstr(e.text, "version 3"));
+}
+END_TEST
+
+/* ---- known by token ---- */
+
+/* A stand-in for what message/token.h does: it knows the keys a and B. */
+static uint64_t
+hash_address(const struct pr_tokens *tokens, char key, struct pr_str address)
+{
+	const struct pr_hash_key k = {(uint64_t)key, 1};
+	return tokens && (key == 'a' || key == 'B') ? pr_siphash(k, address.p, address.n) | 1 : 0;
+}
+
+static uint32_t
+hash_list(const struct pr_tokens *tokens, char key, struct pr_str list)
+{
+	return (uint32_t)hash_address(tokens, key, list);
+}
+
+static const struct pr_tokens *const some = (const void *)"some";
+static const struct pr_audience_keys keys = {some, hash_address, hash_list};
+static const struct pr_audience_keys no_keys;
+
+static void
+leave_by_token(pr_audience *a, char key, const char *address, const char *list, const char *scope)
+{
+	char who[PR_AUDIENCE_TOKEN_SIZE], what[PR_SCOPE_SIZE];
+	bool added = false;
+	pr_audience_token(key, hash_address(some, key, pr_str(address)), who);
+	if (list)
+		pr_audience_token_list(key, hash_list(some, key, pr_str(list)), what);
+	struct pr_suppression s =
+	    suppression(who, list ? what : scope, PR_SUPPRESSION_UNSUBSCRIBED);
+	add_one(a, s, &added);
+	ck_assert(added);
+}
+
+START_TEST(who_is_known_by_token_only_is_stopped_by_their_address)
+{
+	pr_audience *a = open_store(PR_AUDIENCE_WRITE);
+	leave_by_token(a, 'B', "ann@a.example", NULL, "marketing");
+	leave_by_token(a, 'a', "bob@a.example", "news", NULL);
+	ck_assert_str_eq(stopped(a, "Ann@a.example", false, "", NOW), ""); /* no keys yet */
+	pr_audience_use(a, &keys);
+	ck_assert(*stopped(a, "Ann@a.example", false, "", NOW));
+	ck_assert_str_eq(stopped(a, "ann@a.example", true, "", NOW), "");
+	ck_assert(*stopped(a, "bob@a.example", false, "news", NOW));
+	ck_assert_str_eq(stopped(a, "bob@a.example", false, "other", NOW), "");
+	ck_assert_str_eq(stopped(a, "bob@a.example", false, "", NOW), "");
+	ck_assert_str_eq(stopped(a, "cid@a.example", false, "news", NOW), "");
+	pr_audience_use(a, &no_keys);
+	ck_assert_str_eq(stopped(a, "ann@a.example", false, "", NOW), "");
+	pr_audience_close(a);
+}
+END_TEST
+
+static bool
+count_one(void *context, const struct pr_suppression *s)
+{
+	(void)s;
+	++*(unsigned *)context;
+	return true;
+}
+
+START_TEST(what_is_known_by_token_is_found_and_removed_by_the_address)
+{
+	struct pr_error e = {0};
+	unsigned n = 0;
+	pr_audience *a = open_store(PR_AUDIENCE_WRITE);
+	pr_audience_use(a, &keys);
+	leave_by_token(a, 'a', "ann@a.example", NULL, "marketing");
+	leave_by_token(a, 'B', "ann@a.example", NULL, "all");
+	leave_by_token(a, 'a', "bob@a.example", NULL, "all");
+	ok(pr_audience_of(a, PR_STR("ANN@a.example"), count_one, &n, &e), &e);
+	ck_assert_uint_eq(n, 2);
+	ck_assert_uint_eq(remove_one(a, "ann@a.example", NULL), 2);
+	ck_assert_str_eq(stopped(a, "ann@a.example", false, "", NOW), "");
+	ck_assert(*stopped(a, "bob@a.example", false, "", NOW));
+	pr_audience_close(a);
+}
+END_TEST
+
+START_TEST(a_token_of_no_possible_key_is_refused)
+{
+	struct pr_error e = {0};
+	bool added;
+	pr_audience *a = open_store(PR_AUDIENCE_WRITE);
+	struct pr_suppression s = suppression("~270123456789abcdef", "all", 0);
+	ok(pr_audience_change_begin(a, &e), &e);
+	int r = pr_audience_add(a, &s, &added, &e);
+	uint64_t generation;
+	ck_assert_int_eq(pr_audience_change_end(a, r, &generation, &e), PR_EINVAL);
+	pr_audience_close(a);
+}
+END_TEST
+
+START_TEST(opens_not_to_be_recorded_stop_no_mail)
+{
+	struct pr_error e = {0};
+	unsigned n = 0;
+	bool added;
+	pr_audience *a = open_store(PR_AUDIENCE_WRITE);
+	add_one(a, suppression("ann@a.example", PR_SCOPE_OPENS, 1), &added);
+	add_one(a, suppression("bob@a.example", "list opens", 1), &added);
+	ck_assert_str_eq(stopped(a, "ann@a.example", false, "news", NOW), "");
+	ck_assert_str_eq(stopped(a, "ann@a.example", true, "", NOW), "");
+	ok(pr_audience_each_untracked(a, count_one, &n, &e), &e);
+	ck_assert_uint_eq(n, 1);
+	pr_audience_close(a);
+}
+END_TEST
+
+/* As version 0.1 made it. */
+START_TEST(a_file_of_the_first_schema_is_taken_over)
+{
+	struct pr_error e = {0};
+	bool added;
+	pr_audience *a = open_store(PR_AUDIENCE_WRITE);
+	add_one(a, suppression("ann@a.example", "all", 0), &added);
+	ok(pr_db_exec(a->db,
+	              "DROP INDEX untracked; ALTER TABLE totals DROP COLUMN known_by;"
+	              "PRAGMA user_version = 1",
+	              &e),
+	   &e);
+	pr_audience_close(a);
+	a = open_store(PR_AUDIENCE_WRITE);
+	pr_audience_use(a, &keys);
+	leave_by_token(a, 'a', "bob@a.example", NULL, "all");
+	ck_assert(*stopped(a, "ann@a.example", false, "", NOW));
+	ck_assert(*stopped(a, "bob@a.example", false, "", NOW));
+	pr_audience_close(a);
 }
 END_TEST
 
@@ -315,6 +447,11 @@ main(void)
 	    {each_change_raises_the_generation_and_a_reader_sees_one_state},
 	    {an_older_file_is_migrated_with_a_copy_and_a_newer_one_refused},
 	    {what_was_answered_survives_a_kill},
+	    {who_is_known_by_token_only_is_stopped_by_their_address},
+	    {what_is_known_by_token_is_found_and_removed_by_the_address},
+	    {a_token_of_no_possible_key_is_refused},
+	    {opens_not_to_be_recorded_stop_no_mail},
+	    {a_file_of_the_first_schema_is_taken_over},
 	};
 	return suite_run("audience_store", make_world, remove_folder, tests, ROWS(tests));
 }

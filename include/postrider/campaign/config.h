@@ -8,6 +8,7 @@
 #ifndef POSTRIDER_CAMPAIGN_CONFIG_H
 #define POSTRIDER_CAMPAIGN_CONFIG_H
 
+#include "postrider/audience.h"
 #include "postrider/base/clock.h"
 #include "postrider/base/error.h"
 #include "postrider/base/yaml.h"
@@ -165,9 +166,10 @@ struct pr_config {
 	 * ends; NULL: nothing is signed. */
 	struct pr_dkim *signing;
 	void (*end_signing)(struct pr_dkim *signing);
-	/* The same by message/token.h of `secrets`. */
+	/* The same by message/token.h of `secrets`, and how the audience asks them. */
 	struct pr_tokens *tokens;
 	void (*end_tokens)(struct pr_tokens *tokens);
+	struct pr_audience_keys names;
 	/* The same by shaping.h of `shaping` and the sources' warm-ups. */
 	struct pr_shaping *shapes;
 	void (*end_shapes)(struct pr_shaping *shapes);
