@@ -231,6 +231,38 @@ print_counts(const struct cli_counts *n)
 	cli_table_print(t, stdout);
 }
 
+/* What people did with it, in shares of those who have it. */
+static void
+print_acts(const json_t *o, uint64_t accepted)
+{
+	static const struct {
+		const char *key, *words;
+	} acts[] = {{"opens", "opened by people"},
+	            {"clicks", "clicked by people"},
+	            {"unsubscribes", "unsubscribed"},
+	            {"complaints", "complained"}};
+	char text[CLI_TEXT];
+	uint64_t machine, all = 0;
+	for (unsigned i = 0; i < sizeof acts / sizeof *acts; i++)
+		all += cli_number_of(json_object_get(o, acts[i].key), "unique");
+	if (all == 0)
+		return;
+	putchar('\n');
+	struct cli_table *t = cli_table_create("\t>\t>");
+	for (unsigned i = 0; i < sizeof acts / sizeof *acts; i++) {
+		const json_t *n = json_object_get(o, acts[i].key);
+		uint64_t people = cli_number_of(n, "unique") - cli_number_of(n, "machine");
+		cli_table_add(t, acts[i].words);
+		cli_table_add(t, cli_number(people, text));
+		cli_table_add(t, cli_percent(people, accepted, text));
+	}
+	cli_table_print(t, stdout);
+	machine = cli_number_of(json_object_get(o, "opens"), "machine");
+	if (machine)
+		printf("For %s more only machines opened it: they count as nobody.\n",
+		       cli_number(machine, text));
+}
+
 static void
 print_times(const json_t *o)
 {
@@ -268,6 +300,7 @@ print_campaign(const json_t *o)
 		printf("%-11s%s\n", "last error", cli_show(error));
 	putchar('\n');
 	print_counts(&n);
+	print_acts(o, n.delivered);
 	if (cli_number_of(o, "in_doubt_ever"))
 		printf("\n%s rows were uncertain at some time (sent again, some may have come "
 		       "twice).\n",
