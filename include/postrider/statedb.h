@@ -20,7 +20,7 @@
 
 #include "postrider/ledger.h"
 
-#define PR_STATEDB_SCHEMA 1
+#define PR_STATEDB_SCHEMA 2
 #define PR_CONTENT_SIZE 32
 
 typedef struct pr_statedb pr_statedb;
@@ -88,6 +88,21 @@ int pr_statedb_forget_left(pr_statedb *db, uint64_t device, uint64_t inode, stru
 int pr_statedb_each_left(pr_statedb *db,
                          bool (*each)(void *context, const struct pr_source_left *s), void *context,
                          struct pr_error *e);
+
+/* ---- links of mail that was sent: they work when the campaign's folder is gone ---- */
+/* n of them from number `first` on (from 1), durably. A number has one URL for good: putting the
+ * same again is fine, another one is PR_EEXIST and nothing is put. */
+int pr_statedb_put_links(pr_statedb *db, uint32_t serial, uint32_t first, const struct pr_str *urls,
+                         size_t n, struct pr_error *e);
+/* Appends where the link leads. PR_ENOENT: there is no such link. */
+int pr_statedb_link(pr_statedb *db, uint32_t serial, uint32_t link, struct pr_buf *url,
+                    struct pr_error *e);
+/* All of a campaign by their numbers; `each` returns false to stop. Views. */
+int pr_statedb_each_link(pr_statedb *db, uint32_t serial,
+                         bool (*each)(void *context, uint32_t link, struct pr_str url),
+                         void *context, struct pr_error *e);
+/* Those of campaigns accepted before a time (UTC) go. */
+int pr_statedb_drop_links(pr_statedb *db, int64_t before_ms, struct pr_error *e);
 
 /* ---- folded from the journal ---- */
 /* GLOBAL and CAMPAIGN records below lsn are in the database (0 at first). */

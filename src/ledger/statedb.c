@@ -11,19 +11,21 @@
 
 #define STATE_APPLICATION 0x50525354 /* "PRST" */
 
+#define LINKS                                                                                      \
+	"CREATE TABLE links (serial INTEGER, link INTEGER, url TEXT,"                              \
+	" PRIMARY KEY (serial, link)) WITHOUT ROWID;"
+
 static const char schema[] =
     "PRAGMA application_id = 1347572564;" /* STATE_APPLICATION */
-    "PRAGMA user_version = 1;"
+    "PRAGMA user_version = 2;"
     "CREATE TABLE facts (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE campaigns (serial INTEGER PRIMARY KEY, id TEXT UNIQUE, name TEXT,"
     " owner INTEGER, generation INTEGER, raising INTEGER, accepted_ms INTEGER, content BLOB);"
     "CREATE INDEX campaigns_content ON campaigns (content, accepted_ms);"
     "CREATE TABLE left_behind (device INTEGER, inode INTEGER, ctime_ns INTEGER,"
-    " since_ms INTEGER, name TEXT, content BLOB, PRIMARY KEY (device, inode)) WITHOUT ROWID;";
+    " since_ms INTEGER, name TEXT, content BLOB, PRIMARY KEY (device, inode)) WITHOUT ROWID;" LINKS;
 
-static const struct pr_db_migration migrations[] = {
-    {0, NULL}, /* schema 1 is the first */
-};
+static const struct pr_db_migration migrations[] = {{1, LINKS}, {0, NULL}};
 
 /* ---- one statement ---- */
 

@@ -2,6 +2,7 @@
 #include "ledger_help.h"
 #include "suite.h"
 
+#include "postrider/ledger/db.h"
 #include "postrider/statedb.h"
 
 static char state_path[80];
@@ -270,6 +271,73 @@ START_TEST(facts_are_set_together_and_told_by_their_prefix)
 }
 END_TEST
 
+static bool
+add_link(void *context, uint32_t link, struct pr_str url)
+{
+	pr_buf_addf(context, "%u=%.*s ", link, (int)url.n, url.p);
+	return true;
+}
+
+static void
+assert_links(pr_statedb *db, uint32_t serial, const char *wanted)
+{
+	struct pr_error e = {0};
+	struct pr_buf b = {0};
+	ok(pr_statedb_each_link(db, serial, add_link, &b, &e), &e);
+	ck_assert_str_eq(b.len ? b.data : "", wanted);
+	pr_buf_finish(&b);
+}
+
+START_TEST(links_keep_their_numbers_and_where_they_lead)
+{
+	static const struct pr_str urls[] = {PR_STR("https://a.example/"), PR_STR("https://b/?q")};
+	static const struct pr_str other[] = {PR_STR("https://c/"), PR_STR("https://evil/")};
+	struct pr_error e = {0};
+	struct pr_buf url = {0};
+	pr_statedb *db = open_state();
+	ok(pr_statedb_put_links(db, 7, 1, urls, 2, &e), &e);
+	ok(pr_statedb_put_links(db, 8, 1, urls + 1, 1, &e), &e);
+	ok(pr_statedb_put_links(db, 7, 1, urls, 2, &e), &e); /* after a kill: once more */
+	ok(pr_statedb_put_links(db, 7, 3, urls, 0, &e), &e);
+	pr_statedb_close(db);
+	db = open_state();
+	assert_links(db, 7, "1=https://a.example/ 2=https://b/?q ");
+	ck_assert_int_eq(pr_statedb_put_links(db, 7, 3, other, 2, &e), 0);
+	ck_assert_int_eq(pr_statedb_put_links(db, 7, 2, other, 2, &e), PR_EEXIST);
+	assert_links(db, 7, "1=https://a.example/ 2=https://b/?q 3=https://c/ 4=https://evil/ ");
+	ok(pr_statedb_link(db, 8, 1, &url, &e), &e);
+	ck_assert_str_eq(url.data, "https://b/?q");
+	ck_assert_int_eq(pr_statedb_link(db, 8, 2, &url, &e), PR_ENOENT);
+	ck_assert_int_eq(pr_statedb_link(db, 9, 1, &url, &e), PR_ENOENT);
+	pr_buf_finish(&url);
+	pr_statedb_close(db);
+}
+END_TEST
+
+START_TEST(links_of_old_campaigns_are_dropped_and_a_first_schema_learns_them)
+{
+	static const struct pr_str urls[] = {PR_STR("https://a.example/")};
+	struct pr_error e = {0};
+	pr_statedb *db = open_state();
+	struct pr_accepted old = {.serial = 1, .accepted_ms = 1000, .id = "old"};
+	struct pr_accepted young = {.serial = 2, .accepted_ms = 2000, .id = "young"};
+	ok(pr_statedb_put_campaign(db, &old, &e), &e);
+	ok(pr_statedb_put_campaign(db, &young, &e), &e);
+	pr_statedb_close(db);
+	sqlite3 *raw;
+	ok(pr_db_open(state_path, SQLITE_OPEN_READWRITE, &raw, &e), &e);
+	ok(pr_db_exec(raw, "DROP TABLE links; PRAGMA user_version = 1;", &e), &e);
+	sqlite3_close(raw);
+	db = open_state();
+	ok(pr_statedb_put_links(db, 1, 1, urls, 1, &e), &e);
+	ok(pr_statedb_put_links(db, 2, 1, urls, 1, &e), &e);
+	ok(pr_statedb_drop_links(db, 2000, &e), &e);
+	assert_links(db, 1, "");
+	assert_links(db, 2, "1=https://a.example/ ");
+	pr_statedb_close(db);
+}
+END_TEST
+
 START_TEST(ledger_is_not_taken_for_a_state_database)
 {
 	struct pr_error e = {0};
@@ -295,6 +363,8 @@ main(void)
 	    {sources_left_behind_are_remembered},
 	    {folded_lsn_pause_and_facts_survive},
 	    {facts_are_set_together_and_told_by_their_prefix},
+	    {links_keep_their_numbers_and_where_they_lead},
+	    {links_of_old_campaigns_are_dropped_and_a_first_schema_learns_them},
 	    {ledger_is_not_taken_for_a_state_database},
 	};
 	return suite_run("ledger_statedb", make_folder, remove_folder, tests, ROWS(tests));
