@@ -5,6 +5,7 @@
 #include "postrider/message/token.h"
 
 #include "postrider/base/secret.h"
+#include "token_text.h"
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
@@ -50,11 +51,15 @@ begin_key(struct key *k, char id, const char *secret)
 	OPENSSL_cleanse(block, sizeof block);
 }
 
+/* Of data, and of what stands behind it. */
 static void
-hmac(const struct key *k, const void *data, size_t n, unsigned char out[SHA256_DIGEST_LENGTH])
+hmac(const struct key *k, struct pr_str data, struct pr_str with,
+     unsigned char out[SHA256_DIGEST_LENGTH])
 {
 	SHA256_CTX c = k->inner;
-	SHA256_Update(&c, data, n);
+	SHA256_Update(&c, data.p, data.n);
+	if (with.n)
+		SHA256_Update(&c, with.p, with.n);
 	SHA256_Final(out, &c);
 	c = k->outer;
 	SHA256_Update(&c, out, SHA256_DIGEST_LENGTH);
@@ -164,7 +169,7 @@ hash(const struct key *k, char purpose, struct pr_str text)
 	data[0] = purpose;
 	for (size_t i = 0; i < n; i++)
 		data[i + 1] = (char)pr_lower(text.p[i]);
-	hmac(k, data, n + 1, mac);
+	hmac(k, pr_str_n(data, n + 1), PR_STR(""), mac);
 	for (int i = 0; i < 8; i++)
 		out = out << 8 | mac[i];
 	return out ? out : 1; /* 0 is none */
@@ -218,7 +223,8 @@ put_big(unsigned char *to, uint64_t n, int octets)
 }
 
 static size_t
-sign(const pr_tokens *keys, const struct pr_token *t, unsigned char out[PR_TOKEN_OCTETS_MAX])
+sign(const pr_tokens *keys, const struct pr_token *t, struct pr_str with,
+     unsigned char out[PR_TOKEN_OCTETS_MAX])
 {
 	const struct key *k = &keys->keys[0];
 	unsigned char mac[SHA256_DIGEST_LENGTH], *p = out;
@@ -232,7 +238,7 @@ sign(const pr_tokens *keys, const struct pr_token *t, unsigned char out[PR_TOKEN
 		p = put_big(p, t->address, 8);
 	if (has_list(t->kind))
 		p = put_big(p, t->list, 4);
-	hmac(k, out, (size_t)(p - out), mac);
+	hmac(k, pr_str_n((const char *)out, (size_t)(p - out)), with, mac);
 	memcpy(p, mac, MAC);
 	return (size_t)(p - out) + MAC;
 }
@@ -275,7 +281,7 @@ get_big(struct reader *r, int octets)
 
 static int
 verify(const pr_tokens *keys, enum pr_token_kind kind, const unsigned char *octets, size_t n,
-       struct pr_token *t)
+       struct pr_str with, struct pr_token *t)
 {
 	unsigned char mac[SHA256_DIGEST_LENGTH];
 	if (n < MAC + 4)
@@ -295,7 +301,7 @@ verify(const pr_tokens *keys, enum pr_token_kind kind, const unsigned char *octe
 		t->list = (uint32_t)get_big(&r, 4);
 	if (r.bad || r.p != r.end)
 		return PR_EINVAL;
-	hmac(k, octets, n - MAC, mac);
+	hmac(k, pr_str_n((const char *)octets, n - MAC), with, mac);
 	return CRYPTO_memcmp(mac, r.end, MAC) == 0 ? 0 : PR_EDENIED;
 }
 
@@ -322,8 +328,7 @@ write_base(const char *alphabet, unsigned bits, const unsigned char *from, size_
 
 /* How many octets; 0: not in its one form. */
 static size_t
-read_base(const char *alphabet, unsigned bits, struct pr_str text,
-          unsigned char to[PR_TOKEN_OCTETS_MAX])
+read_base(const char *alphabet, unsigned bits, struct pr_str text, unsigned char *to, size_t max)
 {
 	unsigned held = 0, have = 0;
 	size_t n = 0;
@@ -336,7 +341,7 @@ read_base(const char *alphabet, unsigned bits, struct pr_str text,
 		have += bits;
 		if (have < 8)
 			continue;
-		if (n == PR_TOKEN_OCTETS_MAX)
+		if (n == max)
 			return 0;
 		have -= 8;
 		to[n++] = (unsigned char)(held >> have);
@@ -345,25 +350,52 @@ read_base(const char *alphabet, unsigned bits, struct pr_str text,
 }
 
 size_t
-pr_token_url(const pr_tokens *keys, const struct pr_token *t, char out[PR_TOKEN_URL_SIZE])
+token_write_base64(const void *from, size_t n, char *to)
+{
+	return write_base(base64, 6, from, n, to);
+}
+
+size_t
+token_read_base64(struct pr_str text, unsigned char *to, size_t max)
+{
+	return read_base(base64, 6, text, to, max);
+}
+
+size_t
+pr_token_url_with(const pr_tokens *keys, const struct pr_token *t, struct pr_str with,
+                  char out[PR_TOKEN_URL_SIZE])
 {
 	unsigned char octets[PR_TOKEN_OCTETS_MAX];
-	return write_base(base64, 6, octets, sign(keys, t, octets), out);
+	return write_base(base64, 6, octets, sign(keys, t, with, octets), out);
+}
+
+size_t
+pr_token_url(const pr_tokens *keys, const struct pr_token *t, char out[PR_TOKEN_URL_SIZE])
+{
+	return pr_token_url_with(keys, t, PR_STR(""), out);
 }
 
 size_t
 pr_token_local(const pr_tokens *keys, const struct pr_token *t, char out[PR_TOKEN_LOCAL_SIZE])
 {
 	unsigned char octets[PR_TOKEN_OCTETS_MAX];
-	return write_base(base32, 5, octets, sign(keys, t, octets), out);
+	return write_base(base32, 5, octets, sign(keys, t, PR_STR(""), octets), out);
+}
+
+int
+pr_token_read_url_with(const pr_tokens *keys, enum pr_token_kind kind, struct pr_str text,
+                       struct pr_str with, struct pr_token *out)
+{
+	unsigned char octets[PR_TOKEN_OCTETS_MAX];
+	size_t n = read_base(base64, 6, text, octets, sizeof octets);
+	return verify(keys, kind, octets, n, with, out);
 }
 
 int
 pr_token_read_url(const pr_tokens *keys, enum pr_token_kind kind, struct pr_str text,
                   struct pr_token *out)
 {
-	unsigned char octets[PR_TOKEN_OCTETS_MAX];
-	return verify(keys, kind, octets, read_base(base64, 6, text, octets), out);
+	return pr_token_read_url_with(keys, kind, text, PR_STR(""), out);
 }
 
 int
@@ -371,5 +403,6 @@ pr_token_read_local(const pr_tokens *keys, enum pr_token_kind kind, struct pr_st
                     struct pr_token *out)
 {
 	unsigned char octets[PR_TOKEN_OCTETS_MAX];
-	return verify(keys, kind, octets, read_base(base32, 5, text, octets), out);
+	size_t n = read_base(base32, 5, text, octets, sizeof octets);
+	return verify(keys, kind, octets, n, PR_STR(""), out);
 }

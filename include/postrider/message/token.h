@@ -69,5 +69,11 @@ int pr_token_read_url(const pr_tokens *keys, enum pr_token_kind kind, struct pr_
                       struct pr_token *out);
 int pr_token_read_local(const pr_tokens *keys, enum pr_token_kind kind, struct pr_str text,
                         struct pr_token *out);
+/* The same of a token that vouches for a text as well, which stands elsewhere: no other text, and
+ * none at all, goes with it. */
+size_t pr_token_url_with(const pr_tokens *keys, const struct pr_token *t, struct pr_str with,
+                         char out[PR_TOKEN_URL_SIZE]);
+int pr_token_read_url_with(const pr_tokens *keys, enum pr_token_kind kind, struct pr_str text,
+                           struct pr_str with, struct pr_token *out);
 
 #endif
