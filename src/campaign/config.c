@@ -305,6 +305,26 @@ warn_unsigned(const struct pr_manifest *m, const struct pr_config *config,
 		               (int)domain.n, domain.p);
 }
 
+/* What the manifest asks for in so many words needs secrets to sign with, and a place. */
+static int
+check_track(const struct pr_manifest *m, const struct pr_config *config,
+            const struct pr_brand *brand, struct pr_problems *problems)
+{
+	const struct pr_manifest_track *t = &m->track;
+	bool asked = t->opens == PR_FOLLOW_YES || t->clicks == PR_FOLLOW_YES;
+	bool placed = config->track.url.p || (brand && brand->track_url.p);
+	if (asked && config->secrets.n == 0)
+		return pr_text_problem(problems, PR_MANIFEST_FILE, &m->track_at,
+		                       "ask the operator to add `secrets` to postrider.yaml",
+		                       "track: postrider.yaml has no secret to sign links with");
+	if (asked && !placed)
+		return pr_text_problem(
+		    problems, PR_MANIFEST_FILE, &m->track_at,
+		    "ask the operator to add track.url, or track_url to the brand",
+		    "track: postrider.yaml does not say where links lead (track.url)");
+	return 0;
+}
+
 int
 pr_manifest_check(const struct pr_manifest *m, const struct pr_config *config,
                   struct pr_problems *problems)
@@ -316,6 +336,8 @@ pr_manifest_check(const struct pr_manifest *m, const struct pr_config *config,
 	if (m->brand.p && !(brand = pr_config_brand(config, pr_text_str(&m->brand))))
 		r = no_such(&m->brand, "brand", &config->brands, sizeof(struct pr_brand), problems);
 	if (brand && m->from.text.p && check_from(m, brand, problems) < 0)
+		r = PR_EINVAL;
+	if (check_track(m, config, brand, problems) < 0)
 		r = PR_EINVAL;
 	if (m->from.text.p)
 		warn_unsigned(m, config, problems);

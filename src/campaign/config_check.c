@@ -260,16 +260,41 @@ check_mailto(struct check *k, struct pr_text *t, const char *where)
 	}
 }
 
+/* Where links and pages are: it stands in mails for years. */
+static void
+check_track_url(struct check *k, struct pr_text *t, const char *where)
+{
+	if (!t->p)
+		return;
+	switch (config_url_judge(pr_text_str(t), false)) {
+	case CONFIG_URL_GOOD: break;
+	case CONFIG_URL_IN_CLEAR:
+		tell(k, t,
+		     "write https://; a web server in front of track.listen has the certificate",
+		     "%s: browsers and receivers warn of links in clear", where);
+		break;
+	case CONFIG_URL_BAD:
+		tell(k, t, "write a URL like https://t.acme.example",
+		     "%s: \"%s\" is not the URL of a"
+		     " server",
+		     where, t->p);
+	}
+	while (t->n && t->p[t->n - 1] == '/')
+		t->p = pr_arena_strndup(&k->c->arena, t->p, --t->n);
+}
+
 static void
 check_brand(struct check *k, struct pr_brand *b)
 {
-	char where[120], name[80];
+	char where[120], name[80], track[140];
 	snprintf(where, sizeof where, "brands.%s.",
 	         pr_str_show(pr_text_str(&b->name), name, sizeof name));
 	for (size_t i = 0; i < b->from_domains.n; i++)
 		check_domain(k, &b->from_domains.items[i], where, "from_domains");
 	check_domain(k, &b->bounce_domain, where, "bounce_domain");
 	check_mailto(k, &b->unsubscribe_mailto, where);
+	snprintf(track, sizeof track, "%strack_url", where);
+	check_track_url(k, &b->track_url, track);
 	if (b->language.p && !pr_is_language(pr_text_str(&b->language)))
 		tell(k, &b->language, "write a language tag like en, de or pt-BR",
 		     "%slanguage: \"%s\" is not a language", where, b->language.p);
@@ -323,6 +348,7 @@ pr_config_check(struct pr_config *c, struct pr_problems *problems)
 		check_secret(&k, i);
 	for (size_t i = 0; i < c->brands.n; i++)
 		check_brand(&k, pr_config_brands(c) + i);
+	check_track_url(&k, &c->track.url, "track.url");
 	if (config_check_webhooks(c, problems) < 0)
 		k.failed = true;
 	check_retry(&k);

@@ -107,6 +107,11 @@ static const struct pr_yaml_row metrics_rows[] = {
 	 .example = "\"127.0.0.1:9725\"", .offset = AT(metrics.listen)},
 	{0},
 };
+static const struct pr_yaml_row track_rows[] = {
+	{.key = "url", .type = PR_YAML_TEXT, .flags = NAME, .example = "https://t.acme.example",
+	 .offset = AT(track.url)},
+	{0},
+};
 static const struct pr_yaml_row log_rows[] = {
 	{.key = "level", .type = PR_YAML_ENUM, .words = log_levels, .fallback = "info",
 	 .offset = AT(log.level)},
@@ -229,7 +234,8 @@ static const struct pr_yaml_row brand_rows[] = {
 	{.key = "postal_address", .type = PR_YAML_TEXT, .flags = PR_YAML_NOT_EMPTY,
 	 .offset = BRAND(postal_address)},
 	{.key = "language", .type = PR_YAML_TEXT, .flags = NAME, .offset = BRAND(language)},
-	{.key = "track_url", .type = PR_YAML_LATER},
+	{.key = "track_url", .type = PR_YAML_TEXT, .flags = NAME, .example = "https://t.acme.example",
+	 .offset = BRAND(track_url)},
 	{0},
 };
 
@@ -252,6 +258,7 @@ static const struct pr_yaml_row webhook_rows[] = {
 #define IN_PLACE(rows_) {.rows = rows_}
 static const struct pr_yaml_schema socket_schema = IN_PLACE(socket_rows);
 static const struct pr_yaml_schema metrics_schema = IN_PLACE(metrics_rows);
+static const struct pr_yaml_schema track_schema = IN_PLACE(track_rows);
 static const struct pr_yaml_schema log_schema = IN_PLACE(log_rows);
 static const struct pr_yaml_schema retention_schema = IN_PLACE(retention_rows);
 static const struct pr_yaml_schema in_doubt_schema = IN_PLACE(in_doubt_rows);
@@ -315,7 +322,7 @@ static const struct pr_yaml_row rows[] = {
 	 .offset = AT(preflight)},
 	{.key = "secrets", .type = PR_YAML_SECTIONS, .schema = &secret_schema, .max = 36,
 	 .offset = AT(secrets)},
-	{.key = "track", .type = PR_YAML_LATER},
+	{.key = "track", .type = PR_YAML_SECTION, .schema = &track_schema},
 	{.key = "bounce", .type = PR_YAML_LATER},
 	{.key = "webhooks", .type = PR_YAML_SECTIONS, .schema = &webhook_schema,
 	 .max = PR_WEBHOOKS_MAX, .offset = AT(webhooks)},

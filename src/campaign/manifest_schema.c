@@ -80,16 +80,16 @@ parse_timezone(struct pr_str text, void *field)
 	return NULL;
 }
 
-/* What can only be off until it is built. */
 static const char *
-parse_off(struct pr_str text, void *field)
+parse_follow(struct pr_str text, void *field)
 {
-	static const char *const words[] = {"false", "no", "off"};
-	(void)field;
-	for (size_t i = 0; i < 3; i++)
-		if (pr_str_eq_nocase(text, pr_str(words[i])))
+	static const char *const words[] = {"false", "no", "off", "true", "yes", "on"};
+	for (size_t i = 0; i < 6; i++)
+		if (pr_str_eq_nocase(text, pr_str(words[i]))) {
+			*(int *)field = i < 3 ? PR_FOLLOW_NO : PR_FOLLOW_YES;
 			return NULL;
-	return "is not available yet";
+		}
+	return "is not true or false";
 }
 
 static const char *const syntaxes[] = {"liquid", "mailchimp", NULL};
@@ -151,15 +151,33 @@ static const struct pr_yaml_schema schedule_schema = {
 	.rows = schedule_rows, .size = sizeof(struct pr_schedule),
 };
 
-static const struct pr_yaml_row track_rows[] = {
-	{.key = "opens", .type = PR_YAML_PARSED, .parse = parse_off, .fallback = "false",
-	 .example = "false"},
-	{.key = "clicks", .type = PR_YAML_PARSED, .parse = parse_off, .fallback = "false",
-	 .example = "false"},
-	{.key = "utm", .type = PR_YAML_LATER},
+#define UTM(member) offsetof(struct pr_manifest_utm, member)
+static const struct pr_yaml_row utm_rows[] = {
+	{.key = "source", .type = PR_YAML_TEXT, .flags = NAME, .offset = UTM(source)},
+	{.key = "medium", .type = PR_YAML_TEXT, .flags = NAME, .offset = UTM(medium)},
+	{.key = "campaign", .type = PR_YAML_TEXT, .flags = NAME, .offset = UTM(campaign)},
+	{.key = "content", .type = PR_YAML_TEXT, .flags = NAME, .offset = UTM(content)},
+	{.key = "term", .type = PR_YAML_TEXT, .flags = NAME, .offset = UTM(term)},
 	{0},
 };
-static const struct pr_yaml_schema track_schema = {.rows = track_rows};
+static const struct pr_yaml_schema utm_schema = {
+	.rows = utm_rows, .size = sizeof(struct pr_manifest_utm),
+};
+
+#define TRACK(member) offsetof(struct pr_manifest_track, member)
+static const struct pr_yaml_row track_rows[] = {
+	{.key = "opens", .type = PR_YAML_PARSED, .parse = parse_follow, .size = sizeof(int),
+	 .example = "false", .at = AT(track_at) - AT(track), .offset = TRACK(opens)},
+	{.key = "clicks", .type = PR_YAML_PARSED, .parse = parse_follow, .size = sizeof(int),
+	 .example = "false", .at = AT(track_at) - AT(track), .offset = TRACK(clicks)},
+	{.key = "text", .type = PR_YAML_BOOL, .fallback = "false", .offset = TRACK(text)},
+	{.key = "consent", .type = PR_YAML_TEXT, .flags = NAME, .offset = TRACK(consent)},
+	{.key = "utm", .type = PR_YAML_SECTION, .schema = &utm_schema, .offset = TRACK(utm)},
+	{0},
+};
+static const struct pr_yaml_schema track_schema = {
+	.rows = track_rows, .size = sizeof(struct pr_manifest_track),
+};
 
 static const struct pr_yaml_row rows[] = {
 	{.key = "name", .type = PR_YAML_TEXT, .flags = NAME, .offset = AT(name)},
@@ -198,7 +216,7 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "headers", .type = PR_YAML_PAIRS, .flags = LINE, .max = PR_MANIFEST_HEADERS_MAX,
 	 .offset = AT(headers)},
 	{.key = "again", .type = PR_YAML_BOOL, .fallback = "false", .offset = AT(again)},
-	{.key = "track", .type = PR_YAML_SECTION, .schema = &track_schema},
+	{.key = "track", .type = PR_YAML_SECTION, .schema = &track_schema, .offset = AT(track)},
 	{.key = "seeds", .type = PR_YAML_LATER},
 	{.key = "audience", .type = PR_YAML_LATER},
 	{.key = "variants", .type = PR_YAML_LATER},

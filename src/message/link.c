@@ -41,7 +41,8 @@ read_with(const pr_tokens *keys, struct pr_str token, struct pr_str text, struct
           struct pr_buf *destination)
 {
 	unsigned char octets[PR_LINK_MAX];
-	struct pr_str url = pr_str_n((const char *)octets, token_read_base64(text, octets, PR_LINK_MAX));
+	struct pr_str url =
+	    pr_str_n((const char *)octets, token_read_base64(text, octets, PR_LINK_MAX));
 	int r = pr_token_read_url_with(keys, PR_TOKEN_CLICK, token, url, t);
 	if (r == 0 && (t->link || !pr_link_is_sound(url)))
 		r = PR_EINVAL;

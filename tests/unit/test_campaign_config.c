@@ -192,7 +192,12 @@ static const struct {
     {"brands: {a: {from_domains: [\"x y\"]}}", NULL},
     {"brands: {a: {language: x}}", "2:24 brands.a.language: \"x\" is not a language -> write a "
                                    "language tag like en, de or pt-BR"},
-    {"brands: {a: {track_url: x}}", "2:25 brands.a.track_url is not available yet -> take it out"},
+    {"brands: {a: {track_url: x}}",
+     "2:25 brands.a.track_url: \"x\" is not the URL of a server -> write a URL like "
+     "https://t.acme.example"},
+    {"track: {url: \"http://t.acme.example\"}",
+     "2:15 track.url: browsers and receivers warn of links in clear -> write https://; a web "
+     "server in front of track.listen has the certificate"},
     {"dkim: [{domain: a.example}]", "2:8 dkim.1.selector is missing -> add selector: s1\n"
                                     "2:8 dkim.1.key_file is missing -> add key_file: "
                                     "/etc/postrider/s1.pem"},

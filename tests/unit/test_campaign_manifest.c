@@ -266,9 +266,10 @@ static const struct {
     {"priority: 10", "3:11 priority: 10 is out of range (0 to 9) -> write a value from 0 to 9"},
     {"in_doubt: drop", "3:11 in_doubt: \"drop\" is not one of resend, hold -> write one of: "
                        "resend, hold"},
-    {"track: {opens: true}",
-     "3:16 track.opens: \"true\" is not available yet -> write it like false"},
-    {"track: {utm: {source: a}}", "3:14 track.utm is not available yet -> take it out"},
+    {"track: {opens: maybe}",
+     "3:16 track.opens: \"maybe\" is not true or false -> write it like false"},
+    {"track: {utm: {sorce: a}}",
+     "3:15 unknown key \"sorce\" in track.utm -> did you mean \"source\"?"},
     {"seeds: [a@b.example]", "3:8 seeds is not available yet -> take it out"},
     {"variants: [a]", "3:11 variants is not available yet -> take it out"},
     {"audience: {segment: a}", "3:11 audience is not available yet -> take it out"},

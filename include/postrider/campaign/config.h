@@ -90,6 +90,8 @@ struct pr_brand {
 	struct pr_text bounce_domain;            /* p NULL: the reverse-path is the From address */
 	struct pr_text unsubscribe_mailto;       /* p NULL: unsubscribe@ the From domain */
 	struct pr_text postal_address, language; /* p NULL: none */
+	struct pr_text
+	    track_url; /* of its links and pages, without '/' at the end; p NULL: track.url */
 };
 
 enum pr_webhook_format { PR_WEBHOOK_NATIVE, PR_WEBHOOK_SENDGRID };
@@ -125,6 +127,9 @@ struct pr_config {
 	struct {
 		struct pr_endpoint listen; /* host "": off */
 	} metrics;
+	struct {
+		struct pr_text url; /* as brand.track_url; p NULL: none */
+	} track;
 	int64_t workers; /* 0: one per core */
 	uint64_t ready;  /* octets */
 	int64_t max_connections;

@@ -63,6 +63,25 @@ struct pr_manifest_edition {
 	struct pr_text html, text; /* file names; p NULL: none; at least one is there */
 };
 
+/* Whether opens and clicks are followed. */
+enum pr_manifest_follow {
+	PR_FOLLOW_DEFAULT = 0, /* marketing: where the configuration has what it takes; else not */
+	PR_FOLLOW_NO,
+	PR_FOLLOW_YES,
+};
+
+/* Added to links that have none of the name; p NULL: not. */
+struct pr_manifest_utm {
+	struct pr_text source, medium, campaign, content, term;
+};
+
+struct pr_manifest_track {
+	int opens, clicks;      /* enum pr_manifest_follow */
+	bool text;              /* links of the text body, too */
+	struct pr_text consent; /* opens only of rows whose column says yes; p NULL: of all */
+	struct pr_manifest_utm utm;
+};
+
 #define PR_MANIFEST_LANGUAGES_MAX 60
 
 struct pr_manifest {
@@ -85,6 +104,8 @@ struct pr_manifest {
 	int class_;               /* enum pr_manifest_class */
 	int in_doubt;             /* enum pr_manifest_in_doubt */
 	struct pr_texts required; /* columns */
+	struct pr_text track_at;  /* where it stands; no text */
+	struct pr_manifest_track track;
 	bool hold, again;
 	struct pr_schedule schedule;
 	struct pr_text deadline_at; /* where it stands; no text */
