@@ -10,9 +10,15 @@
  * Templates see: every column of the recipients file (one that is no Liquid name also with '_'
  * for what is not allowed: "First name" as First_name), and beside them, unless a column has
  * the name: `email` (as the envelope has it), `campaign_name`, `campaign_id`, `row` (a number),
- * `unsubscribe_mailto` (a mailto: URL that names the row), `postal_address`, `language` (of the
- * row's edition). Values are escaped
- * in HTML bodies only.
+ * `unsubscribe_mailto` (a mailto: URL that names the row), `unsubscribe_url`, `view_url`,
+ * `preferences_url` (pages for the row; without secrets or a track URL the first is the mailto:
+ * and the others are empty), `postal_address`, `language` (of the row's edition). Values are
+ * escaped in HTML bodies only.
+ *
+ * With secrets and a track URL each message carries tokens (message/token.h): one-click
+ * unsubscription (RFC 8058), links and an open pixel where the manifest follows them, and a return
+ * path of its own where the brand has a bounce domain. Those of proofs name campaign 0: they lead
+ * where the links lead, and act on nothing.
  *
  * What a row holds never adds a header, a part or an SMTP command: header values lose line
  * ends and other controls, addresses are checked again, boundaries cannot occur in bodies.
@@ -24,6 +30,7 @@
 #include "postrider/campaign/config.h"
 #include "postrider/campaign/manifest.h"
 #include "postrider/ledger.h"
+#include "postrider/statedb.h"
 
 typedef struct pr_content pr_content;
 typedef struct pr_composer pr_composer;
@@ -41,6 +48,7 @@ struct pr_content_source {
 	const char *timezone;           /* for Liquid's dates, IANA name; NULL: UTC */
 	const char *bounce_domain;  /* of the brand: bounce@ it; NULL: the reverse-path is the From
 	                             * address */
+	const char *track_url;      /* of the brand, or of all; NULL: no links and pages */
 	const char *postal_address; /* of the brand, when the manifest has none; may be NULL */
 	const char *language;       /* the same */
 	size_t size_max;            /* of one message; 0: 25 MiB */
@@ -59,6 +67,9 @@ struct pr_content_source pr_content_source_of(const struct pr_manifest *m,
  * outlive the call. */
 int pr_content_compile(const struct pr_content_source *source, struct pr_problems *problems,
                        pr_content **out);
+/* The links that its messages name by number: n of them, which live as long as the content. To be
+ * kept (statedb.h) before the first message leaves. */
+const struct pr_state_link *pr_content_links(const pr_content *c, size_t *n);
 void pr_content_ref(pr_content *c);   /* any thread */
 void pr_content_unref(pr_content *c); /* any thread */
 

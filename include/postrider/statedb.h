@@ -90,9 +90,13 @@ int pr_statedb_each_left(pr_statedb *db,
                          struct pr_error *e);
 
 /* ---- links of mail that was sent: they work when the campaign's folder is gone ---- */
-/* n of them from number `first` on (from 1), durably. A number has one URL for good: putting the
- * same again is fine, another one is PR_EEXIST and nothing is put. */
-int pr_statedb_put_links(pr_statedb *db, uint32_t serial, uint32_t first, const struct pr_str *urls,
+struct pr_state_link {
+	uint32_t number;
+	struct pr_str url;
+};
+/* n of them, durably. A number has one URL for good: putting the same again is fine, another one is
+ * PR_EEXIST and nothing is put. */
+int pr_statedb_put_links(pr_statedb *db, uint32_t serial, const struct pr_state_link *links,
                          size_t n, struct pr_error *e);
 /* Appends where the link leads. PR_ENOENT: there is no such link. */
 int pr_statedb_link(pr_statedb *db, uint32_t serial, uint32_t link, struct pr_buf *url,

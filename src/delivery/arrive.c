@@ -16,6 +16,7 @@ struct prepare_job {
 	struct pr_campaign *campaign;
 	pr_ledger *ledger;
 	struct pr_content_source source;
+	struct pr_config *config;
 	pr_content *content;
 	struct pr_recipients_result recipients;
 	int result;
@@ -52,6 +53,11 @@ work_prepare(struct pr_job *job, void *worker)
 	struct prepare_job *j = PR_CONTAINER(job, struct prepare_job, job);
 	j->result =
 	    work_compile(&j->source, j->campaign->dir, 1, j->ledger, &j->content, &j->error);
+	if (j->result < 0)
+		return;
+	j->result = content_keep_links(j->config, j->source.serial, j->content, &j->error);
+	if (j->result < 0)
+		pr_content_unref(j->content);
 }
 
 /* Held for a person, or on its way. */
@@ -87,6 +93,7 @@ prepare_done(struct pr_job *job)
 		campaign_slices(c);
 		campaign_check_end(c);
 	}
+	pr_config_unref(j->config);
 	free(j);
 }
 
@@ -125,6 +132,7 @@ pr_delivery_imported(pr_delivery *d, struct pr_taken *t)
 	j->source = pr_content_source_of(c->manifest, d->config);
 	j->source.campaign_id = c->id;
 	j->source.serial = c->serial;
+	j->config = pr_config_ref((struct pr_config *)d->config);
 	j->job.work = work_prepare;
 	j->job.done = prepare_done;
 	t->manifest = NULL;

@@ -48,6 +48,24 @@ content_compile(struct pr_content_source *s, int campaign, unsigned version, pr_
 	return r;
 }
 
+int
+content_keep_links(const struct pr_config *config, uint32_t serial, const pr_content *c,
+                   struct pr_error *e)
+{
+	char path[4200];
+	size_t n;
+	pr_statedb *db = NULL;
+	const struct pr_state_link *links = pr_content_links(c, &n);
+	if (n == 0)
+		return 0;
+	snprintf(path, sizeof path, "%s/state.db", config->state.p);
+	int r = pr_statedb_open(path, &db, e);
+	if (r == 0)
+		r = pr_statedb_put_links(db, serial, links, n, e);
+	pr_statedb_close(db);
+	return r;
+}
+
 static void
 tell_first(const struct pr_problems *p, int code, struct pr_error *e)
 {

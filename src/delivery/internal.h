@@ -681,6 +681,10 @@ void campaign_mass(struct pr_campaign *c, enum pr_state to, const char *verb, co
  * campaign: its folder, open. Uses up the source. */
 int content_compile(struct pr_content_source *source, int campaign, unsigned version, pr_ledger *l,
                     struct pr_problems *problems, pr_content **out);
+/* Where the links of its messages lead: durably, before the first of them leaves. Opens state.db
+ * for itself. */
+int content_keep_links(const struct pr_config *config, uint32_t serial, const pr_content *c,
+                       struct pr_error *e);
 /* The same of a version that is there; dir: the campaign's folder. e: the first problem. */
 int work_compile(struct pr_content_source *source, const char *dir, unsigned version,
                  pr_ledger *ledger, pr_content **out, struct pr_error *e);

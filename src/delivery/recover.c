@@ -440,7 +440,8 @@ make_ready(struct pr_campaign *c)
 	source.campaign_id = c->id;
 	source.serial = c->serial;
 	if (!c->manifest ||
-	    work_compile(&source, c->dir, c->version, c->ledger, &c->content, &e) < 0)
+	    work_compile(&source, c->dir, c->version, c->ledger, &c->content, &e) < 0 ||
+	    content_keep_links(c->delivery->config, c->serial, c->content, &e) < 0)
 		campaign_fail(c, c->manifest ? e.text : c->last_error);
 	else if (c->restored && c->state != PR_CAMPAIGN_CANCELLED)
 		campaign_move(c, PR_CAMPAIGN_HELD, PR_REASON_RESTORED, "hold", "postriderd",

@@ -63,7 +63,11 @@ vet(void *context, int dir, const struct pr_manifest *m, struct pr_problems *pro
 	source.dir = dir;
 	source.campaign_id = identity.id;
 	source.serial = identity.serial;
-	(void)content_compile(&source, j->campaign_folder, j->version, l, problems, &j->content);
+	if (content_compile(&source, j->campaign_folder, j->version, l, problems, &j->content) == 0)
+		j->result = content_keep_links(j->config, identity.serial, j->content, &j->error);
+	if (j->result < 0)
+		pr_problem_add(problems, PR_PROBLEM, "", 0, "try again later",
+		               "its links cannot be kept: %s", j->error.text);
 	pr_ledger_close(l);
 }
 

@@ -2,32 +2,32 @@
 #include "statedb_internal.h"
 
 static int
-put_link(pr_statedb *db, uint32_t serial, uint32_t link, struct pr_str url, struct pr_error *e)
+put_link(pr_statedb *db, uint32_t serial, const struct pr_state_link *link, struct pr_error *e)
 {
 	struct state_query q = state_ask(db,
 	                                 "INSERT INTO links VALUES (?1, ?2, ?3) ON CONFLICT DO"
 	                                 " UPDATE SET url = url WHERE url = ?3 RETURNING 1",
 	                                 e);
 	state_give(&q, serial);
-	state_give(&q, link);
-	state_give_text(&q, url);
+	state_give(&q, link->number);
+	state_give_text(&q, link->url);
 	state_next(&q, e);
 	int r = state_end(&q);
 	if (r == 0)
 		return pr_fail(e, PR_EEXIST, "link %u of campaign %u leads elsewhere",
-		               (unsigned)link, (unsigned)serial);
+		               (unsigned)link->number, (unsigned)serial);
 	return r < 0 ? r : 0;
 }
 
 int
-pr_statedb_put_links(pr_statedb *db, uint32_t serial, uint32_t first, const struct pr_str *urls,
-                     size_t n, struct pr_error *e)
+pr_statedb_put_links(pr_statedb *db, uint32_t serial, const struct pr_state_link *links, size_t n,
+                     struct pr_error *e)
 {
 	int r = n ? pr_db_begin(db->db, e) : 0;
 	if (r < 0 || n == 0)
 		return r;
 	for (size_t i = 0; r == 0 && i < n; i++)
-		r = put_link(db, serial, first + (uint32_t)i, urls[i], e);
+		r = put_link(db, serial, &links[i], e);
 	return pr_db_end(db->db, r, e);
 }
 

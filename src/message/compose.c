@@ -21,7 +21,7 @@
 
 struct pr_composer {
 	struct pr_arena arena;
-	struct pr_buf html, text, line, out, scratch;
+	struct pr_buf html, text, line, out, scratch, linked;
 	struct pr_liquid_value *values;
 	struct pr_str *fields;
 	size_t values_max;
@@ -39,6 +39,8 @@ struct job { /* one message being composed */
 	const pr_content *content;
 	const struct pr_edition *edition;
 	const struct pr_row *row;
+	struct pr_row_tokens tokens;
+	struct pr_str mailto, leave; /* where whoever leaves writes or goes; leave empty: no page */
 	int64_t utc_ms;
 	struct pr_error *e;
 	bool dots;
@@ -65,6 +67,7 @@ pr_composer_destroy(pr_composer *c)
 	pr_buf_finish(&c->line);
 	pr_buf_finish(&c->out);
 	pr_buf_finish(&c->scratch);
+	pr_buf_finish(&c->linked);
 	pr_buf_finish(&c->signer_domain);
 	pr_buf_finish(&c->signatures);
 	pr_dkim_signer_destroy(c->signer);
@@ -99,17 +102,42 @@ begin(struct pr_composer *c, const pr_content *content)
 
 /* ---- values ---- */
 
+/* In the arena. */
 static struct pr_str
-unsubscribe_uri(const struct job *j)
+keep(const struct job *j, struct pr_buf *b)
 {
-	struct pr_str prefix = j->content->unsubscribe_uri;
-	char *uri = pr_arena_alloc(&j->c->arena, prefix.n + PR_ROW_TOKEN_SIZE);
-	memcpy(uri, prefix.p, prefix.n);
-	return pr_str_n(uri, prefix.n + pr_row_token(j->content, j->row->row, uri + prefix.n));
+	struct pr_str kept = pr_arena_copy(&j->c->arena, pr_buf_str(b));
+	pr_buf_clear(b);
+	return kept;
+}
+
+/* The mailto: of a row: its subject says whose it is, signed where there is a secret. */
+static struct pr_str
+unsubscribe_mailto(const struct job *j)
+{
+	char row[PR_ROW_TOKEN_SIZE];
+	struct pr_buf *b = &j->c->line;
+	pr_buf_clear(b);
+	pr_buf_add_str(b, j->content->unsubscribe_uri);
+	if (j->content->tokens)
+		pr_track_subject(&j->tokens, b);
+	else
+		pr_buf_add(b, row, pr_row_token(j->content, j->row->row, row));
+	return keep(j, b);
+}
+
+static struct pr_str
+page(const struct job *j, bool shown, enum pr_token_kind kind, const char *path)
+{
+	struct pr_buf *b = &j->c->line;
+	pr_buf_clear(b);
+	if (shown)
+		pr_track_page(&j->tokens, kind, path, b);
+	return keep(j, b);
 }
 
 static void
-set_values(const struct job *j, struct pr_str uri)
+set_values(const struct job *j)
 {
 	const pr_content *content = j->content;
 	struct pr_liquid_value *v = j->c->values;
@@ -122,7 +150,11 @@ set_values(const struct job *j, struct pr_str uri)
 	for (size_t i = 0; i < PR_SLOTS; i++)
 		v[i] = pr_liquid_string(content->fixed[i]);
 	v[PR_SLOT_EMAIL] = pr_liquid_string(j->row->email);
-	v[PR_SLOT_UNSUBSCRIBE] = pr_liquid_string(uri);
+	v[PR_SLOT_UNSUBSCRIBE] = pr_liquid_string(j->mailto);
+	v[PR_SLOT_UNSUBSCRIBE_URL] = pr_liquid_string(j->leave.n ? j->leave : j->mailto);
+	v[PR_SLOT_VIEW_URL] = pr_liquid_string(page(j, content->track.view, PR_TOKEN_VIEW, "v"));
+	v[PR_SLOT_PREFERENCES_URL] =
+	    pr_liquid_string(page(j, content->track.preferences, PR_TOKEN_PREFERENCES, "p"));
 	v[PR_SLOT_ROW] = (struct pr_liquid_value){.type = PR_LIQUID_INT, .i = j->row->row};
 }
 
@@ -286,8 +318,25 @@ add_date(const struct job *j)
 	pr_buf_add(&c->out, "\r\n", 2);
 }
 
+/* RFC 2369, and RFC 8058 where there is a page that takes the POST. */
+static void
+add_unsubscribe(const struct job *j)
+{
+	struct pr_buf *out = &j->c->out;
+	pr_buf_add_str(out, PR_STR("List-Unsubscribe: <"));
+	if (j->leave.n) {
+		pr_buf_add_str(out, j->leave);
+		pr_buf_add_str(out, PR_STR(">,\r\n <"));
+	}
+	pr_buf_add_str(out, j->mailto);
+	pr_buf_add_str(out, PR_STR(">\r\n"));
+	if (j->leave.n)
+		pr_buf_add_str(out,
+		               PR_STR("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"));
+}
+
 static int
-add_header(const struct job *j, struct pr_str uri)
+add_header(const struct job *j)
 {
 	const pr_content *content = j->content;
 	struct pr_buf *out = &j->c->out;
@@ -302,11 +351,8 @@ add_header(const struct job *j, struct pr_str uri)
 	pr_message_id(content, j->row->row, out);
 	pr_buf_add(out, "\r\n", 2);
 	pr_buf_add_str(out, content->lists);
-	if (content->unsubscribe) {
-		pr_buf_add_str(out, PR_STR("List-Unsubscribe: <"));
-		pr_buf_add_str(out, uri);
-		pr_buf_add_str(out, PR_STR(">\r\n"));
-	}
+	if (content->unsubscribe)
+		add_unsubscribe(j);
 	pr_buf_add_str(out, j->edition->version);
 	for (size_t i = 0; i < content->headers_n; i++)
 		if (add_rendered_field(j, content->headers[i].name, PR_STR(""),
@@ -345,20 +391,44 @@ add_body(struct job *j, const char *type, struct pr_str body)
 	pr_encode_qp(out, body);
 }
 
+/* As they leave, with links and pixel. */
+static struct pr_str
+html_body(const struct job *j)
+{
+	const struct pr_track *track = &j->content->track;
+	struct pr_buf *linked = &j->c->linked;
+	if (!track->clicks && !track->opens)
+		return pr_buf_str(&j->c->html);
+	begin_buffer(linked);
+	pr_track_html(&j->tokens, j->c->fields, pr_buf_str(&j->c->html), linked);
+	return pr_buf_str(linked);
+}
+
+static struct pr_str
+text_body(const struct job *j)
+{
+	struct pr_buf *linked = &j->c->linked;
+	if (!j->content->track.text)
+		return pr_buf_str(&j->c->text);
+	begin_buffer(linked);
+	pr_track_text(&j->tokens, pr_buf_str(&j->c->text), linked);
+	return pr_buf_str(linked);
+}
+
 static int
-write_message(struct job *j, struct pr_str uri)
+write_message(struct job *j)
 {
 	const struct pr_bodies *b = j->edition->bodies;
 	struct pr_buf *out = &j->c->out;
 	size_t size_max = j->content->size_max;
-	if (add_header(j, uri) < 0)
+	if (add_header(j) < 0)
 		return PR_EINVAL;
 	pr_buf_add_str(out, b->open);
 	if (b->text_kind != PR_TEXT_NONE)
-		add_body(j, "plain", pr_buf_str(&j->c->text));
+		add_body(j, "plain", text_body(j));
 	pr_buf_add_str(out, b->middle);
 	if (b->html.code)
-		add_body(j, "html", pr_buf_str(&j->c->html));
+		add_body(j, "html", html_body(j));
 	if (out->len + b->tail.n <= size_max)
 		return 0;
 	pr_fail(&j->c->failure.error, PR_ELIMIT, "the message is larger than %zu octets",
@@ -411,17 +481,10 @@ reverse_path(const struct job *j)
 {
 	const pr_content *content = j->content;
 	struct pr_buf *b = &j->c->scratch;
-	char local[PR_TOKEN_LOCAL_SIZE];
-	if (!content->tokens)
+	if (!content->bounce_domain.n)
 		return content->reverse_path;
-	struct pr_token t = {.kind = PR_TOKEN_BOUNCE,
-	                     .campaign = content->serial,
-	                     .row = j->row->row,
-	                     .address = pr_token_address(content->tokens, 0, j->row->email),
-	                     .list = content->list};
 	begin_buffer(b);
-	pr_buf_adds(b, "bounce+");
-	pr_buf_add(b, local, pr_token_local(content->tokens, &t, local));
+	pr_track_return(&j->tokens, b);
 	pr_buf_addc(b, '@');
 	pr_buf_add_str(b, content->bounce_domain);
 	return pr_buf_str(b);
@@ -479,12 +542,14 @@ compose(struct job *j, struct pr_message **out)
 	if (!is_address(j->row->email))
 		return pr_fail(j->e, PR_EINVAL, "row %u has no valid address", j->row->row);
 	begin(j->c, j->content);
-	struct pr_str uri = unsubscribe_uri(j);
-	set_values(j, uri);
+	j->tokens = pr_row_tokens(j->content, j->row);
+	j->mailto = unsubscribe_mailto(j);
+	j->leave = page(j, j->content->track.url.n > 0, PR_TOKEN_UNSUBSCRIBE, "u");
+	set_values(j);
 	j->edition = choose_edition(j);
 	if (j->edition->language)
 		*slot(j, PR_SLOT_LANGUAGE) = pr_liquid_string(pr_str(j->edition->language));
-	if (render_bodies(j) < 0 || write_message(j, uri) < 0 || sign(j) < 0)
+	if (render_bodies(j) < 0 || write_message(j) < 0 || sign(j) < 0)
 		return PR_EINVAL;
 	*out = make_message(j);
 	return 0;

@@ -16,6 +16,9 @@ static const char *const slot_names[PR_SLOTS] = {
     [PR_SLOT_CAMPAIGN_ID] = "campaign_id",
     [PR_SLOT_ROW] = "row",
     [PR_SLOT_UNSUBSCRIBE] = "unsubscribe_mailto",
+    [PR_SLOT_UNSUBSCRIBE_URL] = "unsubscribe_url",
+    [PR_SLOT_VIEW_URL] = "view_url",
+    [PR_SLOT_PREFERENCES_URL] = "preferences_url",
     [PR_SLOT_POSTAL_ADDRESS] = "postal_address",
     [PR_SLOT_LANGUAGE] = "language",
     [PR_SLOT_PREHEADER] = "postrider_preheader",
@@ -250,23 +253,21 @@ lay_edition(struct pr_compile *x, struct pr_edition *e, const struct pr_manifest
 	e->version = keep(c, b);
 }
 
-/* The column that `language` names; SIZE_MAX: none, and told when it is not there. */
-static size_t
-find_language_column(struct pr_compile *x)
+size_t
+pr_find_column(struct pr_compile *x, const struct pr_text *wanted, const char *key)
 {
 	const struct pr_content_source *source = x->source;
-	const struct pr_text *wanted = &source->manifest->language.column;
 	char shown[80], remedy[200];
-	for (size_t i = 0; wanted->p && i < source->columns_n; i++)
+	for (size_t i = 0; i < source->columns_n; i++)
 		if (pr_str_eq(pr_str_trim(source->columns[i]), pr_str_trim(pr_text_str(wanted))))
 			return i;
-	if (!wanted->p)
+	if (!source->columns)
 		return SIZE_MAX;
 	const char *near = pr_nearest(pr_text_str(wanted), x->c->names);
 	snprintf(remedy, sizeof remedy, near ? "did you mean %.100s?" : "name one of the columns",
 	         near);
 	pr_text_problem(x->problems, PR_MANIFEST_FILE, wanted, remedy,
-	                "language.column: the recipients have no column \"%s\"",
+	                "%s: the recipients have no column \"%s\"", key,
 	                pr_str_show(pr_text_str(wanted), shown, sizeof shown));
 	return SIZE_MAX;
 }
@@ -277,7 +278,9 @@ lay_editions(struct pr_compile *x, struct pr_buf *b)
 	pr_content *c = x->c;
 	const struct pr_manifest *m = x->source->manifest;
 	size_t n = m->editions_n;
-	c->language_column = find_language_column(x);
+	c->language_column = m->language.column.p
+	                         ? pr_find_column(x, &m->language.column, "language.column")
+	                         : SIZE_MAX;
 	c->editions = pr_arena_zero(&c->arena, n * sizeof *c->editions);
 	c->languages = pr_arena_zero(&c->arena, n * sizeof *c->languages);
 	c->bodies = pr_arena_zero(&c->arena, n * sizeof *c->bodies);
@@ -341,12 +344,15 @@ pr_content_source_of(const struct pr_manifest *m, const struct pr_config *config
 	                              .hostname = config ? config->hostname.p : NULL,
 	                              .timezone = config ? config->timezone.p : NULL,
 	                              .dkim = config ? config->signing : NULL,
-	                              .tokens = config ? config->tokens : NULL};
+	                              .tokens = config ? config->tokens : NULL,
+	                              .track_url = config ? config->track.url.p : NULL};
 	if (m->schedule.timezone)
 		s.timezone = m->schedule.timezone;
 	if (b) {
 		s.unsubscribe_mailto = b->unsubscribe_mailto.p;
 		s.bounce_domain = b->bounce_domain.p;
+		if (b->track_url.p)
+			s.track_url = b->track_url.p;
 		s.postal_address = b->postal_address.p;
 		s.language = b->language.p;
 	}
@@ -363,17 +369,6 @@ lay_signing(pr_content *c, const struct pr_content_source *source)
 	c->dkim_domain = pr_arena_copy(&c->arena, domain);
 }
 
-/* A proof's mail comes back to nobody. */
-static void
-lay_return_path(pr_content *c, const struct pr_content_source *source)
-{
-	if (!source->tokens || !source->bounce_domain || source->proof_to)
-		return;
-	c->tokens = pr_tokens_ref(source->tokens);
-	c->bounce_domain = pr_arena_copy(&c->arena, pr_str(source->bounce_domain));
-	c->list = pr_token_list(c->tokens, 0, pr_text_str(&source->manifest->list));
-}
-
 static int
 compile(struct pr_compile *x)
 {
@@ -384,7 +379,7 @@ compile(struct pr_compile *x)
 	lay_addresses(c, x->source, &b);
 	lay_fixed(c, x->source);
 	lay_signing(c, x->source);
-	lay_return_path(c, x->source);
+	pr_track_begin(x);
 	lay_fields(c, x->source->manifest, &b);
 	pr_buf_addf(&b, "@%s.%.*s", c->token, (int)c->id_domain.n, c->id_domain.p);
 	struct pr_str suffix = keep(c, &b);
@@ -393,6 +388,7 @@ compile(struct pr_compile *x)
 	lay_editions(x, &b);
 	compile_headers(x);
 	int result = compile_bodies(x);
+	pr_track_end(x);
 	keep_partials(x);
 	tell_unused_images(x);
 	pr_buf_finish(&b);
@@ -437,6 +433,7 @@ pr_content_unref(pr_content *c)
 	}
 	pr_dkim_unref(c->dkim);
 	pr_tokens_unref(c->tokens);
+	pr_links_finish(&c->track.links);
 	pr_arena_finish(&c->arena);
 	free(c);
 }

@@ -27,6 +27,7 @@
 #include "postrider/message/token.h"
 
 #include "images.h"
+#include "links.h"
 #include "source.h"
 
 #include <stdatomic.h>
@@ -39,6 +40,9 @@ enum pr_slot { /* variables beside the columns, in this order behind them */
 	       PR_SLOT_CAMPAIGN_ID,
 	       PR_SLOT_ROW,
 	       PR_SLOT_UNSUBSCRIBE,
+	       PR_SLOT_UNSUBSCRIBE_URL,
+	       PR_SLOT_VIEW_URL,
+	       PR_SLOT_PREFERENCES_URL,
 	       PR_SLOT_POSTAL_ADDRESS,
 	       PR_SLOT_LANGUAGE,
 	       PR_SLOT_PREHEADER,
@@ -85,6 +89,17 @@ struct pr_edition {
 	struct pr_str version; /* MIME-Version, Content-Language */
 };
 
+/* Links and pages: all of it empty where there are no tokens or no track URL. */
+struct pr_track {
+	struct pr_str url; /* without '/' at its end */
+	bool clicks, text, opens;
+	bool view, preferences; /* some template shows it */
+	size_t consent_column;  /* of opens; SIZE_MAX: all consent */
+	struct pr_links links;
+	struct pr_state_link *table;
+	size_t table_n;
+};
+
 struct pr_content {
 	_Atomic unsigned refs;
 	struct pr_arena arena;
@@ -120,9 +135,11 @@ struct pr_content {
 	size_t size_max;
 	pr_dkim *dkim; /* NULL: not signed */
 	struct pr_str dkim_domain;
-	pr_tokens *tokens; /* each message has a return path of its own; NULL: reverse_path */
-	struct pr_str bounce_domain; /* of those */
-	uint32_t list;               /* in their tokens */
+	pr_tokens *tokens; /* NULL: none are made */
+	struct pr_str
+	    bounce_domain; /* messages have return paths of their own; empty: reverse_path */
+	uint32_t list;     /* in tokens */
+	struct pr_track track;
 };
 
 /* ---- compiling ---- */
@@ -161,10 +178,36 @@ int pr_template_compile(struct pr_compile *x, struct pr_template *t, enum pr_use
                         struct pr_problems *problems);
 void pr_partials_read(struct pr_compile *x);
 void pr_partials_begin(struct pr_compile *x); /* of other bodies: which images they show is open */
+/* content.c: the column that a key of the manifest names; SIZE_MAX: there is none, and that is told
+ * where the columns are known. */
+size_t pr_find_column(struct pr_compile *x, const struct pr_text *wanted, const char *key);
 /* bodies.c: the templates of x->bodies. PR_EINVAL: problems told. */
 int pr_content_compile_bodies(struct pr_compile *x);
 /* parts.c: open, middle and tail of x->bodies, once compiled. PR_EINVAL: problems told. */
 int pr_content_lay_parts(struct pr_compile *x);
+
+/* ---- tracking.c ---- */
+/* Before templates are compiled, and behind that, once all have shown their links. */
+void pr_track_begin(struct pr_compile *x);
+void pr_track_collect(struct pr_compile *x, const struct pr_source *s, enum pr_use use);
+void pr_track_end(struct pr_compile *x);
+
+/* What a row's tokens have in common. */
+struct pr_row_tokens {
+	const pr_content *content;
+	struct pr_token base; /* campaign, row, address, list */
+};
+struct pr_row_tokens pr_row_tokens(const pr_content *c, const struct pr_row *row);
+/* Append the URL of a page, or nothing where there are none. path: "u", "v", "p". */
+void pr_track_page(const struct pr_row_tokens *t, enum pr_token_kind kind, const char *path,
+                   struct pr_buf *out);
+/* Append the HTML or the text of a message as it leaves. fields: the row's. */
+void pr_track_html(const struct pr_row_tokens *t, const struct pr_str *fields, struct pr_str html,
+                   struct pr_buf *out);
+void pr_track_text(const struct pr_row_tokens *t, struct pr_str text, struct pr_buf *out);
+/* Append the token of mail to the unsubscribe address, and the return path's local part. */
+void pr_track_subject(const struct pr_row_tokens *t, struct pr_buf *out);
+void pr_track_return(const struct pr_row_tokens *t, struct pr_buf *out);
 
 /* "ROW.TOKEN": names a row of a campaign; out holds PR_ROW_TOKEN_SIZE. Returns the length. */
 #define PR_ROW_TOKEN_SIZE (10 + 1 + PR_TOKEN_SIZE)

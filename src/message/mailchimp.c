@@ -336,8 +336,10 @@ translate_condition(struct translation *t, struct pr_str inside)
 static const struct {
 	const char *tag, *liquid;
 } known[] = {
-    {"UNSUB", "{{ unsubscribe_mailto }}"},
-    {"LIST:UNSUB", "{{ unsubscribe_mailto }}"},
+    {"UNSUB", "{{ unsubscribe_url }}"},
+    {"LIST:UNSUB", "{{ unsubscribe_url }}"},
+    {"ARCHIVE", "{{ view_url }}"},
+    {"UPDATE_PROFILE", "{{ preferences_url }}"},
     {"LIST:ADDRESS", "{{ postal_address }}"},
     {"LIST:ADDRESSLINE", "{{ postal_address }}"},
     {"LIST_ADDRESS", "{{ postal_address }}"},
@@ -352,11 +354,10 @@ static const struct {
 
 /* What Postrider has no counterpart of. */
 static const char *const unknown[] = {
-    "ARCHIVE",   "UPDATE_PROFILE", "FORWARD", "REWARDS",    "SUBJECT", "MC:",
-    "LIST:",     "ABOUT_LIST",     "SHARE",   "FACEBOOK",   "TWITTER", "LIKE",
-    "INSTAGRAM", "POLL:",          "SURVEY",  "RSS",        "FEED",    "RSSITEM",
-    "COUPON",    "CART:",          "PRODUCT", "ORDER:",     "USER:",   "GROUPS",
-    "RECOMMEND", "REFERRAL",       "VCARD",   "PROMO_CODE",
+    "FORWARD",  "REWARDS",   "SUBJECT",  "MC:",       "LIST:",      "ABOUT_LIST", "SHARE",
+    "FACEBOOK", "TWITTER",   "LIKE",     "INSTAGRAM", "POLL:",      "SURVEY",     "RSS",
+    "FEED",     "RSSITEM",   "COUPON",   "CART:",     "PRODUCT",    "ORDER:",     "USER:",
+    "GROUPS",   "RECOMMEND", "REFERRAL", "VCARD",     "PROMO_CODE",
 };
 
 static bool

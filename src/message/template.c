@@ -103,6 +103,7 @@ on_partial(void *context, struct pr_str name)
 		struct pr_partial *partial = &a->x->partials[i];
 		if (!pr_str_is(name, partial->name))
 			continue;
+		pr_track_collect(a->x, &partial->plain, a->use);
 		switch (a->use) {
 		case PR_USE_HTML:
 		case PR_USE_MARKDOWN: return partial_html(a->x, partial);
@@ -144,6 +145,7 @@ pr_template_compile(struct pr_compile *x, struct pr_template *t, enum pr_use use
 	    .context = &asking,
 	    .partial_names = x->partial_names,
 	};
+	pr_track_collect(x, &t->source, use);
 	int result = pr_liquid_compile(&source, problems, &t->code);
 	pr_source_fix_problems(&t->source, problems, from);
 	for (size_t i = 0; source.escape_html && i < x->partials_n; i++)

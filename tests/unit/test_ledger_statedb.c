@@ -290,22 +290,25 @@ assert_links(pr_statedb *db, uint32_t serial, const char *wanted)
 
 START_TEST(links_keep_their_numbers_and_where_they_lead)
 {
-	static const struct pr_str urls[] = {PR_STR("https://a.example/"), PR_STR("https://b/?q")};
-	static const struct pr_str other[] = {PR_STR("https://c/"), PR_STR("https://evil/")};
+	static const struct pr_state_link links[] = {{1, PR_STR("https://a.example/")},
+	                                             {4000000000, PR_STR("https://b/?q")}};
+	static const struct pr_state_link other[] = {{7, PR_STR("https://c/")},
+	                                             {1, PR_STR("https://evil/")}};
 	struct pr_error e = {0};
 	struct pr_buf url = {0};
 	pr_statedb *db = open_state();
-	ok(pr_statedb_put_links(db, 7, 1, urls, 2, &e), &e);
-	ok(pr_statedb_put_links(db, 8, 1, urls + 1, 1, &e), &e);
-	ok(pr_statedb_put_links(db, 7, 1, urls, 2, &e), &e); /* after a kill: once more */
-	ok(pr_statedb_put_links(db, 7, 3, urls, 0, &e), &e);
+	ok(pr_statedb_put_links(db, 7, links, 2, &e), &e);
+	ok(pr_statedb_put_links(db, 8, links + 1, 1, &e), &e);
+	ok(pr_statedb_put_links(db, 7, links, 2, &e), &e); /* after a kill: once more */
+	ok(pr_statedb_put_links(db, 7, links, 0, &e), &e);
 	pr_statedb_close(db);
 	db = open_state();
-	assert_links(db, 7, "1=https://a.example/ 2=https://b/?q ");
-	ck_assert_int_eq(pr_statedb_put_links(db, 7, 3, other, 2, &e), 0);
-	ck_assert_int_eq(pr_statedb_put_links(db, 7, 2, other, 2, &e), PR_EEXIST);
-	assert_links(db, 7, "1=https://a.example/ 2=https://b/?q 3=https://c/ 4=https://evil/ ");
-	ok(pr_statedb_link(db, 8, 1, &url, &e), &e);
+	assert_links(db, 7, "1=https://a.example/ 4000000000=https://b/?q ");
+	ck_assert_int_eq(pr_statedb_put_links(db, 7, other, 2, &e), PR_EEXIST);
+	assert_links(db, 7, "1=https://a.example/ 4000000000=https://b/?q ");
+	ok(pr_statedb_put_links(db, 7, other, 1, &e), &e);
+	assert_links(db, 7, "1=https://a.example/ 7=https://c/ 4000000000=https://b/?q ");
+	ok(pr_statedb_link(db, 8, 4000000000, &url, &e), &e);
 	ck_assert_str_eq(url.data, "https://b/?q");
 	ck_assert_int_eq(pr_statedb_link(db, 8, 2, &url, &e), PR_ENOENT);
 	ck_assert_int_eq(pr_statedb_link(db, 9, 1, &url, &e), PR_ENOENT);
@@ -316,7 +319,7 @@ END_TEST
 
 START_TEST(links_of_old_campaigns_are_dropped_and_a_first_schema_learns_them)
 {
-	static const struct pr_str urls[] = {PR_STR("https://a.example/")};
+	static const struct pr_state_link link = {1, PR_STR("https://a.example/")};
 	struct pr_error e = {0};
 	pr_statedb *db = open_state();
 	struct pr_accepted old = {.serial = 1, .accepted_ms = 1000, .id = "old"};
@@ -329,8 +332,8 @@ START_TEST(links_of_old_campaigns_are_dropped_and_a_first_schema_learns_them)
 	ok(pr_db_exec(raw, "DROP TABLE links; PRAGMA user_version = 1;", &e), &e);
 	sqlite3_close(raw);
 	db = open_state();
-	ok(pr_statedb_put_links(db, 1, 1, urls, 1, &e), &e);
-	ok(pr_statedb_put_links(db, 2, 1, urls, 1, &e), &e);
+	ok(pr_statedb_put_links(db, 1, &link, 1, &e), &e);
+	ok(pr_statedb_put_links(db, 2, &link, 1, &e), &e);
 	ok(pr_statedb_drop_links(db, 2000, &e), &e);
 	assert_links(db, 1, "");
 	assert_links(db, 2, "1=https://a.example/ ");

@@ -57,7 +57,7 @@ static const struct {
 	const char *text, *what;
 	unsigned line, column;
 } bad[] = {
-    {"a\n  *|ARCHIVE|*", "*|ARCHIVE|*: this merge tag is not available", 2, 3},
+    {"a\n  *|FORWARD|*", "*|FORWARD|*: this merge tag is not available", 2, 3},
     {"*|RSSITEM:TITLE|*", "*|RSSITEM:TITLE|*: this merge tag is not available", 1, 1},
     {"*|FNAME|* *|IF:X>old|**|END:IF|*", "*|IF:X>old|*: only numbers are larger or smaller", 1, 11},
     {"*|IF:X=a\"b'c|**|END:IF|*", "a value cannot have both kinds of quotes", 1, 1},
