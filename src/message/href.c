@@ -7,8 +7,8 @@
 /* ---- tags ---- */
 
 /* Elements whose content is text up to their end tag. */
-static const char *const texts[] = {"script",   "style",   "title", "textarea", "xmp",
-                                    "noframes", "noembed", NULL};
+static const char *const texts[] = {"script", "style",    "title",   "textarea",
+                                    "xmp",    "noframes", "noembed", NULL};
 
 static const char *
 find(const char *p, const char *end, char c)
@@ -44,21 +44,16 @@ skip_comment(const char *p, const char *end)
 	return end;
 }
 
-/* Behind the '>' that ends the tag, outside of quotes. */
+/* Behind the '>' that ends the tag, outside of quotes. Most tags are short: a loop is faster than
+ * looking for each of the three. */
 static const char *
 skip_tag(const char *p, const char *end)
 {
-	const char *close;
-	while ((close = find(p, end, '>')) != NULL) {
-		const char *quote = find(p, close, '"'), *other = find(p, quote ? quote : close, '\'');
-		if (other)
-			quote = other;
-		if (!quote)
-			return close + 1;
-		p = find(quote + 1, end, *quote);
-		if (!p)
-			return end;
-		p++;
+	for (; p && p < end; p++) {
+		if (*p == '>')
+			return p + 1;
+		if ((*p == '"' || *p == '\'') && !(p = find(p + 1, end, *p)))
+			break;
 	}
 	return end;
 }
@@ -199,7 +194,7 @@ pr_html_body_end(struct pr_str html)
 static const struct {
 	const char *name;
 	char octet;
-} entities[] = {{"amp;", '&'}, {"AMP;", '&'}, {"quot;", '"'},
+} entities[] = {{"amp;", '&'},   {"AMP;", '&'}, {"quot;", '"'},
                 {"apos;", '\''}, {"lt;", '<'},  {"gt;", '>'}};
 
 static void

@@ -65,6 +65,36 @@ collect_markdown(struct pr_links *links, struct pr_str text, struct pr_arena *ar
 	pr_buf_finish(&html);
 }
 
+/* A link whose text is one URL and that leads by another looks like fraud to filters. */
+static bool
+shows_url(struct pr_str html, size_t at)
+{
+	while (at < html.n && pr_is_space(html.p[at]))
+		at++;
+	struct pr_str shown = pr_str_n(html.p + at, html.n - at);
+	return pr_str_starts_nocase(shown, "http://") || pr_str_starts_nocase(shown, "https://") ||
+	       pr_str_starts_nocase(shown, "www.");
+}
+
+static void
+warn_of_shown_urls(struct pr_compile *x, const struct pr_source *s)
+{
+	struct pr_href_scan scan = {.html = s->original};
+	struct pr_href h;
+	unsigned line, column;
+	while (pr_href_next(&scan, &h)) {
+		if (h.untracked || !shows_url(s->original, h.tag_end))
+			continue;
+		pr_source_place(s, h.tag_end, &line, &column);
+		pr_problem_add(
+		    x->problems, PR_WARNING, s->file, line,
+		    "let the link say what is there, or mark it data-no-track",
+		    "a link shows one URL and, followed, leads by another: filters take it "
+		    "for fraud");
+		return;
+	}
+}
+
 void
 pr_track_collect(struct pr_compile *x, const struct pr_source *s, enum pr_use use)
 {
@@ -74,7 +104,10 @@ pr_track_collect(struct pr_compile *x, const struct pr_source *s, enum pr_use us
 	if (!c->track.clicks)
 		return;
 	switch (use) {
-	case PR_USE_HTML: pr_links_collect_html(&c->track.links, s->text, &c->arena); break;
+	case PR_USE_HTML:
+		pr_links_collect_html(&c->track.links, s->text, &c->arena);
+		warn_of_shown_urls(x, s);
+		break;
 	case PR_USE_MARKDOWN: collect_markdown(&c->track.links, s->text, &c->arena); break;
 	case PR_USE_PLAIN:
 	case PR_USE_DERIVED:
@@ -167,7 +200,8 @@ add_pixel(const struct pr_row_tokens *t, struct pr_buf *out)
 {
 	pr_buf_adds(out, "<img src=\"");
 	pr_track_page(t, PR_TOKEN_OPEN, "o", out);
-	pr_buf_adds(out, ".gif\" width=\"1\" height=\"1\" alt=\"\" style=\"display:block;border:0\">");
+	pr_buf_adds(out,
+	            ".gif\" width=\"1\" height=\"1\" alt=\"\" style=\"display:block;border:0\">");
 }
 
 void

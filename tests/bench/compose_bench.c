@@ -1,11 +1,13 @@
 /*
  * What composing costs: one thread, a campaign of HTML and text of about 5 KB with six merge
- * fields, rows that differ. Prints microseconds of CPU a message and MB/s, for several shapes.
+ * fields, rows that differ. Prints microseconds of CPU a message and MB/s, for several shapes; the
+ * last of them what twelve links, pages and a pixel cost, with their tokens and without.
  *
  *   compose_bench [MESSAGES]
  */
 #include "postrider/base/file.h"
 #include "postrider/message.h"
+#include "postrider/message/token.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -43,12 +45,15 @@ put(int dir, const char *path, const struct pr_buf *b)
 }
 
 static void
-write_folder(int dir, bool text, bool latin, bool raw)
+write_folder(int dir, bool text, bool latin, bool raw, unsigned links)
 {
 	struct pr_buf b = {0};
 	pr_buf_adds(&b, HTML_HEAD);
 	for (int i = 0; i < 30; i++)
 		pr_buf_addf(&b, HTML_LINE, i);
+	for (unsigned i = 0; i < links; i++)
+		pr_buf_addf(&b, "<p><a href=\"https://www.acme.example/shop/%u\">No %u</a></p>\n",
+		            i, i);
 	pr_buf_adds(&b, latin ? "<p>Gr\xC3\xBC\xC3\x9F"
 	                        "e aus K\xC3\xB6ln</p>"
 	                      : "");
@@ -83,6 +88,8 @@ cpu_us(void)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
+static pr_tokens *keys; /* NULL: nothing is followed */
+
 static pr_content *
 compile(int dir)
 {
@@ -96,6 +103,8 @@ compile(int dir)
 		                                         .columns = columns,
 		                                         .columns_n = COLUMNS,
 		                                         .campaign_id = "bench",
+		                                         .tokens = keys,
+		                                         .track_url = "https://t.acme.example",
 		                                         .serial = 1};
 		pr_content_compile(&source, &problems, &content);
 	}
@@ -112,7 +121,8 @@ compile(int dir)
 
 #define ROWS 1000
 
-static void
+/* The microseconds. */
+static double
 run(const char *what, int dir, unsigned messages)
 {
 	static struct pr_buf packed[ROWS];
@@ -150,6 +160,19 @@ run(const char *what, int dir, unsigned messages)
 	       (double)octets / messages / us);
 	pr_composer_destroy(composer);
 	pr_content_unref(content);
+	return us;
+}
+
+static void
+run_links(int dir, unsigned messages)
+{
+	static const char *const secret[] = {"a secret of the bench, long enough"};
+	double plain = run("12 links as they are", dir, messages);
+	keys = pr_tokens_create("a", secret);
+	double followed = run("12 links, pages and pixel", dir, messages);
+	printf("%-28s %7.2f us a message\n", "tracking costs", followed - plain);
+	pr_tokens_unref(keys);
+	keys = NULL;
 }
 
 int
@@ -160,16 +183,18 @@ main(int argc, char **argv)
 	if (!mkdtemp(folder) || messages == 0)
 		return 1;
 	int dir = open(folder, O_RDONLY | O_DIRECTORY);
-	write_folder(dir, true, false, false);
+	write_folder(dir, true, false, false, 0);
 	run("HTML and text, 7bit", dir, messages);
-	write_folder(dir, true, true, false);
+	write_folder(dir, true, true, false, 0);
 	run("HTML and text, QP", dir, messages);
-	write_folder(dir, false, false, false);
+	write_folder(dir, false, false, false, 0);
 	run("HTML, derived text, 7bit", dir, messages);
-	write_folder(dir, false, true, false);
+	write_folder(dir, false, true, false, 0);
 	run("HTML, derived text, QP", dir, messages);
-	write_folder(dir, false, false, true);
+	write_folder(dir, false, false, true, 0);
 	run("HTML, text from each message", dir, messages / 10 + 1);
+	write_folder(dir, true, false, false, 12);
+	run_links(dir, messages);
 	close(dir);
 	pr_remove_tree(AT_FDCWD, folder);
 	return 0;

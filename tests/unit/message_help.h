@@ -18,6 +18,8 @@ static pr_composer *composer;
 static struct pr_message *message; /* the last one composed */
 static struct pr_buf octets;       /* of it */
 static struct pr_error failure;
+static struct pr_tokens *tokens; /* NULL: nothing is followed */
+static const char *proof_to;
 
 static inline void
 setup(void)
@@ -54,7 +56,10 @@ compile(const char *yaml)
 	                                         .columns_n = 4,
 	                                         .campaign_id = "20261122-test-abcd",
 	                                         .serial = 7,
-	                                         .hostname = "mta1.acme.example"};
+	                                         .hostname = "mta1.acme.example",
+	                                         .tokens = tokens,
+	                                         .proof_to = proof_to,
+	                                         .track_url = "https://t.acme.example"};
 	struct pr_content_source s = source;
 	struct pr_buf text = {0};
 	put_text("campaign.yaml", yaml);

@@ -1,13 +1,16 @@
 /*
  * Real mails of the shared corpus: a text template derived from HTML must render to what is
- * derived from the rendered HTML. Skipped where the corpus is absent.
+ * derived from the rendered HTML; and the links that are found in it are those that an HTML parser
+ * finds. Skipped where the corpus is absent.
  */
+#include "../../src/message/href.h"
 #include "../../src/message/html_text.h"
 #include "corpus.h"
 #include "suite.h"
 
 #include "postrider/liquid.h"
 
+#include <gumbo.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -125,11 +128,59 @@ START_TEST(text_derived_once_is_text_derived_each_time)
 }
 END_TEST
 
+/* ---- links ---- */
+
+static unsigned links_found;
+
+/* What the parser makes of it, each in brackets. */
+static void
+add_links(const GumboNode *node, struct pr_buf *out)
+{
+	if (node->type != GUMBO_NODE_ELEMENT && node->type != GUMBO_NODE_TEMPLATE)
+		return;
+	const GumboElement *e = &node->v.element;
+	const GumboAttribute *href = gumbo_get_attribute(&e->attributes, "href");
+	if (href && (e->tag == GUMBO_TAG_A || e->tag == GUMBO_TAG_AREA))
+		pr_buf_addf(out, "[%s]", href->value);
+	for (unsigned i = 0; i < e->children.length; i++)
+		add_links(e->children.data[i], out);
+}
+
+static void
+check_links(json_t *mail)
+{
+	struct pr_buf want = {0}, got = {0};
+	const char *text = corpus_text(mail, "template");
+	struct pr_href_scan scan = {.html = pr_str(text)};
+	struct pr_href h;
+	if (strcmp(corpus_text(mail, "type"), "html") != 0)
+		return;
+	GumboOutput *page = gumbo_parse(text);
+	add_links(page->root, &want);
+	while (pr_href_next(&scan, &h)) {
+		pr_buf_addf(&got, "[%.*s]", (int)h.value.n, h.value.p);
+		links_found++;
+	}
+	ck_assert_msg(pr_str_eq(pr_buf_str(&got), pr_buf_str(&want)), "%s\n%s\nwanted %s",
+	              corpus_text(mail, "id"), got.data, want.data);
+	gumbo_destroy_output(&kGumboDefaultOptions, page);
+	pr_buf_finish(&want);
+	pr_buf_finish(&got);
+}
+
+START_TEST(links_are_those_of_a_parser)
+{
+	if (corpus_each("email-templates.jsonl", check_links))
+		ck_assert_uint_gt(links_found, 100);
+}
+END_TEST
+
 int
 main(void)
 {
 	const struct suite_test tests[] = {
 	    {text_derived_once_is_text_derived_each_time},
+	    {links_are_those_of_a_parser},
 	};
 	return suite_run("message_corpus", NULL, NULL, tests, ROWS(tests));
 }
