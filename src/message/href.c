@@ -7,8 +7,8 @@
 /* ---- tags ---- */
 
 /* Elements whose content is text up to their end tag. */
-static const char *const texts[] = {"script",   "style",   "title", "textarea", "xmp",
-                                    "noframes", "noembed", NULL};
+static const char *const texts[] = {"script", "style",    "title",   "textarea",
+                                    "xmp",    "noframes", "noembed", NULL};
 
 static const char *
 find(const char *p, const char *end, char c)
@@ -50,7 +50,8 @@ skip_tag(const char *p, const char *end)
 {
 	const char *close;
 	while ((close = find(p, end, '>')) != NULL) {
-		const char *quote = find(p, close, '"'), *other = find(p, quote ? quote : close, '\'');
+		const char *quote = find(p, close, '"'),
+			   *other = find(p, quote ? quote : close, '\'');
 		if (other)
 			quote = other;
 		if (!quote)
@@ -199,7 +200,7 @@ pr_html_body_end(struct pr_str html)
 static const struct {
 	const char *name;
 	char octet;
-} entities[] = {{"amp;", '&'}, {"AMP;", '&'}, {"quot;", '"'},
+} entities[] = {{"amp;", '&'},   {"AMP;", '&'}, {"quot;", '"'},
                 {"apos;", '\''}, {"lt;", '<'},  {"gt;", '>'}};
 
 static void

@@ -224,9 +224,11 @@ next_url(struct pr_str text, size_t *at, struct pr_str *out)
 			p += 4;
 			continue;
 		}
-		while (n < left.n && left.p[n] > ' ' && left.p[n] != 0x7F && !strchr("<>\"", left.p[n]))
+		while (n < left.n && left.p[n] > ' ' && left.p[n] != 0x7F &&
+		       !strchr("<>\"", left.p[n]))
 			n++;
-		while (n > 8 && (strchr(".,;:!?'", p[n - 1]) || (p[n - 1] == ')' && !memchr(p, '(', n))))
+		while (n > 8 &&
+		       (strchr(".,;:!?'", p[n - 1]) || (p[n - 1] == ')' && !memchr(p, '(', n))))
 			n--;
 		*out = pr_str_n(p, n);
 		*at = (size_t)(p - text.p) + n;

@@ -20,10 +20,13 @@
 #define PR_UTM_MAX 5
 
 struct pr_links {
-	struct pr_str track_url;                      /* empty: links stay as they are */
-	struct { struct pr_str name, pair; } utm[PR_UTM_MAX]; /* "utm_source=", "utm_source=x" */
+	struct pr_str track_url; /* empty: links stay as they are */
+	struct {
+		struct pr_str name, pair;
+	} utm[PR_UTM_MAX]; /* "utm_source=", "utm_source=x" */
 	size_t utm_n;
-	struct pr_map by_text; /* hash of a link as written, or of its URL -> struct pr_campaign_link */
+	struct pr_map
+	    by_text; /* hash of a link as written, or of its URL -> struct pr_campaign_link */
 	struct pr_map by_number;
 };
 
@@ -34,8 +37,8 @@ struct pr_campaign_link {
 };
 
 /* Texts are the arena's. utm of the manifest; track_url without '/' at its end. */
-void pr_links_init(struct pr_links *links, const struct pr_manifest_utm *utm, struct pr_str track_url,
-                   struct pr_arena *arena);
+void pr_links_init(struct pr_links *links, const struct pr_manifest_utm *utm,
+                   struct pr_str track_url, struct pr_arena *arena);
 void pr_links_finish(struct pr_links *links);
 
 /* Takes the links of a template into the table: of HTML, or of plain text. */

@@ -167,7 +167,8 @@ add_pixel(const struct pr_row_tokens *t, struct pr_buf *out)
 {
 	pr_buf_adds(out, "<img src=\"");
 	pr_track_page(t, PR_TOKEN_OPEN, "o", out);
-	pr_buf_adds(out, ".gif\" width=\"1\" height=\"1\" alt=\"\" style=\"display:block;border:0\">");
+	pr_buf_adds(out,
+	            ".gif\" width=\"1\" height=\"1\" alt=\"\" style=\"display:block;border:0\">");
 }
 
 void

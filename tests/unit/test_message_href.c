@@ -91,8 +91,11 @@ static const struct {
     {"https://a.example/a b\"c<d>|{}", "https://a.example/a%20b%22c%3Cd%3E%7C%7B%7D"},
     {"https://a.example/%20%zz", "https://a.example/%20%zz"},
     {"https://a.exam\nple/\tx", "https://a.example/x"},
-    {"https://a.example/\xC3\xBC?\xE4\xBD\xA0#\xC3\xA9", "https://a.example/%C3%BC?%E4%BD%A0#%C3%A9"},
-    {"https://b\xC3\xBC" "cher.example/x", "https://xn--bcher-kva.example/x"},
+    {"https://a.example/\xC3\xBC?\xE4\xBD\xA0#\xC3\xA9",
+     "https://a.example/%C3%BC?%E4%BD%A0#%C3%A9"},
+    {"https://b\xC3\xBC"
+     "cher.example/x",
+     "https://xn--bcher-kva.example/x"},
     {"https://a.example/&#0;", "https://a.example/%EF%BF%BD"},
     {"https://a.example/&#x110000;", "https://a.example/%EF%BF%BD"},
     {"https://a.example/&#99999999999999999999;", "https://a.example/%EF%BF%BD"},

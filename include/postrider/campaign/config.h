@@ -128,7 +128,7 @@ struct pr_config {
 		struct pr_endpoint listen; /* host "": off */
 	} metrics;
 	struct {
-		struct pr_text url; /* as brand.track_url; p NULL: none */
+		struct pr_text url;        /* as brand.track_url; p NULL: none */
 		struct pr_endpoint listen; /* host "": off */
 		struct pr_text listen_at;  /* where it stands; no text */
 		struct pr_texts proxies;   /* networks whose X-Forwarded-For is believed */
