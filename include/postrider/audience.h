@@ -92,6 +92,7 @@ struct pr_audience_keys {
 void pr_audience_use(pr_audience *a, const struct pr_audience_keys *keys);
 /* What somebody known by token stands under, and the list of a token. */
 struct pr_str pr_audience_token(char key, uint64_t address, char out[PR_AUDIENCE_TOKEN_SIZE]);
+bool pr_audience_read_token(struct pr_str address, char *key, uint64_t *hash); /* is it such? */
 struct pr_str pr_audience_token_list(char key, uint32_t list, char out[PR_SCOPE_SIZE]);
 
 /* ---- checking ---- */

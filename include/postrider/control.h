@@ -12,6 +12,7 @@
 #include "postrider/delivery.h"
 #include "postrider/journal.h"
 #include "postrider/loop.h"
+#include "postrider/track.h"
 #include "postrider/webhooks.h"
 
 typedef struct pr_control pr_control;
@@ -26,6 +27,7 @@ struct pr_control_options {
 	pr_intake *intake;
 	pr_audience_desk *audience;
 	const pr_webhooks *webhooks;
+	const pr_track *track;
 	const char *version;
 	void *context;
 	/* Load the configuration file again, all or nothing. `answer`: a JSON object that says what

@@ -12,6 +12,7 @@
 #define POSTRIDER_NET_H
 
 #include "postrider/base/error.h"
+#include "postrider/base/str.h"
 #include "postrider/loop.h"
 
 #include <sys/socket.h>
@@ -22,6 +23,20 @@ struct pr_address {
 };
 /* "192.0.2.1", "::1" or "[::1]" and a port; PR_EINVAL for names: no look-ups here. */
 int pr_address_parse(const char *host, uint16_t port, struct pr_address *out);
+
+/* The 16 octets of its address, IPv4 as IPv6-mapped; false for another family. */
+bool pr_address_octets(const struct sockaddr *a, unsigned char out[16]);
+
+struct pr_network { /* addresses that begin with these bits */
+	unsigned char address[16];
+	unsigned bits;
+};
+/* "192.0.2.0/24", "2001:db8::/32"; an address alone is a network of one. PR_EINVAL. */
+int pr_network_parse(struct pr_str text, struct pr_network *out);
+bool pr_network_has(const struct pr_network *n, const unsigned char address[16]);
+
+/* A TCP socket that listens, non-blocking; the caller's to close. */
+int pr_listen(const char *host, uint16_t port, int backlog, int *fd, struct pr_error *e);
 
 typedef struct pr_stream pr_stream;
 struct pr_tls_info;

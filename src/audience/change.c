@@ -4,8 +4,6 @@
  */
 #include "internal.h"
 
-#include <stdio.h>
-
 int
 pr_audience_change_begin(pr_audience *a, struct pr_error *e)
 {
@@ -102,12 +100,10 @@ forget(pr_audience *a, struct pr_str normal, struct pr_str hash, struct pr_error
 
 /* The id of its key: from now on each check asks for it. */
 static int
-note_key(pr_audience *a, struct pr_str token, struct pr_error *e)
+note_key(pr_audience *a, char id, struct pr_error *e)
 {
 	struct pr_str no_text = {0};
-	unsigned key = 0;
-	sscanf(token.p, "~%2x", &key);
-	char id = (char)key, letter = pr_lower(id);
+	char letter = pr_lower(id);
 	int r = pr_is_digit(id) || (letter >= 'a' && letter <= 'z')
 	            ? run(a, AU_KEYS_ADD, pr_str_n(&id, 1), no_text, e)
 	            : pr_fail(e, PR_EINVAL, "no key of tokens has such an id");
@@ -117,7 +113,8 @@ note_key(pr_audience *a, struct pr_str token, struct pr_error *e)
 int
 pr_audience_add(pr_audience *a, const struct pr_suppression *s, bool *added, struct pr_error *e)
 {
-	char normal[ADDRESS_MAX + 1], hash[HASH_SIZE];
+	char normal[ADDRESS_MAX + 1], hash[HASH_SIZE], id;
+	uint64_t token;
 	struct pr_str key = audience_normal(s->address, normal);
 	bool forgotten = s->reason == PR_SUPPRESSION_FORGOTTEN;
 	int r = 0;
@@ -125,8 +122,8 @@ pr_audience_add(pr_audience *a, const struct pr_suppression *s, bool *added, str
 		struct pr_str hashed = audience_hash(a, key, hash);
 		r = forget(a, key, hashed, e);
 		key = hashed;
-	} else if (audience_is_token(key))
-		r = note_key(a, key, e);
+	} else if (pr_audience_read_token(key, &id, &token))
+		r = note_key(a, id, e);
 	if (r == 0)
 		r = put(a, AU_ADD, key, s, e);
 	if (r == 1) {

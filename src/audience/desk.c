@@ -43,7 +43,10 @@ pr_audience_desk_hash(const pr_audience_desk *d, struct pr_str address)
 static uint64_t
 hash_for_watcher(const struct pr_audience_order *o, struct pr_str address, bool added)
 {
-	return added && audience_is_token(address) ? 0 : pr_audience_desk_hash(o->desk, address);
+	char key;
+	uint64_t hash;
+	bool anyone = added && pr_audience_read_token(address, &key, &hash);
+	return anyone ? 0 : pr_audience_desk_hash(o->desk, address);
 }
 
 static int

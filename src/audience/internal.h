@@ -65,7 +65,6 @@ int audience_load_totals(pr_audience *a, struct pr_error *e);
  * nothing that is one. */
 struct pr_str audience_normal(struct pr_str address, char out[ADDRESS_MAX + 1]);
 struct pr_str audience_hash(const pr_audience *a, struct pr_str normal, char out[HASH_SIZE]);
-bool audience_is_token(struct pr_str address);
 /* The address as the i-th key of `known_by` names it; n 0: that key is not there any more. */
 struct pr_str audience_token_of(const pr_audience *a, size_t i, struct pr_str normal,
                                 char out[PR_AUDIENCE_TOKEN_SIZE]);

@@ -132,10 +132,21 @@ pr_audience_token_list(char key, uint32_t list, char out[PR_SCOPE_SIZE])
 }
 
 bool
-audience_is_token(struct pr_str address)
+pr_audience_read_token(struct pr_str address, char *key, uint64_t *hash)
 {
-	return address.n == PR_AUDIENCE_TOKEN_SIZE - 1 && address.p[0] == '~' &&
-	       !memchr(address.p, '@', address.n);
+	unsigned id;
+	unsigned long long digits;
+	char text[PR_AUDIENCE_TOKEN_SIZE];
+	if (address.n != sizeof text - 1 || address.p[0] != '~')
+		return false;
+	memcpy(text, address.p, address.n);
+	text[address.n] = 0;
+	if (strspn(text + 1, "0123456789abcdef") != sizeof text - 2 ||
+	    sscanf(text, "~%2x%16llx", &id, &digits) != 2)
+		return false;
+	*key = (char)id;
+	*hash = digits;
+	return true;
 }
 
 struct pr_str

@@ -208,6 +208,8 @@ pr_config_keep(struct pr_config *c, const struct pr_config *old)
 	keep(c, &c->socket.operators, &old->socket.operators);
 	c->socket.mode = old->socket.mode;
 	c->metrics.listen = old->metrics.listen;
+	c->track.listen = old->track.listen;
+	c->track.connections = old->track.connections;
 	keep(c, &c->tls.ca_file, &old->tls.ca_file);
 	c->workers = old->workers;
 }

@@ -349,6 +349,8 @@ pr_config_check(struct pr_config *c, struct pr_problems *problems)
 	for (size_t i = 0; i < c->brands.n; i++)
 		check_brand(&k, pr_config_brands(c) + i);
 	check_track_url(&k, &c->track.url, "track.url");
+	if (config_check_track(c, problems) < 0)
+		k.failed = true;
 	if (config_check_webhooks(c, problems) < 0)
 		k.failed = true;
 	check_retry(&k);

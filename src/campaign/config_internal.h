@@ -15,6 +15,7 @@ enum config_url config_url_judge(struct pr_str url, bool query);
 
 /* ---- config_webhooks.c ---- */
 /* Also turns the names of events into `wanted`. */
+int config_check_track(struct pr_config *c, struct pr_problems *problems);
 int config_check_webhooks(struct pr_config *c, struct pr_problems *problems);
 
 #endif

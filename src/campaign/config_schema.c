@@ -110,6 +110,18 @@ static const struct pr_yaml_row metrics_rows[] = {
 static const struct pr_yaml_row track_rows[] = {
 	{.key = "url", .type = PR_YAML_TEXT, .flags = NAME, .example = "https://t.acme.example",
 	 .offset = AT(track.url)},
+	{.key = "listen", .type = PR_YAML_PARSED, .parse = parse_listen,
+	 .size = sizeof(struct pr_endpoint), .flags = PR_YAML_RESTART,
+	 .example = "\"127.0.0.1:8025\"", .at = AT(track.listen_at), .offset = AT(track.listen)},
+	{.key = "proxies", .type = PR_YAML_LIST, .flags = LINE, .max = 1000,
+	 .example = "[127.0.0.1]", .offset = AT(track.proxies)},
+	{.key = "rate", .type = PR_YAML_RATE, .fallback = "100/s", .offset = AT(track.rate)},
+	{.key = "connections", .type = PR_YAML_INT, .flags = PR_YAML_RESTART, .min = 10,
+	 .max = 10000, .fallback = "1000", .offset = AT(track.connections)},
+	{.key = "blocked", .type = PR_YAML_LIST, .flags = LINE, .max = 1000,
+	 .example = "[shop.example]", .offset = AT(track.blocked)},
+	{.key = "honeypot", .type = PR_YAML_BOOL, .fallback = "false",
+	 .offset = AT(track.honeypot)},
 	{0},
 };
 static const struct pr_yaml_row log_rows[] = {

@@ -114,6 +114,16 @@ print_webhooks(const json_t *s)
 	}
 }
 
+static void
+print_track(const json_t *track)
+{
+	char recorded[CLI_TEXT], dropped[CLI_TEXT];
+	if (json_is_true(json_object_get(track, "listening")))
+		printf("%-12s%s events recorded, %s dropped\n", "tracking",
+		       cli_number(cli_number_of(track, "recorded"), recorded),
+		       cli_number(cli_number_of(track, "dropped"), dropped));
+}
+
 enum cli_exit
 cli_run_status(struct cli *c)
 {
@@ -133,6 +143,7 @@ cli_run_status(struct cli *c)
 	printf("%-12s%llu folder%s in incoming/, %s free\n", "spool", waiting,
 	       waiting == 1 ? " waits" : "s wait",
 	       cli_octets(cli_number_of(s, "spool_free_bytes"), text));
+	print_track(json_object_get(s, "track"));
 	print_webhooks(s);
 	print_left_behind(s);
 	json_decref(s);

@@ -182,6 +182,26 @@ add_webhooks(struct pr_buf *b, const pr_webhooks *w)
 	        n.missed_octets);
 }
 
+static void
+add_answer(void *context, enum pr_track_path path, unsigned status, uint64_t n)
+{
+	pr_buf_addf(context, "postrider_track_requests_total{path=\"%s\",code=\"%u\"} %llu\n",
+	            pr_track_path_word(path), status, (unsigned long long)n);
+}
+
+static void
+add_track(struct pr_buf *b, const pr_track *t)
+{
+	struct pr_track_counts n;
+	pr_track_counts(t, &n);
+	head(b, "postrider_track_requests_total", "counter",
+	     "Answers of the tracking server, by path and status.");
+	pr_track_each_answer(t, add_answer, b);
+	counter(b, "postrider_track_recorded_total", "Its events that went to the journal.",
+	        n.recorded);
+	counter(b, "postrider_track_dropped_total", "Its events that found no room.", n.dropped);
+}
+
 void
 get_metrics(struct request *q)
 {
@@ -202,6 +222,7 @@ get_metrics(struct request *q)
 	gauge(&b, "postrider_fold_lag_records", "Outcomes not folded into the ledgers yet.",
 	      (double)s.fold_lag_records);
 	add_webhooks(&b, c->options.webhooks);
+	add_track(&b, c->options.track);
 	gauge(&b, "postrider_spool_free_bytes", "Free octets where spool and state are.",
 	      (double)c->options.spool_free(c->options.context));
 	gauge(&b, "postrider_paused_all", "1 when everything is paused.", s.paused_all);

@@ -349,20 +349,10 @@ listen_unix(const struct pr_config *config, int *out, struct pr_error *e)
 static int
 listen_metrics(const struct pr_config *config, int *out, struct pr_error *e)
 {
-	struct pr_address a;
+	struct pr_error why;
 	const struct pr_endpoint *p = &config->metrics.listen;
-	int one = 1, r = pr_address_parse(p->host, p->port, &a);
-	if (r < 0)
-		return pr_fail(e, PR_EINVAL, "metrics.listen: %s is no IP address", p->host);
-	int fd = socket(a.sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
-	    bind(fd, (struct sockaddr *)&a.sa, a.n) < 0 || listen(fd, BACKLOG) < 0) {
-		r = pr_fail_errno(e, "cannot listen on metrics.listen %s:%u", p->host, p->port);
-		if (fd >= 0)
-			close(fd);
-	}
-	*out = fd;
-	return r;
+	int r = pr_listen(p->host, p->port, BACKLOG, out, &why);
+	return r < 0 ? pr_fail(e, r, "metrics.listen: %s", why.text) : 0;
 }
 
 /* ---- the room ---- */

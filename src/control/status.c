@@ -93,6 +93,16 @@ add_webhooks(struct request *q, struct pr_buf *b)
 	pr_buf_addc(b, ']');
 }
 
+static void
+add_track(struct request *q, struct pr_buf *b)
+{
+	struct pr_track_counts n;
+	pr_track_counts(q->control->options.track, &n);
+	pr_buf_addf(b, ",\"track\":{\"listening\":%s,\"recorded\":%llu,\"dropped\":%llu}",
+	            n.listening ? "true" : "false", (unsigned long long)n.recorded,
+	            (unsigned long long)n.dropped);
+}
+
 void
 get_status(struct request *q)
 {
@@ -118,6 +128,7 @@ get_status(struct request *q)
 	add_left_behind(&b, c->options.intake);
 	add_numbers(&b, &s);
 	add_webhooks(q, &b);
+	add_track(q, &b);
 	pr_buf_addc(&b, '}');
 	request_json(q, &b);
 }

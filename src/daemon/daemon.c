@@ -46,6 +46,8 @@ on_space(void *context, bool full)
 	            : "the journal has room again");
 	if (d->delivery)
 		pr_delivery_on_space(d->delivery, full);
+	if (d->track)
+		pr_track_on_space(d->track, full);
 	d->journal_full = full;
 	hold_journal(d);
 }
@@ -289,6 +291,21 @@ open_webhooks(struct daemon *d, const char *journal_dir, struct pr_error *e)
 }
 
 static int
+open_track(struct daemon *d, struct pr_error *e)
+{
+	char state[4096], audience[4096];
+	struct pr_track_options o = {.loop = d->loop,
+	                             .config = d->config,
+	                             .delivery = d->delivery,
+	                             .journal = d->journal,
+	                             .state_path = state,
+	                             .audience_path = audience};
+	snprintf(state, sizeof state, "%s/state.db", d->config->state.p);
+	snprintf(audience, sizeof audience, "%s/audience.db", d->config->state.p);
+	return pr_track_open(&o, &d->track, e);
+}
+
+static int
 open_control(struct daemon *d, const char *journal_dir, struct pr_error *e)
 {
 	struct pr_control_options o = {.loop = d->loop,
@@ -299,6 +316,7 @@ open_control(struct daemon *d, const char *journal_dir, struct pr_error *e)
 	                               .intake = d->intake,
 	                               .audience = d->audience,
 	                               .webhooks = d->webhooks,
+	                               .track = d->track,
 	                               .version = POSTRIDER_VERSION,
 	                               .context = d,
 	                               .reload = daemon_reload,
@@ -334,6 +352,8 @@ open_all(struct daemon *d, struct pr_error *e)
 	if (r == 0)
 		r = open_webhooks(d, journal_dir, e);
 	if (r == 0)
+		r = open_track(d, e);
+	if (r == 0)
 		r = open_control(d, journal_dir, e);
 	return r;
 }
@@ -341,6 +361,8 @@ open_all(struct daemon *d, struct pr_error *e)
 static void
 close_all(struct daemon *d)
 {
+	if (d->track)
+		pr_track_stop(d->track);
 	if (d->audience)
 		pr_audience_desk_stop(d->audience); /* who ordered something is answered */
 	if (d->control)
@@ -363,6 +385,8 @@ close_all(struct daemon *d)
 	pr_audience_close(d->intake_audience);
 	if (d->journal)
 		pr_journal_close(d->journal);
+	if (d->track)
+		pr_track_close(d->track);
 	network_close(d);
 	if (d->loop) {
 		for (int i = 0; i < 3; i++) /* handles that were closed go in later turns */

@@ -8,6 +8,7 @@
 #include "postrider/dns.h"
 #include "postrider/net/tls.h"
 #include "postrider/statedb.h"
+#include "postrider/track.h"
 #include "postrider/webhooks.h"
 
 #include <uv.h>
@@ -27,6 +28,7 @@ struct daemon {
 	pr_delivery *delivery;
 	pr_intake *intake;
 	pr_webhooks *webhooks;
+	pr_track *track;
 	pr_control *control;
 	pr_lane *reports;      /* finished campaigns: written here, one at a time */
 	struct pr_timer space; /* looks at the disk once a second */

@@ -4,7 +4,7 @@
  *
  * Order of opening, and backwards of closing:
  *   configuration, locks, state.db, loop, resolver and TLS, journal, delivery (recovers), intake,
- * webhooks, control
+ * webhooks, tracking, control
  *
  * SIGTERM and SIGINT drain: no new messages, what is in flight ends, at most 30 s.
  * SIGHUP reads the configuration again, all or nothing.

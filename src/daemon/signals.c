@@ -82,8 +82,10 @@ daemon_reload(void *context, struct pr_buf *answer)
 		pr_log_setup((enum pr_log_level)config->log.level, config->log.format == 1);
 		network_reload(d);
 		pr_delivery_reload(d->delivery, config);
+		pr_audience_use(d->intake_audience, &config->names);
 		pr_intake_reconfigure(d->intake, config);
 		pr_webhooks_reload(d->webhooks, config);
+		pr_track_reload(d->track, config);
 		pr_control_reload(d->control, config);
 		d->retired =
 		    pr_realloc(d->retired, (d->retired_n + 1) * sizeof(struct pr_config *));

@@ -22,8 +22,8 @@ check_clicks(struct pr_str out)
 	while (pr_href_next(&scan, &h)) {
 		if (h.untracked || !pr_str_starts(h.value, TRACK "/c/"))
 			continue;
-		struct pr_str text = pr_str_n(h.value.p + strlen(TRACK "/c/"),
-		                              h.value.n - strlen(TRACK "/c/"));
+		struct pr_str text =
+		    pr_str_n(h.value.p + strlen(TRACK "/c/"), h.value.n - strlen(TRACK "/c/"));
 		pr_buf_clear(&url);
 		if (pr_click_read(keys, text, &t, &url) == 0 && t.link == 0)
 			PR_ASSERT(pr_link_is_sound(pr_buf_str(&url)));

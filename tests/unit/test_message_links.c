@@ -33,8 +33,8 @@ must_compose(const char *yaml, const char *html, const char *plain)
 	put_text("body.html", html);
 	put_text("body.txt", plain);
 	must_compile(yaml);
-	ck_assert_msg(compose("ann@b.example", "Ann", "Lee", "https://data.example/?q=1") == 0, "%s",
-	              failure.text);
+	ck_assert_msg(compose("ann@b.example", "Ann", "Lee", "https://data.example/?q=1") == 0,
+	              "%s", failure.text);
 }
 
 /* Quoted-printable as text, from the octets' header on. */
@@ -128,8 +128,9 @@ END_TEST
 
 START_TEST(links_of_markdown_are_in_the_table_too)
 {
-	put_text("body.md", "See [this](https://a.example/?a=1&b=2) and [yours](https://b.example/{{ "
-	                    "row }}).\n");
+	put_text("body.md",
+	         "See [this](https://a.example/?a=1&b=2) and [yours](https://b.example/{{ "
+	         "row }}).\n");
 	must_compile(HEAD "subject: s\nhtml: body.md\n");
 	ck_assert_int_eq(compose("ann@b.example", "Ann", "Lee", ""), 0);
 	ck_assert_str_eq(destination("See <a href=\""), "table https://a.example/?a=1&b=2");
@@ -140,7 +141,7 @@ END_TEST
 START_TEST(links_of_the_text_only_where_it_is_asked_for)
 {
 	static const char plain[] = "Go to https://a.example/x. Or (https://a.example/y?z)!\n"
-	                            "https://a.example/(w) http://\n";
+				    "https://a.example/(w) http://\n";
 	must_compose(MANIFEST, "<p>x</p>", plain);
 	ck_assert_str_eq(destination("Go to "), "as it is");
 	pr_content_unref(content);
@@ -224,18 +225,19 @@ START_TEST(one_click_is_exactly_what_rfc_8058_asks_for)
 {
 	must_compose(MANIFEST, "<p>{{ unsubscribe_url }}</p>", "{{ unsubscribe_mailto }}");
 	ck_assert_uint_eq(times("List-Unsubscribe: <" TRACK "/u/"), 1);
-	ck_assert_uint_eq(times(">,\r\n <mailto:unsubscribe@mail.acme.example?subject=unsubscribe%20"),
-	                  1);
+	ck_assert_uint_eq(
+	    times(">,\r\n <mailto:unsubscribe@mail.acme.example?subject=unsubscribe%20"), 1);
 	ck_assert_uint_eq(times("\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"), 1);
 	ck_assert_uint_eq(times("<p>" TRACK "/u/"), 1);
-	ck_assert_uint_eq(times("\r\n\r\nmailto:unsubscribe@mail.acme.example?subject=unsubscribe%20"),
-	                  1);
+	ck_assert_uint_eq(
+	    times("\r\n\r\nmailto:unsubscribe@mail.acme.example?subject=unsubscribe%20"), 1);
 }
 END_TEST
 
 START_TEST(link_that_shows_a_url_is_warned_of)
 {
-	must_compose(MANIFEST, "<p><a href=\"https://a.example/\">\n https://a.example/</a></p>\n", "x");
+	must_compose(MANIFEST, "<p><a href=\"https://a.example/\">\n https://a.example/</a></p>\n",
+	             "x");
 	pr_problems_text(&problems, &text);
 	ck_assert_ptr_nonnull(strstr(text.data, "body.html:1: warning: a link shows one URL"));
 	pr_content_unref(content);
@@ -243,8 +245,8 @@ START_TEST(link_that_shows_a_url_is_warned_of)
 	pr_manifest_destroy(manifest);
 	pr_problems_finish(&problems);
 	pr_buf_clear(&text);
-	must_compose(MANIFEST, "<a data-no-track href=\"https://a.example/\">https://a.example/</a>",
-	             "x");
+	must_compose(MANIFEST,
+	             "<a data-no-track href=\"https://a.example/\">https://a.example/</a>", "x");
 	pr_problems_text(&problems, &text);
 	ck_assert_ptr_null(text.len ? strstr(text.data, "shows one URL") : NULL);
 }
@@ -254,12 +256,14 @@ START_TEST(without_a_secret_it_is_as_it_was)
 {
 	pr_tokens_unref(tokens);
 	tokens = NULL;
-	must_compose(MANIFEST, "<a href=\"https://a.example/\">{{ unsubscribe_url }}</a>{{ view_url }}|",
+	must_compose(MANIFEST,
+	             "<a href=\"https://a.example/\">{{ unsubscribe_url }}</a>{{ view_url }}|",
 	             "text");
 	ck_assert_str_eq(destination("href=\""), "as it is");
 	ck_assert_uint_eq(times("List-Unsubscribe-Post"), 0);
 	ck_assert_uint_eq(times("List-Unsubscribe: <mailto:"), 1);
-	ck_assert_uint_eq(times("\">mailto:unsubscribe@mail.acme.example?subject=unsubscribe%20"), 1);
+	ck_assert_uint_eq(times("\">mailto:unsubscribe@mail.acme.example?subject=unsubscribe%20"),
+	                  1);
 	ck_assert_uint_eq(times("</a>|"), 1);
 	pr_buf_clear(&text);
 	pr_problems_text(&problems, &text);

@@ -128,7 +128,14 @@ struct pr_config {
 		struct pr_endpoint listen; /* host "": off */
 	} metrics;
 	struct {
-		struct pr_text url; /* as brand.track_url; p NULL: none */
+		struct pr_text url;        /* as brand.track_url; p NULL: none */
+		struct pr_endpoint listen; /* host "": off */
+		struct pr_text listen_at;  /* where it stands; no text */
+		struct pr_texts proxies;   /* networks whose X-Forwarded-For is believed */
+		struct pr_rate rate;       /* of requests of one visitor */
+		int64_t connections;
+		struct pr_texts blocked; /* hosts that no link leads to; A-labels, lower case */
+		bool honeypot;
 	} track;
 	int64_t workers; /* 0: one per core */
 	uint64_t ready;  /* octets */
