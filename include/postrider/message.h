@@ -49,6 +49,7 @@ struct pr_content_source {
 	const char *bounce_domain;  /* of the brand: bounce@ it; NULL: the reverse-path is the From
 	                             * address */
 	const char *track_url;      /* of the brand, or of all; NULL: no links and pages */
+	bool honeypot;              /* HTML bodies get a link that nobody can see */
 	const char *postal_address; /* of the brand, when the manifest has none; may be NULL */
 	const char *language;       /* the same */
 	size_t size_max;            /* of one message; 0: 25 MiB */

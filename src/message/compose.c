@@ -395,7 +395,7 @@ add_body(struct job *j, const char *type, struct pr_str body)
 static struct pr_str
 html_body(const struct job *j)
 {
-	const struct pr_track *track = &j->content->track;
+	const struct pr_tracking *track = &j->content->track;
 	struct pr_buf *linked = &j->c->linked;
 	if (!track->clicks && !track->opens)
 		return pr_buf_str(&j->c->html);

@@ -345,7 +345,8 @@ pr_content_source_of(const struct pr_manifest *m, const struct pr_config *config
 	                              .timezone = config ? config->timezone.p : NULL,
 	                              .dkim = config ? config->signing : NULL,
 	                              .tokens = config ? config->tokens : NULL,
-	                              .track_url = config ? config->track.url.p : NULL};
+	                              .track_url = config ? config->track.url.p : NULL,
+	                              .honeypot = config && config->track.honeypot};
 	if (m->schedule.timezone)
 		s.timezone = m->schedule.timezone;
 	if (b) {

@@ -90,9 +90,9 @@ struct pr_edition {
 };
 
 /* Links and pages: all of it empty where there are no tokens or no track URL. */
-struct pr_track {
+struct pr_tracking {
 	struct pr_str url; /* without '/' at its end */
-	bool clicks, text, opens;
+	bool clicks, text, opens, honeypot;
 	bool view, preferences; /* some template shows it */
 	size_t consent_column;  /* of opens; SIZE_MAX: all consent */
 	struct pr_links links;
@@ -139,7 +139,7 @@ struct pr_content {
 	struct pr_str
 	    bounce_domain; /* messages have return paths of their own; empty: reverse_path */
 	uint32_t list;     /* in tokens */
-	struct pr_track track;
+	struct pr_tracking track;
 };
 
 /* ---- compiling ---- */

@@ -47,6 +47,7 @@ pr_track_begin(struct pr_compile *x)
 	c->track.clicks = follows(source->manifest, wish->clicks);
 	c->track.opens = follows(source->manifest, wish->opens);
 	c->track.text = c->track.clicks && wish->text;
+	c->track.honeypot = c->track.clicks && source->honeypot;
 }
 
 static bool
@@ -195,6 +196,21 @@ consents(const struct pr_content *c, const struct pr_str *fields)
 	return false;
 }
 
+/* For scanners, which follow every link; people and their screen readers do not come upon it. */
+static void
+add_honeypot(const struct pr_row_tokens *t, struct pr_buf *out)
+{
+	const struct pr_token token = {.kind = PR_TOKEN_CLICK,
+	                               .campaign = t->base.campaign,
+	                               .row = t->base.row,
+	                               .link = PR_LINK_HONEYPOT};
+	pr_buf_adds(out, "<a href=\"");
+	pr_buf_add_str(out, t->content->track.url);
+	pr_buf_adds(out, "/c/");
+	pr_click_write(t->content->tokens, &token, PR_STR(""), out);
+	pr_buf_adds(out, "\" style=\"display:none\" tabindex=\"-1\" aria-hidden=\"true\"></a>");
+}
+
 static void
 add_pixel(const struct pr_row_tokens *t, struct pr_buf *out)
 {
@@ -208,17 +224,19 @@ void
 pr_track_html(const struct pr_row_tokens *t, const struct pr_str *fields, struct pr_str html,
               struct pr_buf *out)
 {
-	const struct pr_track *track = &t->content->track;
+	const struct pr_tracking *track = &t->content->track;
 	const struct pr_links_sender sender = {t->content->tokens, t->base};
 	size_t end = html.n;
 	bool pixel = track->opens && consents(t->content, fields);
-	if (pixel)
+	if (pixel || track->honeypot)
 		end = pr_html_body_end(html);
 	struct pr_str body = pr_str_n(html.p, end);
 	if (track->clicks)
 		pr_links_write_html(&track->links, &sender, body, out);
 	else
 		pr_buf_add_str(out, body);
+	if (track->honeypot)
+		add_honeypot(t, out);
 	if (pixel)
 		add_pixel(t, out);
 	pr_buf_add(out, html.p + end, html.n - end);

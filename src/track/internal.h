@@ -174,8 +174,6 @@ void track_queue_take(struct track_queue *q);
 
 /* ---- visit.c, ask.c, view.c ---- */
 
-#define TRACK_HONEYPOT 0xffffffffu /* the number of a link that nobody can see */
-
 struct track_answer {
 	unsigned status;
 	bool html;    /* else it has no body */

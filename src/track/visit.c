@@ -259,7 +259,7 @@ get_link(struct track_visit *v)
 	if (!w->config->tokens ||
 	    pr_click_read(w->config->tokens, v->rest, &t, &w->destination) < 0)
 		return not_found(v);
-	if (t.link == TRACK_HONEYPOT)
+	if (t.link == PR_LINK_HONEYPOT)
 		return get_honeypot(v, &t);
 	int r = 0;
 	if (t.link)

@@ -20,6 +20,7 @@ static struct pr_buf octets;       /* of it */
 static struct pr_error failure;
 static struct pr_tokens *tokens; /* NULL: nothing is followed */
 static const char *proof_to;
+static bool honeypot;
 
 static inline void
 setup(void)
@@ -59,6 +60,7 @@ compile(const char *yaml)
 	                                         .hostname = "mta1.acme.example",
 	                                         .tokens = tokens,
 	                                         .proof_to = proof_to,
+	                                         .honeypot = honeypot,
 	                                         .track_url = "https://t.acme.example"};
 	struct pr_content_source s = source;
 	struct pr_buf text = {0};

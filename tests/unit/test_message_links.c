@@ -234,6 +234,22 @@ START_TEST(one_click_is_exactly_what_rfc_8058_asks_for)
 }
 END_TEST
 
+START_TEST(honeypot_is_a_link_that_nobody_sees)
+{
+	struct pr_buf none = {0};
+	struct pr_token t;
+	honeypot = true;
+	must_compose(MANIFEST, "<body>x</body>", "text");
+	ck_assert_uint_eq(times("style=\"display:none\""), 1);
+	const char *at =
+	    strstr(text.data, "<a href=\"" TRACK "/c/") + strlen("<a href=\"" TRACK "/c/");
+	ck_assert_int_eq(pr_click_read(tokens, pr_str_n(at, strcspn(at, "\"")), &t, &none), 0);
+	ck_assert_uint_eq(t.link, PR_LINK_HONEYPOT);
+	ck_assert_uint_eq(t.row, 12);
+	honeypot = false;
+}
+END_TEST
+
 START_TEST(link_that_shows_a_url_is_warned_of)
 {
 	must_compose(MANIFEST, "<p><a href=\"https://a.example/\">\n https://a.example/</a></p>\n",
@@ -283,6 +299,7 @@ main(void)
 	    {pixel_only_for_who_consents, ROWS(consents)},
 	    {consent_of_a_column_that_is_not_there_is_told},
 	    {one_click_is_exactly_what_rfc_8058_asks_for},
+	    {honeypot_is_a_link_that_nobody_sees},
 	    {link_that_shows_a_url_is_warned_of},
 	    {without_a_secret_it_is_as_it_was},
 	};

@@ -15,7 +15,8 @@
 #include "postrider/base/buf.h"
 #include "postrider/message/token.h"
 
-#define PR_LINK_MAX 2000 /* octets of a destination */
+#define PR_LINK_MAX 2000            /* octets of a destination */
+#define PR_LINK_HONEYPOT UINT32_MAX /* the number of a link that nobody can see */
 
 /* May a click lead there? http or https, a host, no user (https://bank@evil.example), printable
  * ASCII without what must be escaped (RFC 3986), at most PR_LINK_MAX: it goes into a header of
