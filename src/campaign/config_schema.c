@@ -236,6 +236,8 @@ static const struct pr_yaml_row brand_rows[] = {
 	{.key = "language", .type = PR_YAML_TEXT, .flags = NAME, .offset = BRAND(language)},
 	{.key = "track_url", .type = PR_YAML_TEXT, .flags = NAME, .example = "https://t.acme.example",
 	 .offset = BRAND(track_url)},
+	{.key = "stop_loss", .type = PR_YAML_SECTION, .schema = &pr_stop_loss_schema,
+	 .offset = BRAND(stop_loss)},
 	{0},
 };
 
@@ -320,6 +322,8 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "shaping", .type = PR_YAML_TEXT, .flags = NAME, .offset = AT(shaping)},
 	{.key = "preflight", .type = PR_YAML_ENUM, .words = preflights, .fallback = "warn",
 	 .offset = AT(preflight)},
+	{.key = "stop_loss", .type = PR_YAML_SECTION, .schema = &pr_stop_loss_schema,
+	 .offset = AT(stop_loss)},
 	{.key = "secrets", .type = PR_YAML_SECTIONS, .schema = &secret_schema, .max = 36,
 	 .offset = AT(secrets)},
 	{.key = "track", .type = PR_YAML_SECTION, .schema = &track_schema},

@@ -209,6 +209,8 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "hold", .type = PR_YAML_BOOL, .fallback = "false", .offset = AT(hold)},
 	{.key = "schedule", .type = PR_YAML_SECTION, .schema = &schedule_schema,
 	 .offset = AT(schedule)},
+	{.key = "stop_loss", .type = PR_YAML_SECTION, .schema = &pr_stop_loss_schema,
+	 .offset = AT(stop_loss)},
 	{.key = "rate", .type = PR_YAML_RATE, .offset = AT(rate)},
 	{.key = "priority", .type = PR_YAML_INT, .min = 0, .max = 9, .fallback = "5",
 	 .offset = AT(priority)},
@@ -226,7 +228,6 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "steps", .type = PR_YAML_LATER},
 	{.key = "coupons", .type = PR_YAML_LATER},
 	{.key = "cost", .type = PR_YAML_LATER},
-	{.key = "stop_loss", .type = PR_YAML_LATER},
 	{.key = "law", .type = PR_YAML_LATER},
 	{0},
 };

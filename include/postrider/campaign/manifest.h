@@ -13,6 +13,7 @@
 #include "postrider/base/yaml.h"
 #include "postrider/campaign/address.h"
 #include "postrider/campaign/schedule.h"
+#include "postrider/campaign/stop_loss.h"
 
 #define PR_MANIFEST_FILE "campaign.yaml"
 
@@ -108,11 +109,12 @@ struct pr_manifest {
 	struct pr_manifest_track track;
 	bool hold, again;
 	struct pr_schedule schedule;
-	struct pr_text deadline_at; /* where it stands; no text */
-	struct pr_rate rate;        /* count 0: no limit of its own */
-	int64_t priority;           /* 0 to 9 */
-	bool sound;                 /* no problem was found */
-	struct pr_arena arena;      /* owns all of the above */
+	struct pr_text deadline_at;    /* where it stands; no text */
+	struct pr_stop_loss stop_loss; /* as it says itself: see pr_stop_loss_of */
+	struct pr_rate rate;           /* count 0: no limit of its own */
+	int64_t priority;              /* 0 to 9 */
+	bool sound;                    /* no problem was found */
+	struct pr_arena arena;         /* owns all of the above */
 };
 
 /*
