@@ -172,6 +172,7 @@ struct pr_campaign {
 	unsigned paused_n;
 	struct pr_map slices_by_name;  /* hash of the name -> slice, chained */
 	struct pr_map slice_of_domain; /* hash of the domain -> slice */
+	struct pr_map complained;      /* rows: once each */
 	bool slice_passed;             /* some slice is to be paused */
 	bool unpark;                   /* rows parked in the ledger are to be due again */
 
@@ -581,6 +582,8 @@ void dispatch_defer(struct flow *f, const struct pr_smtp_result *r, const struct
 /* A domain's receiver is known. */
 void slice_of_site(struct pr_campaign *c, const char *domain, const struct site *site);
 void slice_count(const struct send *s, const struct pr_outcome *o); /* it was answered */
+struct pr_leaving;
+void slice_complained(struct pr_delivery *d, const struct pr_leaving *l);
 /* Whether the receiver of an address is paused. */
 bool slice_stops(struct pr_campaign *c, struct pr_str address);
 bool slice_stops_send(const struct send *s);

@@ -67,8 +67,7 @@ pr_judge_read(const char *text, struct pr_tried *out)
 	double share;
 	char word[16];
 	unsigned long long n[5] = {0};
-	int got =
-	    sscanf(text, "%15s" WORDS, word, &share, &n[0], &n[1], &n[2], &n[3], &n[4]);
+	int got = sscanf(text, "%15s" WORDS, word, &share, &n[0], &n[1], &n[2], &n[3], &n[4]);
 	enum pr_cause cause = PR_CAUSES;
 	while (got > 0 && --cause > PR_CAUSE_NONE && strcmp(word, words[cause]) != 0)
 		;

@@ -20,6 +20,7 @@
 
 #include "postrider/base/log.h"
 #include "postrider/campaign/address.h"
+#include "postrider/delivery/leave.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,6 +150,21 @@ slice_count(const struct send *send, const struct pr_outcome *o)
 	s->n.bounced += since && o->state == PR_BOUNCED && o->class_ != PR_CLASS_EXPIRED;
 	bool deferred = o->state == PR_DEFERRED || o->class_ == PR_CLASS_EXPIRED;
 	pr_recent_add(&s->recent, c->stop_loss.window_ms, due_now(c->delivery), deferred);
+	judge(c, s);
+}
+
+/* Reports may come twice. */
+void
+slice_complained(struct pr_delivery *d, const struct pr_leaving *l)
+{
+	struct pr_campaign *c = pr_map_get(&d->by_serial, l->serial);
+	if (!c || c->closed || !l->first_ms || !pr_stop_loss_judges(&c->stop_loss) ||
+	    pr_map_put(&c->complained, l->row, c))
+		return;
+	struct slice *s = slice_of(c, domain_in(pr_str(l->who)));
+	if (!s || s->cause || l->first_ms < s->since_ms)
+		return;
+	s->n.complained++;
 	judge(c, s);
 }
 
@@ -332,8 +348,8 @@ slices_unpark(struct pr_campaign *c)
 static bool
 has_rows_elsewhere(const struct pr_campaign *c)
 {
-	if (c->sends || !c->fresh_end || c->fresh || c->due || c->fresh_running ||
-	    c->due_running || c->lookups_n || c->reads || c->unknown_first || c->unpark ||
+	if (c->sends || !c->fresh_end || c->fresh || c->due || c->fresh_running || c->due_running ||
+	    c->lookups_n || c->reads || c->unknown_first || c->unpark ||
 	    c->next_due_ms != INT64_MAX)
 		return true;
 	PR_LIST_EACH(link, &c->flows) {
@@ -531,4 +547,5 @@ slices_free(struct pr_campaign *c)
 		free(PR_CONTAINER(link, struct slice, link));
 	pr_map_finish(&c->slices_by_name);
 	pr_map_finish(&c->slice_of_domain);
+	pr_map_finish(&c->complained);
 }

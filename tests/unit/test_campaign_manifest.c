@@ -519,10 +519,9 @@ END_TEST
 
 START_TEST(stop_loss_is_what_the_nearest_says_key_by_key)
 {
-	static const char yaml[] =
-	    "routes: {default: {via: relay, host: 127.0.0.1}}\n"
-	    "brands: {acme: {stop_loss: {bounces: 4%, least: 50}}}\n"
-	    "stop_loss: {bounces: 9%, complaints: 0.2%, window: 1h}\n";
+	static const char yaml[] = "routes: {default: {via: relay, host: 127.0.0.1}}\n"
+				   "brands: {acme: {stop_loss: {bounces: 4%, least: 50}}}\n"
+				   "stop_loss: {bounces: 9%, complaints: 0.2%, window: 1h}\n";
 	struct pr_config *c;
 	ck_assert_int_eq(pr_config_parse(PR_STR(yaml), "p.yaml", "/", &problems, &c), 0);
 	ck_assert_int_eq(parse(LEAST "brand: acme\nstop_loss: {bounces: 3%}\n"), 0);

@@ -59,7 +59,11 @@ START_TEST(a_verdict_is_read_back_from_its_words)
 END_TEST
 
 static const char *const texts[] = {
-    "", " ", "bounces", "bounces above 5%", "none above 5%: of 1 tried 1 bounced",
+    "",
+    " ",
+    "bounces",
+    "bounces above 5%",
+    "none above 5%: of 1 tried 1 bounced",
     "bounces above 5%: of 200 tried 40 bounced, 1 complained; of x"};
 
 START_TEST(what_is_no_verdict_is_none)

@@ -93,7 +93,7 @@ struct pr_brand {
 	struct pr_text postal_address, language; /* p NULL: none */
 	struct pr_text
 	    track_url; /* of its links and pages, without '/' at the end; p NULL: track.url */
-	struct pr_stop_loss stop_loss;           /* as it says itself */
+	struct pr_stop_loss stop_loss; /* as it says itself */
 };
 
 enum pr_webhook_format { PR_WEBHOOK_NATIVE, PR_WEBHOOK_SENDGRID };
