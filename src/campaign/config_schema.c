@@ -306,6 +306,8 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "min_free", .type = PR_YAML_SIZE, .fallback = "2G", .offset = AT(min_free)},
 	{.key = "settle", .type = PR_YAML_DURATION, .min = 0, .max = PR_DAY_MS, .fallback = "15s",
 	 .offset = AT(settle)},
+	{.key = "keep_source", .type = PR_YAML_BOOL, .fallback = "false",
+	 .offset = AT(keep_source)},
 	{.key = "retention", .type = PR_YAML_SECTION, .schema = &retention_schema},
 	{.key = "in_doubt", .type = PR_YAML_SECTION, .schema = &in_doubt_schema},
 	{.key = "retry", .type = PR_YAML_SECTION, .schema = &retry_schema},

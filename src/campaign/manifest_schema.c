@@ -217,6 +217,8 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "in_doubt", .type = PR_YAML_ENUM, .words = doubts, .offset = AT(in_doubt)},
 	{.key = "headers", .type = PR_YAML_PAIRS, .flags = LINE, .max = PR_MANIFEST_HEADERS_MAX,
 	 .offset = AT(headers)},
+	{.key = "keep_source", .type = PR_YAML_BOOL, .fallback = "false",
+	 .offset = AT(keep_source)},
 	{.key = "again", .type = PR_YAML_BOOL, .fallback = "false", .offset = AT(again)},
 	{.key = "track", .type = PR_YAML_SECTION, .schema = &track_schema, .offset = AT(track)},
 	{.key = "seeds", .type = PR_YAML_LATER},

@@ -304,8 +304,8 @@ START_TEST(all_faults_are_told_in_the_order_of_lines)
 	    "9\n"
 	    "campaign.yaml:4:1 unknown key \"foo\" -> known keys: name from reply_to "
 	    "postal_address subject preheader recipients html text syntax route brand class "
-	    "list language required hold schedule stop_loss rate priority in_doubt headers again "
-	    "track");
+	    "list language required hold schedule stop_loss rate priority in_doubt headers "
+	    "keep_source again track");
 	for (unsigned i = 0; i < problems.n; i++)
 		ck_assert_ptr_nonnull(problems.items[i].excerpt);
 }

@@ -141,6 +141,7 @@ struct pr_config {
 	} log;
 	uint64_t min_free; /* octets; 0: do not watch */
 	int64_t settle;    /* ms */
+	bool keep_source;  /* the recipients file, when it was imported */
 	struct {
 		int64_t done, rejected, events, tokens; /* ms */
 	} retention;

@@ -108,6 +108,7 @@ struct pr_manifest {
 	struct pr_text track_at;  /* where it stands; no text */
 	struct pr_manifest_track track;
 	bool hold, again;
+	bool keep_source; /* also where the configuration says so */
 	struct pr_schedule schedule;
 	struct pr_text deadline_at;    /* where it stands; no text */
 	struct pr_stop_loss stop_loss; /* as it says itself: see pr_stop_loss_of */
@@ -129,8 +130,8 @@ int pr_manifest_parse(struct pr_str text, const char *folder_name, struct pr_pro
  * where they exist; a file that is named and missing is a problem. */
 int pr_manifest_load(int dir, const char *folder_name, struct pr_problems *problems,
                      struct pr_manifest **out);
-/* The same of a folder that brings content only (campaign/version.h): its recipients need not be
- * there. */
+/* The same of a folder whose recipients need not be there: they are in the ledger by now, or it
+ * brings content only (campaign/version.h). */
 int pr_manifest_load_content(int dir, const char *folder_name, struct pr_problems *problems,
                              struct pr_manifest **out);
 void pr_manifest_destroy(struct pr_manifest *m); /* NULL: nothing */
