@@ -10,6 +10,7 @@
  *   refill    reading rows from a ledger (on the folder lane) so that there are some to grant
  *   verb      what a person asks: pause, resume, cancel, approve, resolve, replace
  *   version   of a campaign's content: 1 is its own, `replace` brings others
+ *   slice     what of a campaign goes to one receiver: can be paused alone (delivery/judge.h)
  *   due clock UTC as delivery believes it: runs on the monotonic clock, never jumps. Times of
  *             retries are kept on it; start, window and deadline follow the wall clock.
  *
@@ -22,6 +23,7 @@
 #include "postrider/audience.h"
 #include "postrider/campaign/config.h"
 #include "postrider/campaign/intake.h"
+#include "postrider/delivery/judge.h"
 #include "postrider/journal.h"
 #include "postrider/ledger.h"
 #include "postrider/loop.h"
@@ -109,12 +111,27 @@ struct pr_campaign_view {
 	int64_t eta_ms; /* UTC; 0: unknown */
 	int64_t accepted_ms, start_ms, started_ms, first_pass_ms, finished_ms; /* UTC; 0: not yet */
 	uint64_t import_rows;                                                  /* while importing */
-	const char *last_error;                                                /* NULL: none */
+	unsigned paused_slices;
+	const char *last_error;    /* NULL: none */
 	unsigned version;          /* of the content in force */
 	const pr_content *content; /* of that version; NULL: not compiled yet, or closed */
 	int64_t indexed_ms;        /* UTC; 0: the address index is not complete */
 };
 void pr_campaign_view(const pr_campaign *c, struct pr_campaign_view *out);
+#define PR_SLICE_NAME_MAX 300 /* octets */
+/* A slice of a campaign that is paused alone (delivery/judge.h). Texts are views. */
+struct pr_slice_view {
+	const char *name, *by;
+	enum pr_cause cause;
+	int64_t paused_ms; /* UTC */
+	struct pr_tried n; /* as of then; zeroes for an operator's */
+};
+void pr_campaign_each_slice(const pr_campaign *c,
+                            void (*each)(void *context, const struct pr_slice_view *v),
+                            void *context);
+/* The same as the ledger keeps them; any thread that has it. */
+void pr_slices_each_kept(pr_ledger *l, void (*each)(void *context, const struct pr_slice_view *v),
+                         void *context);
 pr_campaign *pr_delivery_find(pr_delivery *d, const char *id);
 /* In order of acceptance; NULL starts, NULL ends. */
 pr_campaign *pr_delivery_next(pr_delivery *d, pr_campaign *after);
@@ -197,6 +214,7 @@ enum pr_verb_kind {
 struct pr_verb { /* the caller's until done */
 	enum pr_verb_kind kind;
 	const char *id;       /* not for the _ALL verbs */
+	const char *slice;    /* pause, resume: only this slice, or a domain of it; NULL: all */
 	const char *by;       /* user name */
 	bool delivered;       /* resolve: as delivered; else resend */
 	bool trust_ledger;    /* adopt: send what the ledger calls unsent; else it is paused */
@@ -207,6 +225,7 @@ struct pr_verb { /* the caller's until done */
 	int folder;                   /* replace: the corrected folder, open */
 	struct pr_problems *problems; /* replace: what is wrong with it; warnings */
 	unsigned version;             /* replace: what it became */
+	unsigned still_paused;        /* resume: slices that stay paused */
 	uint64_t changed; /* rows: for cancel and resolve; replace: those that will get it */
 	void *private_;
 	struct pr_journal_waiter waiter;

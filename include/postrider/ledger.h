@@ -136,6 +136,10 @@ struct pr_put_off {
 	int64_t due_utc_ms;
 };
 int pr_ledger_put_off(pr_ledger *l, const struct pr_put_off *rows, size_t n, struct pr_error *e);
+/* A time that never comes: rows put off to it are parked. */
+#define PR_LEDGER_PARKED_MS (1ll << 50)
+/* Parked rows are due then, at most max of them: 1 when there may be more, 0 done. */
+int pr_ledger_unpark(pr_ledger *l, int64_t due_utc_ms, unsigned max, struct pr_error *e);
 /* First row that is fresh: where the cursor stands after a restart; UINT32_MAX: none. */
 uint32_t pr_ledger_first_fresh(pr_ledger *l);
 

@@ -28,6 +28,9 @@ int pr_report_source_read(struct pr_report_source *out, const char *dir, int fol
 /* Appends one campaign as JSON: the campaign object of the status socket. */
 void pr_report_campaign_json(const struct pr_campaign_view *view, struct pr_buf *out);
 
+/* Appends `"slices":[...]`: those that are paused now. On the loop. */
+void pr_report_slices_json(const pr_campaign *c, struct pr_buf *out);
+
 /* Appends `"history":[...]`: what people and the daemon did with the campaign, oldest first. */
 void pr_report_history_json(pr_ledger *ledger, struct pr_buf *out);
 

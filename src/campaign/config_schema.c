@@ -248,6 +248,8 @@ static const struct pr_yaml_row brand_rows[] = {
 	{.key = "language", .type = PR_YAML_TEXT, .flags = NAME, .offset = BRAND(language)},
 	{.key = "track_url", .type = PR_YAML_TEXT, .flags = NAME, .example = "https://t.acme.example",
 	 .offset = BRAND(track_url)},
+	{.key = "stop_loss", .type = PR_YAML_SECTION, .schema = &pr_stop_loss_schema,
+	 .offset = BRAND(stop_loss)},
 	{0},
 };
 
@@ -316,6 +318,8 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "min_free", .type = PR_YAML_SIZE, .fallback = "2G", .offset = AT(min_free)},
 	{.key = "settle", .type = PR_YAML_DURATION, .min = 0, .max = PR_DAY_MS, .fallback = "15s",
 	 .offset = AT(settle)},
+	{.key = "keep_source", .type = PR_YAML_BOOL, .fallback = "false",
+	 .offset = AT(keep_source)},
 	{.key = "retention", .type = PR_YAML_SECTION, .schema = &retention_schema},
 	{.key = "in_doubt", .type = PR_YAML_SECTION, .schema = &in_doubt_schema},
 	{.key = "retry", .type = PR_YAML_SECTION, .schema = &retry_schema},
@@ -332,6 +336,8 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "shaping", .type = PR_YAML_TEXT, .flags = NAME, .offset = AT(shaping)},
 	{.key = "preflight", .type = PR_YAML_ENUM, .words = preflights, .fallback = "warn",
 	 .offset = AT(preflight)},
+	{.key = "stop_loss", .type = PR_YAML_SECTION, .schema = &pr_stop_loss_schema,
+	 .offset = AT(stop_loss)},
 	{.key = "secrets", .type = PR_YAML_SECTIONS, .schema = &secret_schema, .max = 36,
 	 .offset = AT(secrets)},
 	{.key = "track", .type = PR_YAML_SECTION, .schema = &track_schema},

@@ -6,6 +6,9 @@
  * that cannot be imported now (full disk) waits in `pending`; one whose recipients are no
  * good goes to rejected/, and its content may come again.
  *
+ * Then the recipients file goes: who they are is in the ledger, and one place is enough for what is
+ * personal (keep_source leaves it). Killed before, the next start removes it.
+ *
  * At start, in this order: parts of copies are removed; sources that were taken are finished;
  * imported campaigns are told to the owner; the others are imported.
  */
@@ -87,6 +90,34 @@ reject_accepted(pr_intake *i, struct pr_taken *t, struct intake_record *r, int d
 	return intake_reject(i, t->id, r, problems, t, e);
 }
 
+static bool
+is_body(const struct pr_manifest *m, const char *file)
+{
+	for (size_t k = 0; k < m->editions_n; k++) {
+		const struct pr_manifest_edition *n = &m->editions[k];
+		if ((n->html.p && strcmp(n->html.p, file) == 0) ||
+		    (n->text.p && strcmp(n->text.p, file) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* Of a campaign whose ledger is whole. What fails is told, and tried again at the next start. */
+static void
+drop_recipients(pr_intake *i, const struct pr_taken *t, int dir)
+{
+	struct pr_error e;
+	const struct pr_manifest *m = t->manifest;
+	const char *file = m->recipients.file.p;
+	if (m->keep_source || i->options.config->keep_source || !file || is_body(m, file))
+		return;
+	intake_step(i, "recipients");
+	if (unlinkat(dir, file, 0) == 0 ? fsync(dir) == 0 : errno == ENOENT)
+		return;
+	pr_fail_errno(&e, "cannot remove active/%s/%s", t->id, file);
+	intake_tell_trouble(i, t->id, &e);
+}
+
 /* 0: t has gone to its owner. */
 static int
 import_in(pr_intake *i, struct pr_taken *t, struct intake_record *r, int dir,
@@ -103,6 +134,7 @@ import_in(pr_intake *i, struct pr_taken *t, struct intake_record *r, int dir,
 	}
 	if (result == 0) {
 		intake_step(i, "imported");
+		drop_recipients(i, t, dir);
 		intake_tell_imported(i, t);
 		return 0;
 	}
@@ -221,16 +253,19 @@ record_of(int parent, const char *name, struct intake_record *r, struct pr_error
 }
 
 static int
-load_manifest(pr_intake *i, struct pr_taken *t, const char *name, struct pr_error *e)
+load_manifest(pr_intake *i, struct pr_taken *t, const struct intake_record *record,
+              struct pr_error *e)
 {
 	struct pr_problems problems = {0};
 	struct pr_buf normal = {0};
 	int dir = openat(i->active, t->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)
 		return pr_fail_errno(e, "cannot open active/%s", t->id);
-	if (!pr_name_normal(name, &normal))
+	if (!pr_name_normal(record->name, &normal))
 		pr_buf_adds(&normal, t->id);
-	int r = pr_manifest_load(dir, normal.data, &problems, &t->manifest);
+	int r = record->imported
+	            ? pr_manifest_load_content(dir, normal.data, &problems, &t->manifest)
+	            : pr_manifest_load(dir, normal.data, &problems, &t->manifest);
 	if (r < 0)
 		pr_fail(e, r, "active/%s/campaign.yaml cannot be read any more: %s", t->id,
 		        problems.n ? problems.items[0].what : "");
@@ -252,11 +287,21 @@ taken_of(pr_intake *i, const char *id, const struct intake_record *r)
 	t->serial = r->serial;
 	t->owner = r->owner;
 	t->accepted_ms = r->accepted_ms;
-	if (load_manifest(i, t, r->name, &e) == 0)
+	if (load_manifest(i, t, r, &e) == 0)
 		return t;
 	intake_tell_trouble(i, id, &e);
 	pr_taken_free(t);
 	return NULL;
+}
+
+static void
+drop_recipients_of(pr_intake *i, const struct pr_taken *t)
+{
+	int dir = openat(i->active, t->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return;
+	drop_recipients(i, t, dir);
+	close(dir);
 }
 
 static void
@@ -274,10 +319,13 @@ start_active(pr_intake *i, const char *name)
 		intake_tell_trouble(i, name, &e);
 		return;
 	}
-	r.imported = r.imported || has_ledger(i, name);
+	bool whole = has_ledger(i, name); /* a damaged one may be made again from its recipients */
+	r.imported |= whole;
 	if (r.imported)
 		intake_settle_source(i, i->active, name, &r);
 	struct pr_taken *t = taken_of(i, name, &r);
+	if (t && whole)
+		drop_recipients_of(i, t);
 	if (t && r.imported) {
 		intake_tell_imported(i, t);
 	} else if (t) {

@@ -68,7 +68,7 @@ static const struct cli_option submit_options[] = {
 static const struct cli_option all_options[] = {
     {"all", NULL, "all sending, of all campaigns", 0, false},
     {"variant", "V", "one variant", 0, true},
-    {"domain", "D", "one domain", 0, true},
+    {"domain", "D", "one domain, or a slice as `postrider campaign ID` names it", 0, false},
     {0}};
 static const struct cli_option cancel_options[] = {
     {"variant", "V", "one variant", 0, true}, {"domain", "D", "one domain", 0, true}, {0}};
@@ -162,7 +162,11 @@ const struct cli_command cli_commands[] = {
     {"pause", "ID|--all", "stop sending, within a second",
      "What is on its way is finished; nothing new begins until `postrider resume`.", 0, 1,
      all_options, cli_run_verb, SEND},
-    {"resume", "ID|--all", "go on after a pause", NULL, 0, 1, all_options, cli_run_verb, SEND},
+    {"resume", "ID|--all", "go on after a pause",
+     "Slices that are paused alone (by stop_loss, or with --domain) stay so until they are named\n"
+     "with --domain, unless nothing but them is left to send. What is resumed is judged by what\n"
+     "comes from then on.",
+     0, 1, all_options, cli_run_verb, SEND},
     {"cancel", "ID", "end a campaign: what is unsent stays unsent",
      "Cannot be undone. What is on its way is finished.", 1, 1, cancel_options, cli_run_verb, SEND},
     {"replace", "ID DIR", "correct what is unsent: bodies, subject, sender, headers, rate",

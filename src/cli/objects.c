@@ -87,7 +87,7 @@ cli_reason_words(const char *reason)
 	    {"late",
 	     "could not begin in time (schedule.late): `postrider approve ID` sends it now"},
 	    {"disk", "too little room on the disk: goes on by itself"},
-	    {"stop_loss", "stopped because too much failed"},
+	    {"stop_loss", "too much failed at some receivers: see `postrider campaign ID`"},
 	    {"operator", "by an operator"},
 	};
 	for (unsigned i = 0; reason && i < sizeof table / sizeof *table; i++)

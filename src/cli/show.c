@@ -290,6 +290,36 @@ print_times(const json_t *o)
 }
 
 static void
+add_slice(struct cli_table *t, const json_t *s)
+{
+	static const char *const keys[] = {"tried", "bounced", "complained", "deferred"};
+	char text[CLI_TEXT];
+	cli_table_add(t, cli_show(cli_text_of(s, "name")));
+	cli_table_add(t, cli_show(cli_text_of(s, "reason")));
+	for (unsigned i = 0; i < sizeof keys / sizeof *keys; i++)
+		cli_table_add(t, cli_number(cli_number_of(s, keys[i]), text));
+	cli_table_add(t, cli_time(cli_text_of(s, "paused"), text));
+}
+
+static void
+print_slices(const json_t *o)
+{
+	size_t i;
+	json_t *one;
+	const json_t *list = json_object_get(o, "slices");
+	if (json_array_size(list) == 0)
+		return;
+	puts("\nPaused alone:");
+	struct cli_table *t = cli_table_create("RECEIVER\tBECAUSE OF\t>TRIED\t>BOUNCED\t"
+	                                       ">COMPLAINED\t>DEFERRED\tSINCE");
+	json_array_foreach(list, i, one) add_slice(t, one);
+	cli_table_print(t, stdout);
+	if (!cli_ended(o))
+		printf("Go on with one: postrider resume %s --domain RECEIVER\n",
+		       cli_show(cli_text_of(o, "id")));
+}
+
+static void
 print_campaign(const json_t *o)
 {
 	struct cli_counts n = cli_counts_of(o);
@@ -312,6 +342,7 @@ print_campaign(const json_t *o)
 	putchar('\n');
 	print_counts(&n);
 	print_acts(o, n.delivered);
+	print_slices(o);
 	if (cli_number_of(o, "in_doubt_ever"))
 		printf("\n%s rows were uncertain at some time (sent again, some may have come "
 		       "twice).\n",

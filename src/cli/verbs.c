@@ -22,6 +22,10 @@ cli_act(struct cli *c, const char *path, const char *body, const char *words)
 		printf("%s", words);
 		if (changed)
 			printf(", %s rows changed", cli_number(changed, number));
+		uint64_t paused = cli_number_of(answer, "still_paused");
+		if (paused)
+			printf("; what is paused alone stays so (%s): `postrider campaign ID`",
+			       cli_number(paused, number));
 		putchar('\n');
 		json_decref(answer);
 	}
@@ -33,6 +37,22 @@ static const struct {
 	const char *verb, *done;
 } verbs[] = {
     {"approve", "approved"}, {"pause", "paused"}, {"resume", "resumed"}, {"cancel", "cancelled"}};
+
+static enum cli_exit
+act_on_slice(struct cli *c, const char *rest, const char *done)
+{
+	const char *id = c->arguments.words[0], *domain = cli_value(c, "domain");
+	struct pr_buf body = {0}, words = {0};
+	pr_buf_adds(&body, "{\"domain\":");
+	pr_buf_add_json(&body, pr_str(domain));
+	pr_buf_addc(&body, '}');
+	pr_buf_adds(&words, cli_show(domain));
+	pr_buf_addf(&words, " %s for %s", done, cli_show(id));
+	enum cli_exit result = cli_act(c, cli_campaign_path(id, rest), body.data, words.data);
+	pr_buf_finish(&body);
+	pr_buf_finish(&words);
+	return result;
+}
 
 enum cli_exit
 cli_run_verb(struct cli *c)
@@ -46,14 +66,18 @@ cli_run_verb(struct cli *c)
 	if (cli_given(c, "all") ? c->arguments.n != 0 : c->arguments.n != 1)
 		return cli_usage(c, c->arguments.command->options ? "say which campaign, or --all"
 		                                                  : "say which campaign");
+	if (!id && cli_value(c, "domain"))
+		return cli_usage(c, "--domain is of one campaign");
 	if (!id) {
 		snprintf(rest, sizeof rest, "/v1/%s", verb);
 		return cli_act(c, rest, "",
 		               strcmp(verb, "pause") == 0 ? "all sending is paused"
 		                                          : "sending goes on");
 	}
-	snprintf(words, sizeof words, "%s %s", cli_show(id), done);
 	snprintf(rest, sizeof rest, "/%s", verb);
+	if (cli_value(c, "domain"))
+		return act_on_slice(c, rest, done);
+	snprintf(words, sizeof words, "%s %s", cli_show(id), done);
 	return cli_act(c, cli_campaign_path(id, rest), "", words);
 }
 

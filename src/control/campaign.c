@@ -55,6 +55,8 @@ get_campaign(struct request *q)
 		v.last_error = NULL; /* may quote an address */
 	pr_report_campaign_json(&v, &j->out);
 	j->out.data[j->out.len - 1] = ','; /* the object goes on */
+	pr_report_slices_json(c, &j->out);
+	pr_buf_addc(&j->out, ',');
 	j->request = q;
 	j->job.work = work_history;
 	j->job.done = history_done;

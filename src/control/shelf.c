@@ -128,8 +128,10 @@ add_one(struct shelf_job *j, const char *id)
 	json_t *campaign = json_object_get(report, "campaign");
 	if (campaign) {
 		veil(j->request, campaign);
-		if (!j->list)
+		if (!j->list) {
+			json_object_set(campaign, "slices", json_object_get(report, "slices"));
 			json_object_set(campaign, "history", json_object_get(report, "history"));
+		}
 	}
 	char *dump = campaign ? json_dumps(campaign, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
 	if (dump) {

@@ -12,7 +12,7 @@
 struct verb_request {
 	struct pr_verb verb;
 	struct request *request;
-	char id[PR_CAMPAIGN_ID_MAX], by[64];
+	char id[PR_CAMPAIGN_ID_MAX], by[64], domain[PR_SLICE_NAME_MAX + 1];
 	uint32_t *rows;
 };
 
@@ -24,7 +24,10 @@ on_verb_done(struct pr_verb *v, int result, const char *text)
 	if (result < 0)
 		request_fail_code(r->request, result, text);
 	else {
-		pr_buf_addf(&b, "{\"ok\":true,\"changed\":%llu}", (unsigned long long)v->changed);
+		pr_buf_addf(&b, "{\"ok\":true,\"changed\":%llu", (unsigned long long)v->changed);
+		if (v->still_paused)
+			pr_buf_addf(&b, ",\"still_paused\":%u", v->still_paused);
+		pr_buf_addc(&b, '}');
 		request_json(r->request, &b);
 	}
 	request_done(r->request);
@@ -87,6 +90,26 @@ read_adopt(struct verb_request *r, const json_t *body)
 	return NULL;
 }
 
+/* {"domain": "example.net"} for one slice, or nothing: what is wrong, or NULL. */
+static const char *
+read_slice(struct verb_request *r, const json_t *body)
+{
+	const json_t *domain = json_object_get(body, "domain");
+	const char *name = json_string_value(domain);
+	if (!domain || json_is_null(domain))
+		return NULL;
+	if (!name || !*name || strlen(name) > PR_SLICE_NAME_MAX ||
+	    strlen(name) != json_string_length(domain))
+		return "domain must be a domain, or the name of a slice";
+	for (const char *p = name; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7F)
+			return "domain must be a domain, or the name of a slice";
+	snprintf(r->domain, sizeof r->domain, "%s", name);
+	r->verb.slice = r->domain;
+	return NULL;
+}
+
+static const char *const keys_of_slice[] = {"domain", NULL};
 static const char *const keys_of_resolve[] = {"as", "rows", NULL};
 static const char *const keys_of_adopt[] = {"as", NULL};
 
@@ -96,8 +119,8 @@ static const struct {
 	const char *const *keys; /* of its body; NULL: none */
 	const char *(*read)(struct verb_request *r, const json_t *body);
 } verbs[] = {
-    {"pause", PR_VERB_PAUSE, NULL, NULL},
-    {"resume", PR_VERB_RESUME, NULL, NULL},
+    {"pause", PR_VERB_PAUSE, keys_of_slice, read_slice},
+    {"resume", PR_VERB_RESUME, keys_of_slice, read_slice},
     {"cancel", PR_VERB_CANCEL, NULL, NULL},
     {"approve", PR_VERB_APPROVE, NULL, NULL},
     {"resolve", PR_VERB_RESOLVE, keys_of_resolve, read_resolve},

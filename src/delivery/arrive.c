@@ -90,7 +90,7 @@ prepare_done(struct pr_job *job)
 		c->content = j->content;
 		campaign_first_state(c, &j->recipients);
 		campaign_gate(c);
-		campaign_slices(c);
+		campaign_ledger_work(c);
 		campaign_check_end(c);
 	}
 	pr_config_unref(j->config);

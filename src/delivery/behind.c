@@ -33,9 +33,12 @@ void
 behind_push(struct pr_campaign *c, uint32_t number)
 {
 	struct domain *d = domain_of(c, number);
+	if (d->stage == DOMAIN_LOOKUP || d->queued || d->parked)
+		return; /* when it is known, or goes on */
+	if (d->stage == DOMAIN_UNKNOWN && c->outlet && !c->outlet->mx)
+		lookup_lead(c, number,
+		            flow_of(c, PR_CONTAINER(c->outlet->sites.next, struct site, link)));
 	struct queue q = queue_of(c, d->stage == DOMAIN_FLOW ? d->at : NULL);
-	if (d->stage == DOMAIN_LOOKUP || d->queued)
-		return; /* when it is known */
 	d->next_behind = 0;
 	d->queued = true;
 	if (*q.last)

@@ -35,6 +35,8 @@ campaign_create(struct pr_delivery *d, const char *id, uint32_t serial, const ch
 	c->gate_again_ms = 0;
 	pr_list_init(&c->flows);
 	pr_list_init(&c->lookups);
+	pr_list_init(&c->slices);
+	pr_list_init(&c->paused);
 	pr_list_push(&d->campaigns, &c->link);
 	pr_map_put(&d->by_serial, serial, c);
 	return c;
@@ -50,6 +52,7 @@ campaign_destroy(struct pr_campaign *c)
 	dispatch_forget(c);
 	free(c->domains);
 	pr_map_finish(&c->settled);
+	slices_free(c);
 	pr_map_remove(&c->delivery->by_serial, c->serial);
 	pr_list_remove(&c->link);
 	if (c->content)
@@ -93,6 +96,7 @@ campaign_configure(struct pr_campaign *c)
 	struct pr_timetable t;
 	struct pr_error e;
 	c->doubt_hold = holds_doubt(c);
+	c->stop_loss = pr_stop_loss_of(c->manifest, d->config);
 	preflight_anew(c);
 	if (!c->outlet)
 		c->outlet = outlet_of_route(d, c->manifest);
@@ -229,10 +233,14 @@ campaign_gate(struct pr_campaign *c)
 	if (!c->has_timetable || !c->content)
 		return;
 	preflight_ask(c);
-	if (c->state != PR_CAMPAIGN_SCHEDULED && c->state != PR_CAMPAIGN_SENDING)
+	/* Only what is paused is left: for a person, but not beyond the deadline. */
+	bool waits = c->state == PR_CAMPAIGN_PAUSED && c->reason == PR_REASON_STOP_LOSS;
+	if (c->state != PR_CAMPAIGN_SCHEDULED && c->state != PR_CAMPAIGN_SENDING && !waits)
 		return;
 	enum pr_gate before = c->gate;
 	c->gate = pr_timetable_gate(&c->timetable, c->started_ms || c->approved, wall, &again);
+	if (waits && c->gate != PR_GATE_OVER)
+		return;
 	switch (c->gate) {
 	case PR_GATE_OPEN:
 		if (preflight_lets_begin(c))
@@ -261,8 +269,8 @@ campaign_gate(struct pr_campaign *c)
 
 #define REPORT_AGAIN_MS (5 * PR_SECOND_MS)
 
-static bool
-all_settled(const struct pr_campaign *c)
+bool
+campaign_settled(const struct pr_campaign *c)
 {
 	const uint64_t *of = c->counts.of;
 	uint64_t again = of[PR_IN_DOUBT] - c->counts.needs_decision;
@@ -338,7 +346,7 @@ slice_submit(struct pr_campaign *c, bool mass)
 }
 
 void
-campaign_slices(struct pr_campaign *c)
+campaign_ledger_work(struct pr_campaign *c)
 {
 	if (!c->ledger)
 		return;
@@ -360,10 +368,10 @@ campaign_check_end(struct pr_campaign *c)
 		campaign_record(c, PR_RECORD_CAMPAIGN, (uint8_t)c->state, c->reason, "first_pass",
 		                "postriderd", "");
 	}
-	if (!may_end(c) || !all_settled(c))
+	if (!may_end(c) || !campaign_settled(c))
 		return;
 	flows_leave(c);
-	campaign_slices(c);
+	campaign_ledger_work(c);
 	bool quiet = !c->index_running && !c->mass_running && !c->fresh_running &&
 	             !c->due_running && !c->reads && !c->lookups_n && !c->resolving &&
 	             !c->replacing && !preflight_is_owed(c) && c->indexed &&

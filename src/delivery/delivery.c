@@ -77,7 +77,10 @@ pump_ask(struct pr_delivery *d)
 static void
 on_pump(struct pr_turn_hook *hook)
 {
-	grant_pump(PR_CONTAINER(hook, struct pr_delivery, pump));
+	struct pr_delivery *d = PR_CONTAINER(hook, struct pr_delivery, pump);
+	PR_LIST_EACH(link, &d->campaigns)
+		slices_act(PR_CONTAINER(link, struct pr_campaign, link));
+	grant_pump(d);
 }
 
 static void
@@ -113,7 +116,8 @@ on_second(struct pr_timer *t)
 		if (c->closed)
 			continue;
 		campaign_gate(c);
-		campaign_slices(c);
+		campaign_ledger_work(c);
+		slices_second(c);
 		campaign_check_end(c);
 		campaign_report_again(c);
 		refill_ask(c);
@@ -437,6 +441,13 @@ eta(const struct pr_campaign *c, double rate)
 	return pr_utc_ms() + (int64_t)((double)left * 1000 / rate);
 }
 
+/* One that sends, but not everywhere, says why. */
+static enum pr_reason
+reason_of(const struct pr_campaign *c)
+{
+	return c->state == PR_CAMPAIGN_SENDING && c->paused_n ? PR_REASON_STOP_LOSS : c->reason;
+}
+
 void
 pr_campaign_view(const pr_campaign *c, struct pr_campaign_view *out)
 {
@@ -450,7 +461,8 @@ pr_campaign_view(const pr_campaign *c, struct pr_campaign_view *out)
 	                                 .serial = c->serial,
 	                                 .owner = c->owner,
 	                                 .state = c->state,
-	                                 .reason = c->reason,
+	                                 .reason = reason_of(c),
+	                                 .paused_slices = c->paused_n,
 	                                 .priority = c->priority,
 	                                 .counts = c->counts,
 	                                 .engaged = c->engaged,

@@ -88,7 +88,11 @@ bool
 dispatch_place(struct pr_campaign *c, const struct pr_row *row, bool due, unsigned factor)
 {
 	struct domain *d = domain_of(c, row->domain);
-	if (d->stage == DOMAIN_FLOW)
+	if (slice_stops(c, row->email)) {
+		d->parked = true;
+		return false;
+	}
+	if (d->stage == DOMAIN_FLOW && c->outlet->mx)
 		lookup_again(c, d, row->email);
 	if (d->stage == DOMAIN_FLOW) {
 		struct flow *f = d->at;
@@ -233,13 +237,21 @@ queue_behind(struct flow *f)
 	}
 }
 
+/* For due rows that go back. */
+static struct pr_batch *
+batch_for(unsigned n)
+{
+	struct pr_batch *b = pr_calloc(1, sizeof *b);
+	pr_arena_init(&b->arena);
+	b->refs = 1;
+	b->rows = pr_arena_alloc(&b->arena, (n + 1) * sizeof *b->rows);
+	return b;
+}
+
 void
 dispatch_drop(struct pr_campaign *c)
 {
-	struct pr_batch *due = pr_calloc(1, sizeof *due);
-	pr_arena_init(&due->arena);
-	due->refs = 1;
-	due->rows = pr_arena_alloc(&due->arena, (c->held_n + 1) * sizeof *due->rows);
+	struct pr_batch *due = batch_for(c->held_n);
 	while (!pr_list_empty(&c->lookups))
 		drop_lookup(c, due);
 	PR_LIST_EACH(link, &c->flows) {
@@ -260,7 +272,7 @@ dispatch_forget(struct pr_campaign *c)
 {
 	dispatch_drop(c);
 	for (uint32_t n = 0; n < c->domains_n; n++)
-		c->domains[n].behind = c->domains[n].queued = false;
+		c->domains[n].behind = c->domains[n].queued = c->domains[n].parked = false;
 	c->unknown_first = c->unknown_last = 0;
 	PR_LIST_EACH(link, &c->flows) {
 		struct flow *f = PR_CONTAINER(link, struct flow, link);
@@ -272,4 +284,59 @@ dispatch_forget(struct pr_campaign *c)
 		c->domains = NULL;
 		c->domains_n = 0;
 	}
+}
+
+/* ---- paused slices ---- */
+
+void
+dispatch_park(struct pr_campaign *c, struct pr_list *rows, unsigned rows_n)
+{
+	struct pr_batch *due = batch_for(rows_n);
+	return_rows(c, rows, due);
+	due_park(c, due);
+	if (due->n) /* it was resumed meanwhile */
+		refill_give_back(c, due);
+	else
+		pr_batch_unref(due);
+}
+
+void
+dispatch_unpark(struct pr_campaign *c)
+{
+	for (uint32_t n = 0; n < c->domains_n; n++) {
+		struct domain *d = &c->domains[n];
+		if (!d->parked)
+			continue;
+		d->parked = false;
+		if (d->behind)
+			behind_push(c, n);
+	}
+	PR_LIST_EACH(link, &c->flows)
+		flow_update(PR_CONTAINER(link, struct flow, link));
+	refill_ask(c);
+}
+
+static bool
+is_passed_over(struct pr_campaign *c, const struct pr_row *row)
+{
+	struct domain *d = domain_of(c, row->domain);
+	if (d->behind || row->row < d->from)
+		return true; /* its index brings it, or has brought it */
+	if (!slice_stops(c, row->email))
+		return false;
+	d->from = row->row;
+	d->behind = d->parked = true;
+	return true;
+}
+
+void
+dispatch_pass_over(struct pr_campaign *c, struct pr_batch *b)
+{
+	unsigned kept = 0;
+	if (pr_list_empty(&c->paused) && c->domains_n == 0)
+		return;
+	for (unsigned i = 0; i < b->n; i++)
+		if (!is_passed_over(c, &b->rows[i]))
+			b->rows[kept++] = b->rows[i];
+	b->n = kept;
 }

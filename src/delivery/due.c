@@ -7,6 +7,9 @@
  * are put off until it will have sent about that, so that a slow receiver's rows are not read
  * over and over, and a quick one does not wait for its own. Nothing of it goes to the journal: a
  * restart finds them due again.
+ *
+ * Rows of a paused slice are parked: their time is one that never comes, until the slice goes on
+ * (slice.c).
  */
 #include "internal.h"
 
@@ -75,6 +78,26 @@ put_off(struct pr_campaign *c, struct put_off_job *j)
 	j->ledger = c->ledger;
 	c->reads++;
 	pr_lane_submit(c->delivery->folder_lane, &j->job);
+}
+
+void
+due_park(struct pr_campaign *c, struct pr_batch *b)
+{
+	unsigned kept = 0;
+	if (pr_list_empty(&c->paused))
+		return;
+	struct put_off_job *j = pr_calloc(1, sizeof *j + b->n * sizeof *j->rows);
+	j->soonest_ms = INT64_MAX;
+	for (unsigned i = 0; i < b->n; i++)
+		if (slice_stops(c, b->rows[i].email))
+			j->rows[j->n++] = (struct pr_put_off){b->rows[i].row, PR_LEDGER_PARKED_MS};
+		else
+			b->rows[kept++] = b->rows[i];
+	b->n = kept;
+	if (j->n)
+		put_off(c, j);
+	else
+		free(j);
 }
 
 void

@@ -124,6 +124,17 @@ replaced_by(const struct pr_change *c)
 	return (unsigned)n;
 }
 
+static void
+fold_slices(pr_ledger *l, const struct pr_change *c, int64_t at_ms, struct pr_error *e)
+{
+	struct pr_buf before = {0}, after = {0};
+	pr_ledger_get(l, PR_SLICES_FACT, &before);
+	if (slices_fold(pr_buf_str(&before), c, at_ms, &after))
+		pr_ledger_set(l, PR_SLICES_FACT, pr_buf_str(&after), e);
+	pr_buf_finish(&before);
+	pr_buf_finish(&after);
+}
+
 static int
 fold_change(pr_ledger *l, const struct pr_record *r, struct pr_error *e)
 {
@@ -137,6 +148,7 @@ fold_change(pr_ledger *l, const struct pr_record *r, struct pr_error *e)
 	pr_ledger_set(l, "by", c.by, e);
 	snprintf(key, sizeof key, "at_%.*s", (int)(c.verb.n < 40 ? c.verb.n : 40), c.verb.p);
 	set_number(l, key, r->at_ms, e);
+	fold_slices(l, &c, r->at_ms, e);
 	unsigned version = replaced_by(&c);
 	if (version)
 		set_number(l, "version", version, e);

@@ -113,13 +113,19 @@ work_compose(struct pr_job *job, void *worker)
 	}
 }
 
+bool
+send_may_go(const struct send *s)
+{
+	return campaign_may_send(s->campaign) && !send_is_stale(s) && !slice_stops_send(s);
+}
+
 /* Composed and durable: it may go, unless its campaign may not any more. */
 static void
 advance(struct send *s)
 {
 	if (!s->composed || !s->durable)
 		return;
-	if (campaign_may_send(s->campaign) && !send_is_stale(s))
+	if (send_may_go(s))
 		lane_ready(s->lane, s);
 	else
 		outcome_withdraw(s);
@@ -202,7 +208,7 @@ static const struct pr_row *
 take_row(struct flow *f, struct pr_batch **batch, struct held **held)
 {
 	struct pr_campaign *c = f->campaign;
-	if (f->site->outlet->mx) {
+	if (f->rows_n) {
 		*held = PR_CONTAINER(pr_list_shift(&f->rows), struct held, link);
 		f->rows_n--;
 		c->held_n--;

@@ -5,6 +5,7 @@
  *   dispatch.c which site a row belongs to, by its domain        (rows in flows)
  *   lookup.c   ... once its exchangers are known
  *   behind.c   rows that their site could not take when they came by
+ *   slice.c    what goes to one receiver: judged, and paused alone (judge.c)
  *   suppress.c whom mail may not go to: asked at refill, and once more before MAIL
  *   site.c     sites of an outlet, flows of campaigns into them
  *   grant.c    fair choice among campaigns; intent; composer     (sending)
@@ -31,6 +32,7 @@
 #define DELIVERY_INTERNAL_H
 
 #include "postrider/delivery.h"
+#include "postrider/delivery/judge.h"
 #include "postrider/delivery/verdict.h"
 #include "postrider/message.h"
 #include "postrider/routes.h"
@@ -164,6 +166,16 @@ struct pr_campaign {
 	int64_t fresh_read_ms;
 	uint32_t unknown_first, unknown_last; /* domains behind whose site is not known: a queue */
 
+	/* Receivers: slice.c. */
+	struct pr_stop_loss stop_loss; /* in force */
+	struct pr_list slices, paused;
+	unsigned paused_n;
+	struct pr_map slices_by_name;  /* hash of the name -> slice, chained */
+	struct pr_map slice_of_domain; /* hash of the domain -> slice */
+	struct pr_map complained;      /* rows: once each */
+	bool slice_passed;             /* some slice is to be paused */
+	bool unpark;                   /* rows parked in the ledger are to be due again */
+
 	/* Its turn. */
 	struct pr_list flows;
 	bool sending; /* its gate is open: its flows are in the rings of their sites */
@@ -209,6 +221,7 @@ struct domain {
 	uint8_t stage; /* enum domain_stage */
 	bool behind;   /* rows of it were passed over: they are read by its index */
 	bool queued;   /* in a queue of those */
+	bool parked;   /* its slice is paused: it is read when that goes on */
 };
 enum domain_stage { DOMAIN_UNKNOWN, DOMAIN_LOOKUP, DOMAIN_FLOW };
 
@@ -434,6 +447,7 @@ send_is_stale(const struct send *s)
 }
 void send_free(struct send *s); /* it has its outcome */
 bool campaign_may_send(const struct pr_campaign *c);
+bool send_may_go(const struct send *s); /* nothing came between since it was granted */
 
 /* ---- lane.c ---- */
 struct lane *lane_create(struct site *site, const char *source);
@@ -441,6 +455,7 @@ void lane_retire(struct lane *l); /* its source is used no more, until it is con
 void lane_destroy(struct lane *l);
 void lane_ready(struct lane *l, struct send *s);           /* composed and durable */
 void lane_withdraw(struct lane *l, struct pr_campaign *c); /* ready ones; c NULL: all */
+void lane_withdraw_stopped(struct lane *l);                /* those of paused slices */
 void lane_defer(struct lane *l, const struct pr_smtp_result *r, const struct pr_verdict *v,
                 int64_t since_ms);                 /* ready ones: nobody can be reached */
 unsigned lane_room(struct lane *l);                /* how many more rows to grant */
@@ -525,6 +540,7 @@ void refill_drop(struct pr_campaign *c); /* rows in memory that were not granted
 void refill_note_due(struct pr_campaign *c, int64_t due_ms);
 
 /* ---- lookup.c ---- */
+void lookup_lead(struct pr_campaign *c, uint32_t domain, struct flow *f); /* its site is known */
 void lookup_begin(struct pr_campaign *c, struct held *h);      /* of a domain that is not known */
 bool lookup_has_room(const struct domain *d, unsigned factor); /* DOMAIN_LOOKUP, for one more row */
 void lookup_add(struct domain *d, struct held *h);
@@ -545,6 +561,11 @@ bool dispatch_place(struct pr_campaign *c, const struct pr_row *row, bool due, u
 /* A row of a domain that was behind; nothing where it was taken already. */
 void dispatch_read(struct pr_campaign *c, const struct pr_row *row);
 struct domain *domain_of(struct pr_campaign *c, uint32_t number);
+/* Rows of a paused slice: fresh ones are behind, due ones parked. */
+void dispatch_park(struct pr_campaign *c, struct pr_list *rows, unsigned rows_n);
+void dispatch_unpark(struct pr_campaign *c); /* parked domains may be read */
+/* Not via mx: fresh rows that go by another way (paused, or read by their domain) leave b. */
+void dispatch_pass_over(struct pr_campaign *c, struct pr_batch *b);
 void dispatch_drop(struct pr_campaign *c);           /* rows in memory that were not granted */
 void dispatch_forget(struct pr_campaign *c);         /* all of it: the campaign ends */
 bool dispatch_wants(const struct pr_campaign *c);    /* fresh rows */
@@ -552,6 +573,36 @@ bool dispatch_may_look(const struct pr_campaign *c); /* up another domain */
 /* The rows of a flow whose receiver cannot be reached: deferred for r, or expired. */
 void dispatch_defer(struct flow *f, const struct pr_smtp_result *r, const struct pr_verdict *v,
                     int64_t since_ms);
+
+/* ---- slice.c ---- */
+#define PR_STOP_LOSS_VERB "stop_loss" /* of records; "NAME: WORDS" in the detail */
+#define PR_PAUSE_SLICE_VERB "pause_slice"
+#define PR_RESUME_SLICE_VERB "resume_slice" /* NAME in the detail */
+#define PR_SLICES_FACT "slices"
+/* A domain's receiver is known. */
+void slice_of_site(struct pr_campaign *c, const char *domain, const struct site *site);
+void slice_count(const struct send *s, const struct pr_outcome *o); /* it was answered */
+struct pr_leaving;
+void slice_complained(struct pr_delivery *d, const struct pr_leaving *l);
+/* Whether the receiver of an address is paused. */
+bool slice_stops(struct pr_campaign *c, struct pr_str address);
+bool slice_stops_send(const struct send *s);
+void slices_act(struct pr_campaign *c);    /* at the end of a turn: pauses what was judged */
+void slices_second(struct pr_campaign *c); /* is only what is paused left? */
+void slices_unpark(struct pr_campaign *c); /* if it is to be done */
+void slices_resume(struct pr_campaign *c, const char *by); /* all of them */
+/* By its name, or a domain of it: why not, or NULL. */
+const char *slice_pause(struct pr_campaign *c, const char *name, const char *by);
+const char *slice_resume(struct pr_campaign *c, const char *name, const char *by);
+void slices_restore(struct pr_campaign *c); /* from its ledger; before the loop runs */
+void slices_free(struct pr_campaign *c);
+/* The fact after a change, appended; false: the change is about something else. Any thread. */
+bool slices_fold(struct pr_str before, const struct pr_change *c, int64_t at_ms,
+                 struct pr_buf *after);
+
+/* ---- due.c ---- */
+/* Rows of paused slices leave the batch: parked in the ledger until the slice goes on. */
+void due_park(struct pr_campaign *c, struct pr_batch *b);
 
 /* ---- behind.c ---- */
 void behind_push(struct pr_campaign *c, uint32_t domain); /* rows from domain.from on */
@@ -664,8 +715,9 @@ void campaign_adopt_manifest(struct pr_campaign *c, struct pr_manifest *m);
 void campaign_configure(struct pr_campaign *c); /* what it has of the configuration */
 uint64_t campaign_record(struct pr_campaign *c, enum pr_record_type type, uint8_t state,
                          enum pr_reason reason, const char *verb, const char *by,
-                         const char *detail); /* returns the lsn behind it */
-void campaign_slices(struct pr_campaign *c);  /* ask for index and mass work */
+                         const char *detail);       /* returns the lsn behind it */
+void campaign_ledger_work(struct pr_campaign *c);   /* ask for index and mass work */
+bool campaign_settled(const struct pr_campaign *c); /* nothing is to be sent any more */
 void campaign_move(struct pr_campaign *c, enum pr_campaign_state to, enum pr_reason reason,
                    const char *verb, const char *by, const char *detail);
 void campaign_gate(struct pr_campaign *c); /* ask the timetable; act */

@@ -154,6 +154,18 @@ lane_withdraw(struct lane *l, struct pr_campaign *c)
 }
 
 void
+lane_withdraw_stopped(struct lane *l)
+{
+	PR_LIST_EACH(link, &l->ready) {
+		struct send *s = PR_CONTAINER(link, struct send, link);
+		if (!slice_stops_send(s))
+			continue;
+		lane_unready(l, s);
+		outcome_withdraw(s);
+	}
+}
+
+void
 lane_defer(struct lane *l, const struct pr_smtp_result *r, const struct pr_verdict *v,
            int64_t since_ms)
 {
@@ -170,7 +182,7 @@ lane_take_back(struct lane *l, struct send *s)
 {
 	s->flying = false;
 	l->waiting++;
-	if (!campaign_may_send(s->campaign) || send_is_stale(s) || l->retired) {
+	if (!send_may_go(s) || l->retired) {
 		outcome_withdraw(s);
 		return;
 	}

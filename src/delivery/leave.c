@@ -36,6 +36,7 @@ name_by_folder(struct pr_leaving *l, const struct pr_whom *w)
 		return;
 	}
 	snprintf(l->who, sizeof l->who, "%s", w->address);
+	l->first_ms = w->first_ms;
 	if (!l->list || l->what[0] || l->reason != PR_SUPPRESSION_UNSUBSCRIBED)
 		return;
 	if (pr_token_list(keys, l->key, list) == l->list)
@@ -82,6 +83,8 @@ journal(struct pr_leaving *l)
 	                      .payload = payload.data};
 	pr_journal_append(d->journal, &r);
 	pr_buf_finish(&payload);
+	if (l->how.kind == PR_ENGAGEMENT_COMPLAINT)
+		slice_complained(d, l);
 	l->waiter.durable = on_durable;
 	pr_journal_wait(d->journal, &l->waiter);
 }

@@ -36,8 +36,8 @@ now_s(const struct pr_campaign *c)
 	return (uint32_t)(pr_loop_now_ms(c->delivery->loop) / PR_SECOND_MS);
 }
 
-static void
-lead_to(struct pr_campaign *c, uint32_t number, struct flow *f)
+void
+lookup_lead(struct pr_campaign *c, uint32_t number, struct flow *f)
 {
 	struct domain *d = domain_of(c, number);
 	d->at = f;
@@ -107,6 +107,20 @@ tell_unknown(const struct lookup *l, const struct pr_mx *mx)
 	campaign_note_error(l->campaign, text);
 }
 
+/* All of one domain. */
+static void
+take_rows(struct flow *f, const struct lookup *l, struct pr_list *rows)
+{
+	struct pr_campaign *c = l->campaign;
+	if (slice_stops(c, pr_str(l->name))) {
+		domain_of(c, l->domain)->parked = true;
+		dispatch_park(c, rows, l->rows_n);
+		return;
+	}
+	f->rows_n += l->rows_n;
+	pr_list_splice(&f->rows, rows);
+}
+
 /* It has an answer: no site, or one that is known. The rows that waited go on by it. */
 static void
 end_lookup(struct lookup *l, const struct pr_mx *mx, struct site *site)
@@ -123,9 +137,9 @@ end_lookup(struct lookup *l, const struct pr_mx *mx, struct site *site)
 	d->at = NULL;
 	struct flow *f = site ? flow_of(c, site) : NULL;
 	if (f) {
-		lead_to(c, number, f);
-		f->rows_n += l->rows_n;
-		pr_list_splice(&f->rows, &rows);
+		slice_of_site(c, l->name, site);
+		lookup_lead(c, number, f);
+		take_rows(f, l, &rows);
 	} else {
 		tell_unknown(l, mx);
 		settle_unroutable(c, &rows, mx);

@@ -170,6 +170,8 @@ outcome_result(struct send *s, const struct pr_smtp_result *r, const char *mx,
 		o.doubts++;
 		outcome_doubt_policy(c, s->number, &o);
 	}
+	if (r->answered)
+		slice_count(s, &o);
 	finish(s, &o);
 }
 

@@ -259,6 +259,7 @@ restore_facts(struct pr_campaign *c)
 	c->approved = c->overridden || fact(l, "at_approve") != 0;
 	c->started_ms = fact(l, "at_begin");
 	c->first_pass_ms = fact(l, "at_first_pass");
+	slices_restore(c);
 	free(c->by);
 	c->by = pr_strdup("postriderd");
 }

@@ -63,9 +63,12 @@ take_fresh(struct pr_campaign *c, struct pr_batch *b)
 {
 	c->cursor = b->next_row;
 	c->fresh_end = b->end;
-	if (c->outlet && c->outlet->mx)
+	if (c->outlet && c->outlet->mx) {
 		dispatch_fresh(c, b);
-	else if (b->n == 0)
+		return;
+	}
+	dispatch_pass_over(c, b);
+	if (b->n == 0)
 		pr_batch_unref(b);
 	else if (!c->fresh)
 		c->fresh = b;
@@ -119,8 +122,9 @@ take_due(struct pr_campaign *c, struct pr_batch *b)
 {
 	if (!b->end)
 		refill_note_due(c, due_now(c->delivery)); /* more are due already */
-	if (b->next_due_ms)
+	if (b->next_due_ms && b->next_due_ms < PR_LEDGER_PARKED_MS)
 		refill_note_due(c, b->next_due_ms);
+	due_park(c, b);
 	if (b->n == 0)
 		pr_batch_unref(b);
 	else if (c->outlet && c->outlet->mx)

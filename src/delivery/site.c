@@ -25,7 +25,7 @@
 bool
 flow_has_rows(const struct flow *f)
 {
-	return f->site->outlet->mx ? f->rows_n > 0 : refill_has_rows(f->campaign);
+	return f->rows_n > 0 || (!f->site->outlet->mx && refill_has_rows(f->campaign));
 }
 
 static struct flow *
@@ -103,7 +103,7 @@ want_more(struct flow *f)
 	if (f->behind_first)
 		behind_ask(f->campaign, f);
 	else
-		f->campaign->wants_fresh = true;
+		f->campaign->wants_fresh = f->site->outlet->mx;
 	refill_ask(f->campaign);
 }
 
@@ -121,9 +121,9 @@ flow_update(struct flow *f)
 	}
 	if (wanted)
 		site_ask(s);
-	if (mx && f->campaign->sending)
+	if (f->campaign->sending && (mx || f->behind_first))
 		want_more(f);
-	bool needed = mx ? f->rows_n || f->behind_first || f->reading : f->campaign->sending;
+	bool needed = f->rows_n || f->behind_first || f->reading || (!mx && f->campaign->sending);
 	if (!needed && f->sends == 0)
 		flow_destroy(f);
 }

@@ -34,9 +34,21 @@ ended(const struct pr_campaign *c)
 	       c->state == PR_CAMPAIGN_FAILED || c->finishing;
 }
 
+/* One slice: the campaign itself may be about to begin, or wait for a person. */
+static const char *
+change_slice(struct pr_campaign *c, struct pr_verb *v)
+{
+	bool pause = v->kind == PR_VERB_PAUSE;
+	if (c->restored || !c->ledger)
+		return "the campaign's ledger is closed, or waits to be adopted";
+	return (pause ? slice_pause : slice_resume)(c, v->slice, v->by);
+}
+
 static const char *
 do_pause(struct pr_campaign *c, struct pr_verb *v)
 {
+	if (v->slice)
+		return change_slice(c, v);
 	if (c->state != PR_CAMPAIGN_SENDING && c->state != PR_CAMPAIGN_SCHEDULED)
 		return "only a campaign that is sending or scheduled can be paused";
 	campaign_move(c, PR_CAMPAIGN_PAUSED, PR_REASON_OPERATOR, "pause", v->by, "");
@@ -47,10 +59,18 @@ static const char *
 do_resume(struct pr_campaign *c, struct pr_verb *v)
 {
 	bool by_preflight = c->state == PR_CAMPAIGN_HELD && c->reason == PR_REASON_PREFLIGHT;
+	bool by_slices = c->state == PR_CAMPAIGN_PAUSED && c->reason == PR_REASON_STOP_LOSS;
+	const char *refused = v->slice ? change_slice(c, v) : NULL;
+	if (refused || (v->slice && !by_slices))
+		return refused;
+	if (by_slices && !v->slice)
+		slices_resume(c, v->by);
+	v->still_paused = c->paused_n;
 	if (c->state == PR_CAMPAIGN_HELD && !by_preflight)
 		return "the campaign is held: use approve";
 	if (c->state != PR_CAMPAIGN_PAUSED && !by_preflight)
-		return "the campaign is not paused";
+		return c->paused_n ? "only slices of it are paused: name one with --domain"
+		                   : "the campaign is not paused";
 	preflight_anew(c);
 	campaign_move(c, PR_CAMPAIGN_SCHEDULED, PR_REASON_NONE, "resume", v->by, "");
 	campaign_gate(c);
@@ -358,7 +378,7 @@ do_adopt(struct pr_campaign *c, struct pr_verb *v)
 void
 pr_delivery_verb(pr_delivery *d, struct pr_verb *v)
 {
-	v->changed = 0;
+	v->changed = v->still_paused = 0;
 	if (v->kind == PR_VERB_PAUSE_ALL || v->kind == PR_VERB_RESUME_ALL) {
 		pause_all(d, v, v->kind == PR_VERB_PAUSE_ALL);
 		return;

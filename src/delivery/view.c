@@ -20,8 +20,9 @@ queued_for(const struct site *s)
 	PR_LIST_EACH(link, &s->flows) {
 		const struct flow *f = PR_CONTAINER(link, struct flow, of_site);
 		const struct pr_campaign *c = f->campaign;
-		n += s->outlet->mx ? f->rows_n
-		                   : left_in(c->due) + left_in(c->fresh) + left_in(c->fresh_next);
+		n += f->rows_n;
+		if (!s->outlet->mx)
+			n += left_in(c->due) + left_in(c->fresh) + left_in(c->fresh_next);
 	}
 	return n;
 }

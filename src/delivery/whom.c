@@ -76,6 +76,7 @@ read_row(struct pr_whom *w, pr_ledger *l, const struct pr_config *config, uint32
 		return r;
 	snprintf(w->address, sizeof w->address, "%.*s", (int)b->rows[0].email.n,
 	         b->rows[0].email.p);
+	w->first_ms = b->rows[0].first_ms;
 	struct pr_manifest *m = work_load_manifest(w->dir, b->rows[0].version, "campaign", e);
 	if (m) {
 		struct pr_str domain = pr_mailbox_domain(&m->from.mailbox);

@@ -47,6 +47,7 @@ enum statement {
 	ST_DUE_NEXT,
 	ST_DUE_NEXT_DOMAIN,
 	ST_PUT_OFF,
+	ST_UNPARK,
 	ST_ROW,
 	ST_EMAIL,
 	ST_MASS,

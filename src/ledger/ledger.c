@@ -76,6 +76,8 @@ static const char *const texts[ST_N] = {
     [ST_DUE_NEXT_DOMAIN] = "SELECT due_ms FROM state INDEXED BY state_due_domain"
 			   " WHERE domain = ?2 AND due_ms > ?1 ORDER BY due_ms LIMIT 1",
     [ST_PUT_OFF] = "UPDATE state SET due_ms = ?2 WHERE row = ?1 AND due_ms > 0",
+    [ST_UNPARK] = "UPDATE state SET due_ms = ?1 WHERE row IN (SELECT row FROM state"
+		  " INDEXED BY state_due WHERE due_ms = ?2 LIMIT ?3)",
     [ST_ROW] = "SELECT r.domain, r.email, r.data, " ENTRY
 	       " FROM rows r LEFT JOIN state s ON s.row = r.row WHERE r.row = ?",
     [ST_EMAIL] = "SELECT email FROM rows WHERE row = ?",

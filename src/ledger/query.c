@@ -51,7 +51,7 @@ read_known(const struct mark *mark, sqlite3_stmt *s, struct pr_known *k)
 	                       .flags = (uint8_t)n.flags,
 	                       .first_ms = n.first_ms,
 	                       .last_ms = n.last_ms,
-	                       .due_ms = n.due_ms,
+	                       .due_ms = n.due_ms == PR_LEDGER_PARKED_MS ? 0 : n.due_ms,
 	                       .reply = n.reply,
 	                       .mx = n.mx};
 	if (k->state != entry && k->state != PR_PENDING) { /* the mark's doing */

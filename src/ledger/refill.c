@@ -290,6 +290,21 @@ pr_ledger_put_off(pr_ledger *l, const struct pr_put_off *rows, size_t n, struct 
 	return r < 0 ? r : ended;
 }
 
+int
+pr_ledger_unpark(pr_ledger *l, int64_t due_utc_ms, unsigned max, struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = ledger_statement(l, ST_UNPARK, &s, e);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, due_utc_ms);
+	sqlite3_bind_int64(s, 2, PR_LEDGER_PARKED_MS);
+	sqlite3_bind_int64(s, 3, max);
+	r = pr_db_step(s, e);
+	sqlite3_reset(s);
+	return r < 0 ? r : sqlite3_changes(l->db) == (int)max;
+}
+
 void
 pr_ledger_give_back(pr_ledger *l, uint32_t row)
 {

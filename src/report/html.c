@@ -233,6 +233,38 @@ add_links(struct pr_buf *b, const struct pr_campaign_view *v, pr_ledger *l, stru
 	return r;
 }
 
+/* ---- where it stopped ---- */
+
+struct slices {
+	struct pr_buf *b;
+	unsigned n;
+};
+
+static void
+add_slice(void *context, const struct pr_slice_view *v)
+{
+	struct slices *x = context;
+	char tried[GROUPED_SIZE], failed[GROUPED_SIZE];
+	if (x->n++ == 0)
+		pr_buf_adds(x->b, "<h2>Paused receivers</h2><table><thead><tr><th>receiver</th>"
+		                  "<th>because of</th><th class=\"n\">tried</th>"
+		                  "<th class=\"n\">bounced</th></tr></thead><tbody>");
+	pr_buf_adds(x->b, "<tr><td class=\"url\">");
+	pr_buf_add_html(x->b, pr_str(v->name));
+	pr_buf_addf(x->b, "</td><td>%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td></tr>",
+	            pr_cause_word(v->cause), grouped(v->n.tried, tried),
+	            grouped(v->n.bounced, failed));
+}
+
+static void
+add_slices(struct pr_buf *b, pr_ledger *l)
+{
+	struct slices x = {.b = b};
+	pr_slices_each_kept(l, add_slice, &x);
+	if (x.n)
+		pr_buf_adds(b, "</tbody></table>");
+}
+
 /* The class in words: "mailbox full". */
 static void
 add_class(struct pr_buf *b, const char *word)
@@ -304,6 +336,7 @@ pr_report_write_html(const struct pr_report_source *s, pr_ledger *l, int dir, st
 	add_acts(&b, &s->view);
 	int r = add_links(&b, &s->view, l, e);
 	add_facts(&b, s);
+	add_slices(&b, l);
 	if (r == 0)
 		r = add_classes(&b, l, PR_BOUNCED, "Why messages bounced", e);
 	if (r == 0)

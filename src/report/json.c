@@ -54,6 +54,47 @@ add_engagement(struct pr_buf *b, const struct pr_engagements *g)
 	}
 }
 
+struct slices {
+	struct pr_buf *b;
+	unsigned n;
+};
+
+static void
+add_slice(void *context, const struct pr_slice_view *v)
+{
+	struct slices *x = context;
+	struct pr_buf *b = x->b;
+	pr_buf_adds(b, x->n++ ? ",{\"name\":" : "{\"name\":");
+	pr_buf_add_json(b, pr_str(v->name));
+	add_string(b, "reason", pr_cause_word(v->cause));
+	add_string(b, "by", v->by);
+	add_time(b, "paused", v->paused_ms);
+	add_number(b, "tried", v->n.tried);
+	add_number(b, "bounced", v->n.bounced);
+	add_number(b, "complained", v->n.complained);
+	add_number(b, "attempts", v->n.attempts);
+	add_number(b, "deferred", v->n.deferred);
+	pr_buf_addc(b, '}');
+}
+
+void
+pr_report_slices_json(const pr_campaign *c, struct pr_buf *b)
+{
+	struct slices x = {.b = b};
+	pr_buf_adds(b, "\"slices\":[");
+	pr_campaign_each_slice(c, add_slice, &x);
+	pr_buf_addc(b, ']');
+}
+
+static void
+add_kept_slices(struct pr_buf *b, pr_ledger *l)
+{
+	struct slices x = {.b = b};
+	pr_buf_adds(b, "\"slices\":[");
+	pr_slices_each_kept(l, add_slice, &x);
+	pr_buf_adds(b, "],");
+}
+
 void
 pr_report_campaign_json(const struct pr_campaign_view *v, struct pr_buf *b)
 {
@@ -77,6 +118,7 @@ pr_report_campaign_json(const struct pr_campaign_view *v, struct pr_buf *b)
 	add_number(b, "in_doubt_ever", v->counts.in_doubt_ever);
 	add_number(b, "needs_decision", v->counts.needs_decision);
 	add_number(b, "import_rows", v->import_rows);
+	add_number(b, "paused_slices", v->paused_slices);
 	add_number(b, "priority", v->priority);
 	add_number(b, "owner", v->owner);
 	add_string(b, "route", v->route);
@@ -168,6 +210,7 @@ pr_report_write_json(const struct pr_report_source *s, pr_ledger *l, int dir, st
 	if (r == 0)
 		r = pr_ledger_tally_links(l, LINKS_SHOWN, add_link, &b, e);
 	pr_buf_adds(&b, "],");
+	add_kept_slices(&b, l);
 	pr_report_history_json(l, &b);
 	pr_buf_adds(&b, "}\n");
 	if (r == 0)

@@ -298,9 +298,12 @@ class BadInputTest(Control):
         c = self.held(rows=2)
         path = "/v1/campaigns/%s/" % c["id"]
         for verb in ("pause", "resume", "cancel"):
-            for part in ("variant", "domain"):
+            for part in ("variant", "domain") if verb == "cancel" else ("variant",):
                 error = self.assertRefused(501, "POST", path + verb, {part: "b"})
                 self.assertIn("not available yet", error["message"])
+        for domain in ("", 1, "a\nb", "x" * 301, ["a.example"]):
+            self.assertRefused(400, "POST", path + "pause", {"domain": domain})
+        self.assertEqual(self.daemon.get(path[:-1])["slices"], [])
         self.assertEqual(self.daemon.get(path[:-1])["state"], "held")
 
     def test_unknown_keys_are_told_not_ignored(self):

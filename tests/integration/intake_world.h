@@ -25,6 +25,7 @@
 	     : (fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition), abort()))
 
 #define MANIFEST "from: \"Acme <news@acme.example>\"\nsubject: Hello\n"
+#define KEEP "keep_source: true\n"
 
 struct world {
 	char folder[100];

@@ -39,7 +39,7 @@ START_TEST(folder_made_in_place_settles_and_every_change_begins_it_anew)
 {
 	world_open(NULL);
 	world_wait();
-	make_campaign("spool/incoming/slow", MANIFEST);
+	make_campaign("spool/incoming/slow", MANIFEST KEEP);
 	world_round();
 	ck_assert_uint_eq(pr_intake_waiting(world.intake), 1);
 	world_later(14000);
@@ -344,13 +344,53 @@ START_TEST(attachment_that_differs_makes_another_campaign)
 }
 END_TEST
 
+START_TEST(recipients_are_removed_once_they_are_imported_unless_somebody_says_not)
+{
+	world_open(NULL);
+	world_wait();
+	drop_whole("spring", MANIFEST);
+	world_round();
+	ck_assert_uint_eq(world.imported, 1);
+	ck_assert(!exists(in_active("recipients.csv")) && exists(in_active("ledger.db")));
+	drop_whole("kept", MANIFEST KEEP);
+	world_round();
+	ck_assert(exists(in_active("recipients.csv")));
+	world_close();
+	world_open(NULL); /* both are what they were */
+	world_wait();
+	world_round();
+	ck_assert_uint_eq(world.imported, 4);
+	ck_assert(exists(in_active("ledger.db")));
+	ck_assert_uint_eq(world.troubles, 0);
+	world_finish();
+	world_make_in("/tmp", "min_free: 0\nkeep_source: true\n");
+	world_open(NULL);
+	world_wait();
+	drop_whole("kept", MANIFEST "keep_source: false\n");
+	world_round();
+	ck_assert(exists(in_active("recipients.csv")));
+}
+END_TEST
+
+START_TEST(a_body_that_is_the_recipients_too_stays)
+{
+	world_open(NULL);
+	world_wait();
+	make_campaign("outside", MANIFEST "recipients: body.html\n");
+	MUST(renameat(world.at, "outside", world.at, "spool/incoming/odd") == 0);
+	world_round();
+	ck_assert_uint_eq(world.imported, 1);
+	ck_assert(exists(in_active("body.html")));
+}
+END_TEST
+
 START_TEST(names_of_other_systems_are_understood)
 {
 	world_open(NULL);
 	world_wait();
 	MUST(mkdirat(world.at, "outside", 0755) == 0);
-	put("outside/CAMPAIGN.YAML", MANIFEST "html: \"\xc3\xbc"
-	                                      "ber.html\"\n");
+	put("outside/CAMPAIGN.YAML", MANIFEST KEEP "html: \"\xc3\xbc"
+	                                           "ber.html\"\n");
 	put("outside/U\xcc\x88"
 	    "BER.HTML",
 	    "<p>Hello</p>");
@@ -663,6 +703,8 @@ main(void)
 	    {refused_folder_taken_back_and_corrected_is_accepted},
 	    {identical_campaign_is_refused_within_a_week_unless_again},
 	    {attachment_that_differs_makes_another_campaign},
+	    {recipients_are_removed_once_they_are_imported_unless_somebody_says_not},
+	    {a_body_that_is_the_recipients_too_stays},
 	    {names_of_other_systems_are_understood},
 	    {unknown_files_are_warnings},
 	    {folder_names_that_are_no_text_are_told_and_not_taken},

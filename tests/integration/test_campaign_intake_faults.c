@@ -86,6 +86,8 @@ killed_at(const struct killing *k, unsigned n, unsigned m)
 	              "killed at %u, %u: active %u, rejected %u, incoming %u, imported %u", n, m,
 	              count("spool/active", true), count("spool/rejected", true),
 	              count("spool/incoming", true), world.imported);
+	ck_assert_msg(!k->active || !exists(in_active("recipients.csv")), "kept after %u, %u", n,
+	              m);
 	/* The next one is told from it, in every case: it is known, or may come again. */
 	drop_whole("again", k->manifest);
 	world_round();
@@ -184,7 +186,7 @@ START_TEST(source_written_to_while_it_is_copied_waits_again_and_is_taken_as_it_i
 			act_at = steps[k];
 			world_open(act_at_step);
 			world_wait();
-			drop_whole("spring", MANIFEST);
+			drop_whole("spring", MANIFEST KEEP);
 			world_round();
 			ck_assert(acted);
 			ck_assert_uint_eq(world.importing, 0);

@@ -273,7 +273,8 @@ static const struct {
     {"seeds: [a@b.example]", "3:8 seeds is not available yet -> take it out"},
     {"variants: [a]", "3:11 variants is not available yet -> take it out"},
     {"audience: {segment: a}", "3:11 audience is not available yet -> take it out"},
-    {"stop_loss: {bounces: 5%}", "3:12 stop_loss is not available yet -> take it out"},
+    {"stop_loss: {bounces: 0%}", "3:22 stop_loss.bounces: 0% is out of range (0.001% to 100%) -> "
+                                 "write a value from 0.001% to 100%"},
     {"from: b@c.example", "3:1 from is there twice, first on line 1 -> keep one of them"},
 };
 
@@ -303,7 +304,8 @@ START_TEST(all_faults_are_told_in_the_order_of_lines)
 	    "9\n"
 	    "campaign.yaml:4:1 unknown key \"foo\" -> known keys: name from reply_to "
 	    "postal_address subject preheader recipients html text syntax route brand class "
-	    "list language required hold schedule rate priority in_doubt headers again track");
+	    "list language required hold schedule stop_loss rate priority in_doubt headers "
+	    "keep_source again track");
 	for (unsigned i = 0; i < problems.n; i++)
 		ck_assert_ptr_nonnull(problems.items[i].excerpt);
 }
@@ -515,6 +517,29 @@ START_TEST(a_from_domain_without_a_key_is_warned_of)
 }
 END_TEST
 
+START_TEST(stop_loss_is_what_the_nearest_says_key_by_key)
+{
+	static const char yaml[] = "routes: {default: {via: relay, host: 127.0.0.1}}\n"
+				   "brands: {acme: {stop_loss: {bounces: 4%, least: 50}}}\n"
+				   "stop_loss: {bounces: 9%, complaints: 0.2%, window: 1h}\n";
+	struct pr_config *c;
+	ck_assert_int_eq(pr_config_parse(PR_STR(yaml), "p.yaml", "/", &problems, &c), 0);
+	ck_assert_int_eq(parse(LEAST "brand: acme\nstop_loss: {bounces: 3%}\n"), 0);
+	struct pr_stop_loss l = pr_stop_loss_of(m, c);
+	ck_assert(l.bounces == 0.03 && l.complaints == 0.002 && l.deferrals == 0);
+	ck_assert_int_eq(l.least, 50);
+	ck_assert_int_eq(l.window_ms, PR_HOUR_MS);
+	ck_assert(pr_stop_loss_judges(&l));
+	ck_assert_int_eq(parse(LEAST), 0);
+	l = pr_stop_loss_of(m, c);
+	ck_assert(l.bounces == 0.09);
+	ck_assert_int_eq(l.least, 200);
+	l = (struct pr_stop_loss){.least = 1};
+	ck_assert(!pr_stop_loss_judges(&l));
+	pr_config_unref(c);
+}
+END_TEST
+
 START_TEST(ids_are_short_ascii_and_never_without_a_name)
 {
 	static const struct {
@@ -552,6 +577,7 @@ main(void)
 	    {names_are_bounded_and_never_empty},
 	    {routes_brands_and_domains_are_those_of_the_configuration},
 	    {a_from_domain_without_a_key_is_warned_of},
+	    {stop_loss_is_what_the_nearest_says_key_by_key},
 	    {ids_are_short_ascii_and_never_without_a_name},
 	};
 	const struct suite_test folders[] = {

@@ -397,6 +397,32 @@ START_TEST(rows_put_off_are_due_each_at_its_own_time)
 }
 END_TEST
 
+START_TEST(parked_rows_are_due_again_when_they_are_told_to)
+{
+	struct pr_error e = {0};
+	pr_ledger *l = make_ledger(100, 7);
+	struct pr_put_off rows[5];
+	for (unsigned row = 1; row <= 6; row++)
+		fold_one(l, row, deferred(1, 1000));
+	pr_batch_unref(due(l, 0, 2000, 10));
+	for (unsigned i = 0; i < 5; i++)
+		rows[i] = (struct pr_put_off){i + 1, PR_LEDGER_PARKED_MS};
+	ok(pr_ledger_put_off(l, rows, 5, &e), &e);
+	pr_ledger_give_back(l, 6);
+	struct pr_batch *b = due(l, 0, 4000, 10);
+	ck_assert_uint_eq(b->n, 1);
+	ck_assert_uint_eq(b->rows[0].row, 6);
+	ck_assert_int_eq(b->next_due_ms, PR_LEDGER_PARKED_MS);
+	pr_batch_unref(b);
+	ck_assert_int_eq(pr_ledger_unpark(l, 5000, 3, &e), 1);
+	ck_assert_int_eq(pr_ledger_unpark(l, 5000, 3, &e), 0);
+	b = due(l, 0, 5000, 10);
+	ck_assert_uint_eq(b->n, 5);
+	pr_batch_unref(b);
+	pr_ledger_close(l);
+}
+END_TEST
+
 START_TEST(rows_of_one_domain_are_read_by_its_number)
 {
 	pr_ledger *l = make_ledger(1000, 7);
@@ -906,6 +932,7 @@ main(void)
 	    {row_keeps_the_version_it_was_last_sent_with},
 	    {due_rows_come_earliest_first_and_only_once},
 	    {rows_put_off_are_due_each_at_its_own_time},
+	    {parked_rows_are_due_again_when_they_are_told_to},
 	    {rows_of_one_domain_are_read_by_its_number},
 	    {cancel_takes_every_unsent_row_at_once},
 	    {second_mark_finds_nothing_left},

@@ -12,6 +12,7 @@
 #include "postrider/base/clock.h"
 #include "postrider/base/error.h"
 #include "postrider/base/yaml.h"
+#include "postrider/campaign/stop_loss.h"
 #include "postrider/journal/record.h"
 
 #include <sys/types.h>
@@ -92,6 +93,7 @@ struct pr_brand {
 	struct pr_text postal_address, language; /* p NULL: none */
 	struct pr_text
 	    track_url; /* of its links and pages, without '/' at the end; p NULL: track.url */
+	struct pr_stop_loss stop_loss; /* as it says itself */
 };
 
 enum pr_webhook_format { PR_WEBHOOK_NATIVE, PR_WEBHOOK_SENDGRID };
@@ -146,6 +148,7 @@ struct pr_config {
 	} log;
 	uint64_t min_free; /* octets; 0: do not watch */
 	int64_t settle;    /* ms */
+	bool keep_source;  /* the recipients file, when it was imported */
 	struct {
 		int64_t done, rejected, events, tokens; /* ms */
 	} retention;
@@ -171,6 +174,7 @@ struct pr_config {
 	} tls;
 	struct pr_yaml_array secrets;  /* struct pr_token_secret; the first one signs */
 	struct pr_text shaping;        /* absolute; p NULL: what is built in */
+	struct pr_stop_loss stop_loss; /* for those that say nothing else */
 	int preflight;                 /* enum pr_preflight_mode */
 	struct pr_yaml_array brands;   /* struct pr_brand */
 	struct pr_yaml_array webhooks; /* struct pr_webhook */

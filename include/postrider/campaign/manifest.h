@@ -13,6 +13,7 @@
 #include "postrider/base/yaml.h"
 #include "postrider/campaign/address.h"
 #include "postrider/campaign/schedule.h"
+#include "postrider/campaign/stop_loss.h"
 
 #define PR_MANIFEST_FILE "campaign.yaml"
 
@@ -107,12 +108,14 @@ struct pr_manifest {
 	struct pr_text track_at;  /* where it stands; no text */
 	struct pr_manifest_track track;
 	bool hold, again;
+	bool keep_source; /* also where the configuration says so */
 	struct pr_schedule schedule;
-	struct pr_text deadline_at; /* where it stands; no text */
-	struct pr_rate rate;        /* count 0: no limit of its own */
-	int64_t priority;           /* 0 to 9 */
-	bool sound;                 /* no problem was found */
-	struct pr_arena arena;      /* owns all of the above */
+	struct pr_text deadline_at;    /* where it stands; no text */
+	struct pr_stop_loss stop_loss; /* as it says itself: see pr_stop_loss_of */
+	struct pr_rate rate;           /* count 0: no limit of its own */
+	int64_t priority;              /* 0 to 9 */
+	bool sound;                    /* no problem was found */
+	struct pr_arena arena;         /* owns all of the above */
 };
 
 /*
@@ -127,8 +130,8 @@ int pr_manifest_parse(struct pr_str text, const char *folder_name, struct pr_pro
  * where they exist; a file that is named and missing is a problem. */
 int pr_manifest_load(int dir, const char *folder_name, struct pr_problems *problems,
                      struct pr_manifest **out);
-/* The same of a folder that brings content only (campaign/version.h): its recipients need not be
- * there. */
+/* The same of a folder whose recipients need not be there: they are in the ledger by now, or it
+ * brings content only (campaign/version.h). */
 int pr_manifest_load_content(int dir, const char *folder_name, struct pr_problems *problems,
                              struct pr_manifest **out);
 void pr_manifest_destroy(struct pr_manifest *m); /* NULL: nothing */

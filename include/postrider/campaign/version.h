@@ -39,9 +39,6 @@ int pr_version_take(const struct pr_version_source *source, struct pr_problems *
 
 /* The folder of a version, given that of its campaign: a descriptor, or -1 with errno. */
 int pr_version_open(int campaign, unsigned version);
-/* Its manifest. name: the campaign's when no manifest says one. PR_EINVAL: problems told. */
-int pr_version_load(int dir, unsigned version, const char *name, struct pr_problems *problems,
-                    struct pr_manifest **out);
 /* Removes what is in versions/ but 2 to `last`. */
 void pr_version_sweep(int campaign, unsigned last);
 

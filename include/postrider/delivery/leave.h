@@ -37,6 +37,7 @@ struct pr_leaving {
 	struct pr_job job;
 	struct pr_journal_waiter waiter;
 	char who[400], what[PR_SCOPE_SIZE]; /* address, scope */
+	int64_t first_ms;                   /* of the row: struct pr_whom */
 };
 
 /* Not after pr_delivery_close. */

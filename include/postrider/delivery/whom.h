@@ -11,6 +11,7 @@
 struct pr_whom {
 	char dir[4096];                  /* of the campaign */
 	char address[400];               /* as in the envelope */
+	int64_t first_ms;                /* when it was first tried, by the due clock; 0: not yet */
 	struct pr_audience_who campaign; /* its class and list */
 	char language[36];               /* of what the row got: "pt-BR"; "": not said */
 	char sender[256];                /* the name in From, else its domain; UTF-8, one line */
