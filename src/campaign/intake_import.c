@@ -87,6 +87,21 @@ reject_accepted(pr_intake *i, struct pr_taken *t, struct intake_record *r, int d
 	return intake_reject(i, t->id, r, problems, t, e);
 }
 
+/* The file of a campaign that is imported is not needed any more. Where it names people who were
+ * forgotten it goes, at the latest with the next start. */
+static void
+drop_forgotten(pr_intake *i, const struct pr_taken *t, int dir)
+{
+	struct pr_error e;
+	const char *file = t->manifest->recipients.file.p;
+	if (unlinkat(dir, file, 0) == 0 && pr_fsync_dir(dir, ".") == 0)
+		return;
+	if (errno != ENOENT) {
+		pr_fail_errno(&e, "cannot remove %s, which names people who were forgotten", file);
+		intake_tell_trouble(i, t->id, &e);
+	}
+}
+
 /* 0: t has gone to its owner. */
 static int
 import_in(pr_intake *i, struct pr_taken *t, struct intake_record *r, int dir,
@@ -103,6 +118,8 @@ import_in(pr_intake *i, struct pr_taken *t, struct intake_record *r, int dir,
 	}
 	if (result == 0) {
 		intake_step(i, "imported");
+		if (t->recipients.forgotten)
+			drop_forgotten(i, t, dir);
 		intake_tell_imported(i, t);
 		return 0;
 	}
@@ -259,6 +276,26 @@ taken_of(pr_intake *i, const char *id, const struct intake_record *r)
 	return NULL;
 }
 
+/* Killed before the file was gone. */
+static void
+drop_forgotten_again(pr_intake *i, const struct pr_taken *t)
+{
+	struct pr_buf path = {0}, met = {0};
+	pr_ledger *l = NULL;
+	pr_buf_addf(&path, "%s/ledger.db", t->dir);
+	int dir = openat(i->active, t->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir >= 0 && faccessat(dir, t->manifest->recipients.file.p, F_OK, 0) == 0 &&
+	    pr_ledger_open(path.data, PR_LEDGER_READ, &l, NULL) == 0) {
+		if (pr_ledger_get(l, PR_FACT_FORGOTTEN, &met) == 0)
+			drop_forgotten(i, t, dir);
+		pr_ledger_close(l);
+	}
+	if (dir >= 0)
+		close(dir);
+	pr_buf_finish(&met);
+	pr_buf_finish(&path);
+}
+
 static void
 start_active(pr_intake *i, const char *name)
 {
@@ -279,6 +316,7 @@ start_active(pr_intake *i, const char *name)
 		intake_settle_source(i, i->active, name, &r);
 	struct pr_taken *t = taken_of(i, name, &r);
 	if (t && r.imported) {
+		drop_forgotten_again(i, t);
 		intake_tell_imported(i, t);
 	} else if (t) {
 		struct pending *p = pr_calloc(1, sizeof *p);
