@@ -237,17 +237,22 @@ record_of(int parent, const char *name, struct intake_record *r, struct pr_error
 	return result;
 }
 
+/* Of one that is imported the recipients need not be there any more. */
 static int
-load_manifest(pr_intake *i, struct pr_taken *t, const char *name, struct pr_error *e)
+load_manifest(pr_intake *i, struct pr_taken *t, const struct intake_record *record,
+              struct pr_error *e)
 {
+	int (*load)(int dir, const char *name, struct pr_problems *problems,
+	            struct pr_manifest **out) =
+	    record->imported ? pr_manifest_load_content : pr_manifest_load;
 	struct pr_problems problems = {0};
 	struct pr_buf normal = {0};
 	int dir = openat(i->active, t->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)
 		return pr_fail_errno(e, "cannot open active/%s", t->id);
-	if (!pr_name_normal(name, &normal))
+	if (!pr_name_normal(record->name, &normal))
 		pr_buf_adds(&normal, t->id);
-	int r = pr_manifest_load(dir, normal.data, &problems, &t->manifest);
+	int r = load(dir, normal.data, &problems, &t->manifest);
 	if (r < 0)
 		pr_fail(e, r, "active/%s/campaign.yaml cannot be read any more: %s", t->id,
 		        problems.n ? problems.items[0].what : "");
@@ -269,7 +274,7 @@ taken_of(pr_intake *i, const char *id, const struct intake_record *r)
 	t->serial = r->serial;
 	t->owner = r->owner;
 	t->accepted_ms = r->accepted_ms;
-	if (load_manifest(i, t, r->name, &e) == 0)
+	if (load_manifest(i, t, r, &e) == 0)
 		return t;
 	intake_tell_trouble(i, id, &e);
 	pr_taken_free(t);

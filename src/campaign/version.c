@@ -234,7 +234,7 @@ check(struct taking *k)
 	const struct pr_version_source *s = k->source;
 	unsigned told = k->problems->n;
 	pr_folder_fit_names(k->copy);
-	(void)pr_version_load(k->copy, s->version, s->now->name.p, k->problems, &k->manifest);
+	(void)pr_manifest_load_content(k->copy, s->now->name.p, k->problems, &k->manifest);
 	if (!k->manifest)
 		return;
 	if (k->manifest->sound &&
@@ -301,14 +301,6 @@ pr_version_open(int campaign, unsigned version)
 	if (version > 1)
 		snprintf(path, sizeof path, PR_VERSIONS_FOLDER "/%u", version);
 	return openat(campaign, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-int
-pr_version_load(int dir, unsigned version, const char *name, struct pr_problems *problems,
-                struct pr_manifest **out)
-{
-	return version > 1 ? pr_manifest_load_content(dir, name, problems, out)
-	                   : pr_manifest_load(dir, name, problems, out);
 }
 
 void

@@ -20,7 +20,7 @@ pin_id_domain(struct pr_content_source *s, int campaign, char out[256])
 	struct pr_manifest *m = NULL;
 	if (s->hostname && strchr(s->hostname, '.'))
 		return;
-	if (pr_version_load(campaign, 1, "", &ignored, &m) == 0) {
+	if (pr_manifest_load_content(campaign, "", &ignored, &m) == 0) {
 		struct pr_str domain = pr_mailbox_domain(&m->from.mailbox);
 		snprintf(out, 256, "%.*s", (int)domain.n, domain.p);
 		s->hostname = out;
@@ -106,7 +106,7 @@ work_load_manifest(const char *dir, unsigned version, const char *name, struct p
 	int fd = campaign < 0 ? -1 : pr_version_open(campaign, version);
 	if (fd < 0)
 		pr_fail_errno(e, "cannot open version %u of %s", version, dir);
-	else if (pr_version_load(fd, version, name, &problems, &m) < 0) {
+	else if (pr_manifest_load_content(fd, name, &problems, &m) < 0) {
 		pr_fail(e, PR_EINVAL, "no manifest");
 		tell_first(&problems, PR_EINVAL, e);
 		pr_manifest_destroy(m); /* of what is not sound */

@@ -76,7 +76,7 @@ setup(void)
 	                                        "routes:\n  default: {via: maildir, path: x}\n"),
 	                                 "postrider.yaml", folder, &problems, &config),
 	                 0);
-	ck_assert_int_eq(pr_version_load(campaign, 1, "campaign", &problems, &now), 0);
+	ck_assert_int_eq(pr_manifest_load_content(campaign, "campaign", &problems, &now), 0);
 	put(corrected, "campaign.yaml", OTHER SCHEDULE);
 	put(corrected, "body.html", "Two");
 	vetted = vet_refuses = false;
@@ -138,7 +138,7 @@ START_TEST(version_is_a_whole_copy_without_recipients)
 	struct pr_manifest *again;
 	int dir = pr_version_open(campaign, 2);
 	ck_assert_int_ge(dir, 0);
-	ck_assert_int_eq(pr_version_load(dir, 2, "campaign", &problems, &again), 0);
+	ck_assert_int_eq(pr_manifest_load_content(dir, "campaign", &problems, &again), 0);
 	ck_assert_str_eq(again->from.mailbox.address, "a@other.example");
 	pr_manifest_destroy(again);
 	close(dir);
