@@ -37,7 +37,9 @@ struct pr_version_source {
 int pr_version_take(const struct pr_version_source *source, struct pr_problems *problems,
                     struct pr_manifest **out, struct pr_error *e);
 
-/* The folder of a version, given that of its campaign: a descriptor, or -1 with errno. */
+/* The folder of a version, given that of its campaign: a descriptor, or -1 with errno. Its manifest
+ * is read by pr_manifest_load_content: recipients were read once, and need not be there any more.
+ */
 int pr_version_open(int campaign, unsigned version);
 /* Removes what is in versions/ but 2 to `last`. */
 void pr_version_sweep(int campaign, unsigned last);
