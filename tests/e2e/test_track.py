@@ -305,6 +305,15 @@ class UnsubscribeTest(TrackCase):
         self.assertEqual(self.ask("PUT", path, "x").status, 405)
         self.assertEqual(self.ask("POST", "/c/" + self.token(tokens.CLICK, link=1), "x").status, 405)
 
+    def test_the_pages_of_a_proof_change_nothing(self):
+        self.begin()
+        path = self.keys.token(tokens.UNSUBSCRIBE, 0, 0, pt.address(1, 1))
+        self.assertEqual(self.ask("GET", "/u/" + path).status, 200)
+        self.assertEqual(self.one_click(path).status, 200)
+        self.ask("GET", "/o/%s.gif" % self.keys.token(tokens.OPEN, 0, 0, pt.address(1, 1)))
+        self.assertEqual(self.suppressed(), set())
+        self.assertEqual(self.daemon.get("/v1/status")["track"]["recorded"], 0)
+
     def test_it_works_when_the_folder_is_gone(self):
         self.begin()
         campaign = self.send(list="news")
