@@ -511,6 +511,10 @@ class CircleTest(TrackCase):
         self.assertTrue(url.startswith(URL + "/"), url)
         return "http://127.0.0.1:%d%s" % (self.port, url[len(URL):])
 
+    def wait_title(self, chromium, title):
+        """Of the page that a form leads to: it comes when what it says is durable."""
+        pt.wait_until(lambda: chromium.title == title, "the page " + title)
+
     def found(self, mail, pattern):
         html_ = mail.get_body(("html",)).get_content()
         return [html.unescape(url) for url in re.findall(pattern, html_)]
@@ -564,7 +568,7 @@ class CircleTest(TrackCase):
             self.assertIn("Acme", chromium.text("main"))
             self.assertEqual(self.suppressed(), set())
             chromium.click("button")
-            self.assertEqual(chromium.text("h1"), "You are unsubscribed")
+            self.wait_title(chromium, "You are unsubscribed")
         self.assertEqual(self.suppressed(), {(pt.address(2, 1), "list news", "page")})
         self.wait_count("circle", "clicks", total=1, unique=1)
         self.wait_count("circle", "unsubscribes", total=1, unique=1)
@@ -577,7 +581,7 @@ class CircleTest(TrackCase):
             chromium.go("http://127.0.0.1:%d%s" % (self.port, path))
             chromium.click("label:nth-of-type(3)")
             chromium.click("button")
-            self.assertEqual(chromium.text("h1"), "Saved")
+            self.wait_title(chromium, "Saved")
         self.assertEqual(self.suppressed(), {(pt.address(3, 1), "opens", "preferences")})
 
 
