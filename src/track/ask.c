@@ -54,7 +54,7 @@ work_page(struct pr_job *job, void *worker)
 	struct pr_whom whom;
 	struct pr_error e;
 	enum track_language l = TRACK_LANGUAGES;
-	bool found =
+	bool found = worker &&
 	    pr_whom_find(&whom, worker, a->config, a->token.campaign, a->token.row, &e) == 0;
 	if (found)
 		l = track_language_of(pr_str(whom.language));
@@ -154,8 +154,11 @@ static void
 on_loop(struct pr_post *post)
 {
 	struct track_ask *a = PR_CONTAINER(post, struct track_ask, to_loop);
-	/* The page's own button and a one-click at once are one wish. */
-	a->left = a->says & TRACK_SAYS_ONE_CLICK ? TRACK_SAYS_ONE_CLICK : a->says;
+	/* A proof's pages look as they will and change nothing. The page's own button and a
+	 * one-click at once are one wish. */
+	a->left = !a->token.row                        ? 0
+	          : a->says & TRACK_SAYS_ONE_CLICK ? TRACK_SAYS_ONE_CLICK
+	                                           : a->says;
 	if (!a->says)
 		make_page(a);
 	else if (a->track->stopping)

@@ -57,13 +57,18 @@ track_untracked_refresh(struct track_untracked *u, const struct pr_config *confi
                         struct pr_error *e)
 {
 	struct pr_audience_counts now;
+	struct pr_map before = u->hashes;
 	int r = pr_audience_counts(u->store, &now, e);
 	if (r < 0 || (now.generation == u->generation && config == u->config))
 		return r;
-	u->generation = now.generation;
 	u->config = config;
-	pr_map_finish(&u->hashes);
-	return pr_audience_each_untracked(u->store, add_one, u, e);
+	u->hashes = (struct pr_map){0};
+	r = pr_audience_each_untracked(u->store, add_one, u, e);
+	pr_map_finish(r < 0 ? &u->hashes : &before);
+	if (r < 0)
+		u->hashes = before; /* better than none; it is tried again */
+	u->generation = r < 0 ? 0 : now.generation;
+	return r;
 }
 
 int

@@ -178,7 +178,7 @@ record(struct track_visit *v, const struct pr_token *t, enum pr_engagement_kind 
 	                          .link = t->link,
 	                          .visitor = v->visitor,
 	                          .detail = detail};
-	if (row.serial == 0 || row.row == 0) /* nobody's */
+	if (row.row == 0) /* a proof's */
 		return;
 	if (is_crowd(v, row))
 		g.evidence |= PR_EVIDENCE_MANY;
@@ -281,8 +281,7 @@ read_token(struct track_visit *v, struct pr_token *t)
 	    [PR_TRACK_VIEW] = PR_TOKEN_VIEW,
 	    [PR_TRACK_PREFERENCES] = PR_TOKEN_PREFERENCES};
 	const pr_tokens *keys = v->web->config->tokens;
-	return kinds[v->path] && keys && pr_token_read_url(keys, kinds[v->path], v->rest, t) == 0 &&
-	       t->campaign && t->row;
+	return kinds[v->path] && keys && pr_token_read_url(keys, kinds[v->path], v->rest, t) == 0;
 }
 
 static enum MHD_Result

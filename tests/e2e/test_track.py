@@ -2,20 +2,24 @@
 browser. Tokens are made here, by the secret and the format's description alone."""
 import base64
 import contextlib
+import email
+import email.policy
+import html
 import http.client
-import json
+import http.server
 import os
 import random
+import re
 import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
 import threading
-import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import browser  # noqa: E402
 import postrider_test as pt  # noqa: E402
 import tokens  # noqa: E402
 
@@ -50,18 +54,18 @@ class TrackCase(pt.TestCase):
     track = {}
     brands = {"acme": {"language": "en"}}
 
-    def begin(self, rules=(), relay=None, **config):
+    def begin(self, maildir=False, **config):
         self.port = free_port()
         self.keys = tokens.Keys(SECRET)
         path = os.path.join(self.folder, "token.key")
         with open(path, "w", encoding="utf-8") as f:
             f.write(SECRET + "\n")
         os.chmod(path, 0o600)
-        self.sink = self.enter(pt.Sink(self.folder, rules=rules))
+        self.sink = self.enter(pt.Sink(self.folder, maildir=maildir))
         config = {"secrets": [{"id": "a", "file": path}], "brands": self.brands,
                   "track": dict({"listen": "127.0.0.1:%d" % self.port, "rate": "100000/s"},
                                 **self.track), **config}
-        self.daemon = self.enter(pt.Daemon(self.folder, relay=relay or self.sink, config=config))
+        self.daemon = self.enter(pt.Daemon(self.folder, relay=self.sink, config=config))
 
     def send(self, name="spring", rows=10, **manifest):
         """The campaign, when it has finished; its links are in state.db."""
@@ -301,6 +305,15 @@ class UnsubscribeTest(TrackCase):
         self.assertEqual(self.ask("PUT", path, "x").status, 405)
         self.assertEqual(self.ask("POST", "/c/" + self.token(tokens.CLICK, link=1), "x").status, 405)
 
+    def test_the_pages_of_a_proof_change_nothing(self):
+        self.begin()
+        path = self.keys.token(tokens.UNSUBSCRIBE, 0, 0, pt.address(1, 1))
+        self.assertEqual(self.ask("GET", "/u/" + path).status, 200)
+        self.assertEqual(self.one_click(path).status, 200)
+        self.ask("GET", "/o/%s.gif" % self.keys.token(tokens.OPEN, 0, 0, pt.address(1, 1)))
+        self.assertEqual(self.suppressed(), set())
+        self.assertEqual(self.daemon.get("/v1/status")["track"]["recorded"], 0)
+
     def test_it_works_when_the_folder_is_gone(self):
         self.begin()
         campaign = self.send(list="news")
@@ -450,6 +463,126 @@ class LimitTest(TrackCase):
                 for _ in range(10000):
                     s.sendall(b"1000\r\n" + b"a" * 4096 + b"\r\n")
         self.assertEqual(self.ask("GET", "/o/x.gif").status, 200)
+
+
+URL = "https://t.acme.example"
+BODY = """<html><head><title>Spring</title></head><body><h1>Dear {{ first_name }}</h1>
+<script>document.title = "evil"</script>
+<p><a id="shop" href="%s/landing?row={{ row }}">To the shop</a>
+<a id="about" href="%s/about">About</a> <a href="{{ unsubscribe_url }}">Leave</a></p>
+</body></html>
+"""
+
+
+class Shop(http.server.BaseHTTPRequestHandler):
+    """Where links lead."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<title>Shop</title><h1>Welcome to " + self.path.encode() + b"</h1>")
+
+    def log_message(self, *_):
+        pass
+
+
+class CircleTest(TrackCase):
+    """What the mails that arrive carry, followed."""
+
+    def begin_circle(self):
+        server = self.enter(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shop))
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.shutdown)
+        self.shop = "http://127.0.0.1:%d" % server.server_port
+        self.track = {"url": URL}
+        self.begin(maildir=True)
+        self.daemon.drop(pt.make_campaign(self.folder, "circle", rows=3,
+                                          files={"body.html": BODY % (self.shop, self.shop)},
+                                          manifest={"list": "news", "language": "en"}))
+        self.daemon.wait_state("circle", "finished")
+        mails = [email.message_from_bytes(m, policy=email.policy.default)
+                 for m in self.sink.mails()]
+        return {m["To"].addresses[0].addr_spec: m for m in mails}
+
+    def here(self, url):
+        """Where the server in front would hand it on to."""
+        self.assertTrue(url.startswith(URL + "/"), url)
+        return "http://127.0.0.1:%d%s" % (self.port, url[len(URL):])
+
+    def wait_title(self, chromium, title):
+        """Of the page that a form leads to: it comes when what it says is durable."""
+        pt.wait_until(lambda: chromium.title == title, "the page " + title)
+
+    def found(self, mail, pattern):
+        html_ = mail.get_body(("html",)).get_content()
+        return [html.unescape(url) for url in re.findall(pattern, html_)]
+
+    def test_everything_in_a_mail_leads_where_it_should(self):
+        mails = self.begin_circle()
+        mail = mails[pt.address(1, 1)]
+        links = self.found(mail, r'href="(https://t[^"]+/c/[^"]+)"')
+        self.assertEqual(len(links), 2)
+        led = [self.ask("GET", url[len(URL):]).headers["Location"] for url in links]
+        self.assertEqual(led, [self.shop + "/landing?row=1", self.shop + "/about"])
+        pixel, = self.found(mail, r'src="([^"]+/o/[^"]+)"')
+        self.assertEqual(self.ask("GET", pixel[len(URL):]).status, 200)
+        self.wait_count("circle", "clicks", total=2, unique=1)
+        self.wait_count("circle", "opens", total=1, unique=1)
+        leave = re.search(r"<(https://[^>]+)>", mail["List-Unsubscribe"]).group(1)
+        self.assertEqual(mail["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click")
+        answer = self.ask("POST", leave[len(URL):], "List-Unsubscribe=One-Click",
+                          {"Content-Type": FORM})
+        self.assertEqual((answer.status, answer.body), (200, b""))
+        self.assertEqual(self.suppressed(), {(pt.address(1, 1), "list news", "one-click")})
+        cut = links[0][len(URL):]
+        for other in (cut[:-4] + "AAAA", cut.replace("/c/", "/o/"), cut + "A"):
+            self.assertIsNone(self.ask("GET", other).headers["Location"])
+
+    def test_a_message_in_the_browser_has_no_pixel_and_the_same_links(self):
+        self.begin_circle()
+        campaign = self.daemon.campaign("circle")
+        self.serial = tokens.serial_of(self.daemon, campaign["id"])
+        page = self.ask("GET", "/v/" + self.token(tokens.VIEW, row=2))
+        self.assertIn("Dear Linus", page.text)
+        self.assertNotIn("/o/", page.text)
+        self.assertEqual(page.text.count(URL + "/c/"), 2)
+
+    def test_a_person_clicks_and_leaves_in_chromium(self):
+        mails = self.begin_circle()
+        mail = mails[pt.address(2, 1)]
+        link = self.found(mail, r'href="(https://t[^"]+/c/[^"]+)"')[0]
+        leave, = self.found(mail, r'href="([^"]+/u/[^"]+)"')
+        view = "/v/" + self.keys.token(tokens.VIEW, tokens.serial_of(
+            self.daemon, self.daemon.campaign("circle")["id"]), 2)
+        with browser.Browser(self.folder) as chromium:
+            chromium.go(self.here(link))
+            self.assertEqual(chromium.url, self.shop + "/landing?row=2")
+            self.assertEqual(chromium.text("h1"), "Welcome to /landing?row=2")
+            chromium.go(self.here(URL + view))
+            self.assertEqual(chromium.title, "Spring")  # its script did not run
+            self.assertEqual(chromium.text("h1"), "Dear Linus")
+            chromium.go(self.here(leave))
+            self.assertEqual(chromium.text("h1"), "Unsubscribe")
+            self.assertIn("Acme", chromium.text("main"))
+            self.assertEqual(self.suppressed(), set())
+            chromium.click("button")
+            self.wait_title(chromium, "You are unsubscribed")
+        self.assertEqual(self.suppressed(), {(pt.address(2, 1), "list news", "page")})
+        self.wait_count("circle", "clicks", total=1, unique=1)
+        self.wait_count("circle", "unsubscribes", total=1, unique=1)
+
+    def test_preferences_in_chromium_are_boxes_with_labels(self):
+        self.begin_circle()
+        self.serial = tokens.serial_of(self.daemon, self.daemon.campaign("circle")["id"])
+        path = "/p/" + self.token(tokens.PREFERENCES, row=3, list_="news")
+        with browser.Browser(self.folder, language="de") as chromium:
+            chromium.go("http://127.0.0.1:%d%s" % (self.port, path))
+            chromium.click("label:nth-of-type(3)")
+            chromium.click("button")
+            self.wait_title(chromium, "Saved")
+        self.assertEqual(self.suppressed(), {(pt.address(3, 1), "opens", "preferences")})
 
 
 class ConfigTest(TrackCase):
