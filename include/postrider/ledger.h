@@ -24,6 +24,7 @@
 
 #include "postrider/base/arena.h"
 #include "postrider/base/hash.h"
+#include "postrider/base/trace.h"
 #include "postrider/journal/record.h"
 #include "postrider/ledger/people.h"
 
@@ -204,6 +205,27 @@ int pr_ledger_tally_links(pr_ledger *l, unsigned limit,
 int pr_ledger_hits(pr_ledger *l, uint32_t row,
                    bool (*each)(void *context, const struct pr_hit *hit, struct pr_str detail),
                    void *context, struct pr_error *e);
+
+/* ---- a person is forgotten ---- */
+/* Every row with its address, in order; `each` returns false to stop. Looks at all of them. */
+int pr_ledger_emails(pr_ledger *l,
+                     bool (*each)(void *context, uint32_t row, struct pr_str email), void *context,
+                     struct pr_error *e);
+/* Rows that are the person's, in any letter case, and bad rows that name it. Looks at all of them;
+ * the rows are the caller's to free. */
+int pr_ledger_rows_of(pr_ledger *l, const struct pr_trace *t, uint32_t **rows, size_t *n,
+                      struct pr_error *e);
+/*
+ * These rows stay as numbers with their state, all else of them goes: address, fields, replies,
+ * what was followed. Where other rows and the campaign's own facts name the address, it is
+ * overwritten. The counts stay what they were. Durable on return. FOLD; a second connection beside
+ * the one that folds will do: the rows must be folded and no more on their way.
+ */
+int pr_ledger_erase(pr_ledger *l, const struct pr_trace *t, const uint32_t *rows, size_t n,
+                    struct pr_error *e);
+/* Nothing of it is left in the log of writes or in free pages: 0; PR_EAGAIN: others are reading,
+ * again later. */
+int pr_ledger_scour(pr_ledger *l, const struct pr_trace *t, struct pr_error *e);
 
 /* Small facts of a campaign, text by key ("started_ms", "state"...): survive with the folder. */
 int pr_ledger_set(pr_ledger *l, const char *key, struct pr_str value, struct pr_error *e);

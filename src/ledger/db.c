@@ -61,6 +61,8 @@ pr_db_open(const char *path, int flags, sqlite3 **out, struct pr_error *e)
 	}
 	sqlite3_extended_result_codes(db, 0);
 	sqlite3_busy_timeout(db, BUSY_MS);
+	/* What is deleted is overwritten: nobody who was forgotten stays in a free page. */
+	sqlite3_exec(db, "PRAGMA secure_delete=ON", NULL, NULL, NULL);
 	*out = db;
 	return 0;
 }

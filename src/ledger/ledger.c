@@ -117,6 +117,11 @@ static const char *const texts[ST_N] = {
 			 " WHERE e.kind = 2 AND e.link <> 4294967295 AND e.total > 0"
 			 " ORDER BY e.uniques DESC, e.link LIMIT ?",
     [ST_LINK_ADD] = "INSERT OR IGNORE INTO links VALUES (?, ?)",
+    [ST_EMAILS] = "SELECT row, email, domain FROM rows ORDER BY row",
+    [ST_ROW_ERASE] = "UPDATE rows SET email = '', data = x'' WHERE row = ?",
+    [ST_ENTRY_ERASE] = "UPDATE state SET reply = '' WHERE row = ?",
+    [ST_HITS_ERASE] = "UPDATE hits SET detail = '', visitor = 0 WHERE row = ?",
+    [ST_ADDRESS_ERASE] = "DELETE FROM addresses WHERE hash = ? AND row = ?",
 };
 
 int

@@ -7,6 +7,7 @@
 
 #include "postrider/base/buf.h"
 #include "postrider/base/error.h"
+#include "postrider/base/trace.h"
 
 #include <sqlite3.h>
 
@@ -18,6 +19,13 @@ int pr_db_exec(sqlite3 *db, const char *sql, struct pr_error *e);
 int pr_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out, struct pr_error *e);
 /* 1: a row; 0: done (and reset); negative (and reset). */
 int pr_db_step(sqlite3_stmt *s, struct pr_error *e);
+/* The functions holds(text) and masked(text) of statements, and the same for packed fields:
+ * holds_packed(data), masked_packed(data). t lives as long as db uses them. */
+int pr_db_traces(sqlite3 *db, const struct pr_trace *t, struct pr_error *e);
+/* What was erased is erased on the disk, too: the log of writes is emptied into the file, and where
+ * the file still has a trace in what it does not use it is written anew. PR_EAGAIN: others are
+ * reading. */
+int pr_db_scour(sqlite3 *db, const struct pr_trace *t, struct pr_error *e);
 /* For statements that give no rows: step and reset. */
 int pr_db_run(sqlite3_stmt *s, struct pr_error *e);
 /* BEGIN IMMEDIATE; COMMIT where r is 0, ROLLBACK otherwise. pr_db_end returns r, or why the
