@@ -11,6 +11,7 @@
 #include "postrider/base/file.h"
 #include "postrider/base/hash.h"
 #include "recover.h"
+#include "rewrite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,6 +96,8 @@ start(pr_journal *j, bool *same_boot, struct pr_error *e)
 {
 	struct recovered found;
 	int r = open_folder(j, e);
+	if (r == 0)
+		r = journal_rewrite_again(j->dir, e);
 	if (r == 0)
 		r = read_boot_id(j->options.boot_id, j->head.boot_id, e);
 	if (r == 0)
