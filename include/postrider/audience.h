@@ -30,6 +30,7 @@
 #include "postrider/base/clock.h"
 #include "postrider/base/error.h"
 #include "postrider/base/hash.h"
+#include "postrider/base/trace.h"
 #include "postrider/loop.h"
 
 #define PR_AUDIENCE_SCHEMA 2
@@ -135,6 +136,13 @@ int pr_audience_of(pr_audience *a, struct pr_str address,
                    bool (*each)(void *context, const struct pr_suppression *s), void *context,
                    struct pr_error *e);
 
+/* 1: a person whose data was erased, closed to all mail for good; 0: not so. Between begin and
+ * end. */
+int pr_audience_forgotten(pr_audience *a, struct pr_str address, struct pr_error *e);
+/* How often somebody was forgotten, ever: whoever erased all of them at this number has no more to
+ * do until it grows. */
+int pr_audience_forgets(pr_audience *a, uint64_t *n, struct pr_error *e);
+
 /* ---- changing: what stands between begin and end is one transaction ---- */
 
 int pr_audience_change_begin(pr_audience *a, struct pr_error *e);
@@ -158,9 +166,14 @@ int pr_audience_audit(pr_audience *a, const struct pr_audit *line, struct pr_err
 /* r below 0: nothing of it happened, and r is returned. */
 int pr_audience_change_end(pr_audience *a, int r, uint64_t *generation, struct pr_error *e);
 /* The latest audit lines, newest first. */
-int pr_audience_audits(pr_audience *a, unsigned limit,
+/* Of one address, or of all (p NULL). */
+int pr_audience_audits(pr_audience *a, struct pr_str address, unsigned limit,
                        bool (*each)(void *context, const struct pr_audit *line), void *context,
                        struct pr_error *e);
+
+/* Where notes and sources of others name the address it is overwritten, and nothing of it is left
+ * in the file or its log. WRITE, also beside the desk. PR_EAGAIN: others are reading. */
+int pr_audience_scour(pr_audience *a, const struct pr_trace *t, struct pr_error *e);
 
 /* ---- the desk: changes from the loop ---- */
 

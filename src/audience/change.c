@@ -38,7 +38,7 @@ pr_audience_change_end(pr_audience *a, int r, uint64_t *generation, struct pr_er
 	return r;
 }
 
-/* Runs a statement of two texts at most; how many rows it changed, or negative. */
+/* Runs a statement of two texts at most (p NULL: fewer); how many rows it changed, or negative. */
 static int
 run(pr_audience *a, enum audience_statement which, struct pr_str first, struct pr_str second,
     struct pr_error *e)
@@ -47,7 +47,8 @@ run(pr_audience *a, enum audience_statement which, struct pr_str first, struct p
 	int r = audience_statement(a, which, &s, e);
 	if (r < 0)
 		return r;
-	pr_db_bind_text(s, 1, first);
+	if (first.p)
+		pr_db_bind_text(s, 1, first);
 	if (second.p)
 		pr_db_bind_text(s, 2, second);
 	r = pr_db_run(s, e);
@@ -91,6 +92,8 @@ forget(pr_audience *a, struct pr_str normal, struct pr_str hash, struct pr_error
 	int moved = run(a, AU_REHASH, normal, hash, e);
 	int gone = moved < 0 ? moved : run(a, AU_REMOVE_ALL, normal, (struct pr_str){0}, e);
 	int r = gone < 0 ? gone : run(a, AU_AUDIT_REHASH, normal, hash, e);
+	if (r >= 0)
+		r = run(a, AU_FORGETS_MORE, (struct pr_str){0}, (struct pr_str){0}, e);
 	if (r < 0)
 		return r;
 	a->totals.hashed += (uint64_t)moved;
@@ -191,4 +194,17 @@ pr_audience_audit(pr_audience *a, const struct pr_audit *line, struct pr_error *
 	pr_db_bind_text(s, 8, cut(line->source));
 	sqlite3_bind_int64(s, 9, (int64_t)line->n);
 	return pr_db_run(s, e);
+}
+
+int
+pr_audience_scour(pr_audience *a, const struct pr_trace *t, struct pr_error *e)
+{
+	int r = pr_db_traces(a->db, t, e);
+	if (r == 0)
+		r = pr_db_exec(a->db,
+		               "UPDATE suppressions SET note = masked(note), source = masked(source)"
+		               " WHERE holds(note) OR holds(source);"
+		               "UPDATE audit SET source = masked(source) WHERE holds(source);",
+		               e);
+	return r == 0 ? pr_db_scour(a->db, t, e) : r;
 }

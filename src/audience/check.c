@@ -72,3 +72,31 @@ pr_audience_check(pr_audience *a, struct pr_str address, const struct pr_audienc
 		r = look_up(a, audience_token_of(a, i, key, token), who, now_utc_ms, why, e);
 	return r;
 }
+
+int
+pr_audience_forgotten(pr_audience *a, struct pr_str address, struct pr_error *e)
+{
+	char normal[ADDRESS_MAX + 1], hash[HASH_SIZE];
+	sqlite3_stmt *s;
+	if (a->totals.hashed == 0)
+		return 0;
+	int r = audience_statement(a, AU_FORGOTTEN, &s, e);
+	if (r < 0)
+		return r;
+	pr_db_bind_text(s, 1, audience_hash(a, audience_normal(address, normal), hash));
+	if ((r = pr_db_step(s, e)) == 1)
+		sqlite3_reset(s);
+	return r;
+}
+
+int
+pr_audience_forgets(pr_audience *a, uint64_t *n, struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = audience_statement(a, AU_FORGETS, &s, e);
+	if (r < 0 || (r = pr_db_step(s, e)) < 0)
+		return r;
+	*n = r ? (uint64_t)sqlite3_column_int64(s, 0) : 0;
+	sqlite3_reset(s);
+	return 0;
+}

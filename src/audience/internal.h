@@ -43,6 +43,10 @@ enum audience_statement {
 	AU_AUDIT_REHASH,
 	AU_AUDIT,
 	AU_AUDITS,
+	AU_AUDITS_OF,
+	AU_FORGOTTEN,
+	AU_FORGETS,
+	AU_FORGETS_MORE,
 	AU_N
 };
 

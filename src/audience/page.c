@@ -91,15 +91,21 @@ pr_audience_of(pr_audience *a, struct pr_str address,
 }
 
 int
-pr_audience_audits(pr_audience *a, unsigned limit,
+pr_audience_audits(pr_audience *a, struct pr_str address, unsigned limit,
                    bool (*each)(void *context, const struct pr_audit *line), void *context,
                    struct pr_error *e)
 {
+	char normal[ADDRESS_MAX + 1], hash[HASH_SIZE];
 	sqlite3_stmt *s;
-	int r = audience_statement(a, AU_AUDITS, &s, e);
+	int r = audience_statement(a, address.p ? AU_AUDITS_OF : AU_AUDITS, &s, e);
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(s, 1, limit);
+	if (address.p) {
+		struct pr_str key = audience_normal(address, normal);
+		pr_db_bind_text(s, 2, key);
+		pr_db_bind_text(s, 3, audience_hash(a, key, hash));
+	}
 	while ((r = pr_db_step(s, e)) == 1) {
 		struct pr_audit line = {.at_ms = sqlite3_column_int64(s, 0),
 		                        .uid = (uint32_t)sqlite3_column_int64(s, 1),

@@ -30,6 +30,7 @@ static const struct pr_db_migration migrations[] = {
 };
 
 #define COLUMNS "address, scope, reason, note, source, at_ms, until_ms"
+#define AUDIT "at_ms, uid, by, verb, address, scope, reason, source, n"
 
 static const char *const texts[AU_N] = {
     [AU_TOTALS_GET] = "SELECT generation, entries, hashed, known_by FROM totals",
@@ -52,8 +53,14 @@ static const char *const texts[AU_N] = {
     [AU_KEYS_ADD] = "UPDATE totals SET known_by = known_by || ?1 WHERE NOT instr(known_by, ?1)",
     [AU_AUDIT_REHASH] = "UPDATE audit SET address = ?2 WHERE address = ?1",
     [AU_AUDIT] = "INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    [AU_AUDITS] = "SELECT at_ms, uid, by, verb, address, scope, reason, source, n FROM audit"
-		  " ORDER BY id DESC LIMIT ?",
+    [AU_AUDITS] = "SELECT " AUDIT " FROM audit ORDER BY id DESC LIMIT ?1",
+    [AU_AUDITS_OF] = "SELECT " AUDIT " FROM audit WHERE address IN (?2, ?3)"
+		     " ORDER BY id DESC LIMIT ?1",
+    [AU_FORGOTTEN] = "SELECT 1 FROM suppressions WHERE address = ? AND scope = 'all'"
+		     " AND reason = 5 AND until_ms = 0",
+    [AU_FORGETS] = "SELECT value FROM facts WHERE key = 'forgets'",
+    [AU_FORGETS_MORE] = "INSERT INTO facts VALUES ('forgets', 1)"
+			" ON CONFLICT DO UPDATE SET value = value + 1",
 };
 
 int

@@ -102,6 +102,21 @@ is_body(const struct pr_manifest *m, const char *file)
 	return false;
 }
 
+/* Its rows of people who were forgotten are erased: nobody keeps the file that names them. */
+static bool
+names_forgotten(const struct pr_taken *t)
+{
+	struct pr_buf path = {0}, met = {0};
+	pr_ledger *l = NULL;
+	pr_buf_addf(&path, "%s/ledger.db", t->dir);
+	bool named = pr_ledger_open(path.data, PR_LEDGER_READ, &l, NULL) == 0 &&
+	             pr_ledger_get(l, PR_FACT_FORGOTTEN, &met) == 0;
+	pr_ledger_close(l);
+	pr_buf_finish(&met);
+	pr_buf_finish(&path);
+	return named;
+}
+
 /* Of a campaign whose ledger is whole. What fails is told, and tried again at the next start. */
 static void
 drop_recipients(pr_intake *i, const struct pr_taken *t, int dir)
@@ -109,7 +124,8 @@ drop_recipients(pr_intake *i, const struct pr_taken *t, int dir)
 	struct pr_error e;
 	const struct pr_manifest *m = t->manifest;
 	const char *file = m->recipients.file.p;
-	if (m->keep_source || i->options.config->keep_source || !file || is_body(m, file))
+	bool keep = m->keep_source || i->options.config->keep_source;
+	if (!file || is_body(m, file) || (keep && !names_forgotten(t)))
 		return;
 	intake_step(i, "recipients");
 	if (unlinkat(dir, file, 0) == 0 ? fsync(dir) == 0 : errno == ENOENT)

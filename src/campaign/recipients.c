@@ -69,20 +69,25 @@ on_columns(void *context, const struct columns *c)
 	                        &in->ledger, in->e);
 }
 
+static int
+begin_checking(struct import *in)
+{
+	uint64_t generation;
+	if (in->checking)
+		return 0;
+	int r = pr_audience_begin(in->source->audience, &generation, in->e);
+	in->checking = r == 0;
+	return r;
+}
+
 /* 1: whoever it is may not be written to; in->why says why. */
 static int
 is_suppressed(struct import *in, struct pr_str address)
 {
-	uint64_t generation;
 	pr_audience *a = in->source->audience;
-	if (!a)
-		return 0;
-	if (!in->checking) {
-		int r = pr_audience_begin(a, &generation, in->e);
-		if (r < 0)
-			return r;
-		in->checking = true;
-	}
+	int r = a ? begin_checking(in) : 0;
+	if (!a || r < 0)
+		return r;
 	pr_buf_clear(&in->why);
 	return pr_audience_check(a, address, &in->who, pr_utc_ms(), &in->why, in->e);
 }
@@ -102,6 +107,25 @@ add_suppressed(struct import *in, const struct checked_row *row, struct pr_str a
 	in->result->suppressed++;
 	return pr_ledger_add(in->ledger, row->row, address, pr_mailbox_domain(&row->mailbox),
 	                     row->data, PR_SUPPRESSED, PR_CLASS_SUPPRESSED, pr_buf_str(&in->why),
+	                     in->e);
+}
+
+/* 1: a person whose data was erased: it does not come back. */
+static int
+is_forgotten(struct import *in, struct pr_str address)
+{
+	pr_audience *a = in->source->audience;
+	int r = a ? begin_checking(in) : 0;
+	return a && r == 0 ? pr_audience_forgotten(a, address, in->e) : r;
+}
+
+static int
+add_forgotten(struct import *in, const struct checked_row *row)
+{
+	in->result->suppressed++;
+	in->result->forgotten++;
+	return pr_ledger_add(in->ledger, row->row, PR_STR(""), pr_mailbox_domain(&row->mailbox),
+	                     PR_STR(""), PR_SUPPRESSED, PR_CLASS_SUPPRESSED, PR_STR("forgotten"),
 	                     in->e);
 }
 
@@ -157,6 +181,10 @@ on_row(void *context, const struct checked_row *row)
 		if (s->stop && atomic_load_explicit(s->stop, memory_order_relaxed))
 			return pr_fail(in->e, PR_ECANCELLED, "the import was stopped");
 	}
+	bool known = row->fault == ROW_GOOD || row->fault == ROW_MISSING;
+	int r = known ? is_forgotten(in, pr_str_n(row->mailbox.address, row->mailbox.n)) : 0;
+	if (r != 0)
+		return r < 0 ? r : add_forgotten(in, row);
 	return row->fault == ROW_GOOD ? add_good(in, row) : add_bad(in, row);
 }
 
@@ -173,12 +201,23 @@ judge(const struct pr_manifest_recipients *m, struct pr_recipients_result *resul
 }
 
 static int
+set_fact(struct import *in, const char *key, uint64_t value)
+{
+	char text[24];
+	snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+	return pr_ledger_set(in->ledger, key, pr_str(text), in->e);
+}
+
+static int
 import(struct import *in, struct pr_problems *problems)
 {
 	const struct pr_recipients_source *s = in->source;
 	struct rows_reader reader = {on_columns, on_row, in};
 	uint32_t rows = 0;
-	int r = recipients_rows(s->manifest, s->dir, &reader, &rows, problems, in->e);
+	uint64_t forgets = 0;
+	int r = s->audience ? pr_audience_forgets(s->audience, &forgets, in->e) : 0;
+	if (r == 0)
+		r = recipients_rows(s->manifest, s->dir, &reader, &rows, problems, in->e);
 	in->result->rows = rows;
 	if (s->progress)
 		atomic_store_explicit(s->progress, rows, memory_order_relaxed);
@@ -188,6 +227,10 @@ import(struct import *in, struct pr_problems *problems)
 	in->duplicates = NULL;
 	if (r == 0)
 		r = rejects_done(&in->rejects, in->e);
+	if (r == 0)
+		r = set_fact(in, PR_FACT_FORGETS, forgets);
+	if (r == 0 && in->result->forgotten)
+		r = set_fact(in, PR_FACT_FORGOTTEN, in->result->forgotten);
 	if (r == 0)
 		r = pr_ledger_import_done(in->ledger, in->e);
 	judge(&s->manifest->recipients, in->result);

@@ -247,7 +247,7 @@ work_page(struct pr_job *job, void *worker)
 		return;
 	if (j->audit) {
 		pr_buf_adds(&j->out, "{\"audit\":[");
-		j->result = pr_audience_audits(a, j->limit, add_audit, j, &j->error);
+		j->result = pr_audience_audits(a, (struct pr_str){0}, j->limit, add_audit, j, &j->error);
 		pr_buf_adds(&j->out, "]}");
 	} else
 		j->result = read_page(j, a);

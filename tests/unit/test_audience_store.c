@@ -179,7 +179,7 @@ START_TEST(a_forgotten_person_stays_suppressed_and_leaves_no_address)
 	ck_assert(pr_str_starts(pr_str(stopped(a, "ANN@a.example", true, "", NOW)), "forgotten"));
 	ok(pr_audience_page(a, PR_STR(""), PR_STR(""), PR_STR(""), 10, note_address, &seen, &e),
 	   &e);
-	ok(pr_audience_audits(a, 10, note_audit, &lines, &e), &e);
+	ok(pr_audience_audits(a, (struct pr_str){0}, 10, note_audit, &lines, &e), &e);
 	ck_assert_ptr_null(strstr(seen.data, "ann"));
 	ck_assert_ptr_null(strcasestr(lines.data, "ann@"));
 	ck_assert_ptr_nonnull(strstr(seen.data, " list news;"));
@@ -193,6 +193,72 @@ START_TEST(a_forgotten_person_stays_suppressed_and_leaves_no_address)
 	ck_assert_str_eq(stopped(a, "ann@a.example", false, "news", NOW), "");
 	pr_buf_finish(&seen);
 	pr_buf_finish(&lines);
+	pr_audience_close(a);
+}
+END_TEST
+
+static int
+is_forgotten(pr_audience *a, const char *address)
+{
+	struct pr_error e = {0};
+	uint64_t generation;
+	ok(pr_audience_begin(a, &generation, &e), &e);
+	int r = pr_audience_forgotten(a, pr_str(address), &e);
+	pr_audience_end(a);
+	ck_assert_msg(r >= 0, "%s", e.text);
+	return r;
+}
+
+START_TEST(who_was_forgotten_is_known_by_the_hash_alone)
+{
+	bool added;
+	struct pr_error e = {0};
+	uint64_t n;
+	pr_audience *a = open_store(PR_AUDIENCE_WRITE);
+	ok(pr_audience_forgets(a, &n, &e), &e);
+	ck_assert_uint_eq(n, 0);
+	add_one(a, suppression("bob@a.example", "all", PR_SUPPRESSION_COMPLAINED), &added);
+	add_one(a, suppression("eve@a.example", "list x", PR_SUPPRESSION_FORGOTTEN), &added);
+	add_one(a, suppression("ann@a.example", "all", PR_SUPPRESSION_FORGOTTEN), &added);
+	ck_assert_int_eq(is_forgotten(a, "ANN@a.example"), 1);
+	ck_assert_int_eq(is_forgotten(a, "bob@a.example"), 0);
+	ck_assert_int_eq(is_forgotten(a, "eve@a.example"), 0); /* she may get other mail */
+	ok(pr_audience_forgets(a, &n, &e), &e);
+	ck_assert_uint_eq(n, 2);
+	remove_one(a, "ann@a.example", NULL);
+	ck_assert_int_eq(is_forgotten(a, "ann@a.example"), 0);
+	pr_audience_close(a);
+}
+END_TEST
+
+START_TEST(nothing_of_a_forgotten_person_is_left_in_the_file)
+{
+	static const char *const tails[] = {"", "-wal"};
+	bool added;
+	char name[100], path[120];
+	struct pr_error e = {0};
+	struct pr_trace t = {0};
+	size_t at, n;
+	pr_audience *a = open_store(PR_AUDIENCE_WRITE);
+	pr_trace_add(&t, PR_STR("p500@a.example"));
+	for (unsigned i = 0; i < 3000; i++) { /* in no order: pages are split */
+		snprintf(name, sizeof name, "p%u@a.example", i * 2003 % 3000);
+		add_one(a, suppression(name, "all", PR_SUPPRESSION_MANUAL), &added);
+	}
+	struct pr_suppression other = suppression("x@a.example", "all", PR_SUPPRESSION_MANUAL);
+	other.note = PR_STR("moved here from P500@a.example");
+	add_one(a, other, &added);
+	audit(a, "add", "p500@a.example", "manual");
+	add_one(a, suppression("P500@a.example", "all", PR_SUPPRESSION_FORGOTTEN), &added);
+	ok(pr_audience_scour(a, &t, &e), &e);
+	for (unsigned i = 0; i < 2; i++) {
+		struct pr_buf b = {0};
+		snprintf(path, sizeof path, "%s%s", store_path, tails[i]);
+		ok(pr_file_read(AT_FDCWD, path, 64u << 20, &b, &e), &e);
+		ck_assert(b.len == 0 || !pr_trace_find(&t, pr_buf_str(&b), false, 0, &at, &n));
+		pr_buf_finish(&b);
+	}
+	ck_assert_str_ne(stopped(a, "p501@a.example", false, "", NOW), "");
 	pr_audience_close(a);
 }
 END_TEST
@@ -443,6 +509,8 @@ main(void)
 	    {case_does_not_matter_and_why_is_told},
 	    {one_that_has_ended_stops_nothing_and_a_longer_one_replaces_it},
 	    {a_forgotten_person_stays_suppressed_and_leaves_no_address},
+	    {who_was_forgotten_is_known_by_the_hash_alone},
+	    {nothing_of_a_forgotten_person_is_left_in_the_file},
 	    {pages_go_on_where_they_ended_and_look_for_text},
 	    {each_change_raises_the_generation_and_a_reader_sees_one_state},
 	    {an_older_file_is_migrated_with_a_copy_and_a_newer_one_refused},

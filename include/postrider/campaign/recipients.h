@@ -29,6 +29,7 @@ struct pr_recipients_source {
 struct pr_recipients_result {
 	uint64_t rows; /* data rows in the file */
 	uint64_t pending, skipped, suppressed;
+	uint64_t forgotten; /* of the suppressed: people whose data was erased; see below */
 	uint64_t duplicates, bad_addresses, ragged, missing_required;
 	bool too_many_rejects; /* more than max_rejects: the campaign is held */
 	bool count_differs;    /* expect_rows named another number: held */
@@ -39,6 +40,11 @@ struct pr_recipients_result {
 int pr_recipients_import(const struct pr_recipients_source *source,
                          struct pr_recipients_result *result, pr_ledger **ledger,
                          struct pr_problems *problems, struct pr_error *e);
+
+/* Rows of forgotten people are numbers without address and fields. The file still holds them: it is
+ * to be removed when it is not needed any more. Facts of such a ledger: */
+#define PR_FACT_FORGOTTEN "forgotten" /* how many it met */
+#define PR_FACT_FORGETS "forgets"     /* pr_audience_forgets, as of which it holds nobody of them */
 
 /* Read without a ledger, for check and preview: `each` gets every row (good or bad, with the
  * reason when bad); returns false to stop. Columns come first by `header`. */
