@@ -1,7 +1,17 @@
 /* Traces of an address: the "@" is looked for, then what stands to both sides of it. */
 #include "postrider/base/trace.h"
 
+#include "postrider/base/buf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CHUNK ((size_t)1 << 20)
+#define CARRY ((size_t)PR_TRACE_FORM_SIZE + 4) /* what one chunk may need of the one before it */
 
 static void
 add_form(struct pr_trace *t, struct pr_str local, const char *at, struct pr_str domain)
@@ -120,4 +130,57 @@ pr_trace_mask(const struct pr_trace *t, char *text, size_t n)
 		found++;
 	}
 	return found;
+}
+
+/* ---- files ---- */
+
+/* One at the very end of a chunk, whose surroundings are not all there, is left to the next. */
+static bool
+is_in_chunk(const struct pr_trace *t, struct pr_str chunk, bool whole, bool last)
+{
+	size_t at, n, from = 0;
+	while (pr_trace_find(t, chunk, whole, from, &at, &n)) {
+		if (last || at + n + 2 <= chunk.n)
+			return true;
+		from = at + n;
+	}
+	return false;
+}
+
+static int
+look_through(const struct pr_trace *t, int fd, bool whole)
+{
+	char *p = pr_alloc(CARRY + CHUNK);
+	size_t held = 0;
+	int found = 0;
+	for (bool last = false; !last && found == 0;) {
+		ssize_t n = read(fd, p + held, CHUNK);
+		if (n < 0 && errno == EINTR)
+			continue;
+		last = n <= 0;
+		held += n > 0 ? (size_t)n : 0;
+		found = n < 0 ? -1 : is_in_chunk(t, pr_str_n(p, held), whole, last);
+		size_t kept = held < CARRY ? held : CARRY;
+		memmove(p, p + held - kept, kept);
+		held = kept;
+	}
+	free(p);
+	return found;
+}
+
+int
+pr_trace_in_file(const struct pr_trace *t, int dir, const char *path, bool whole,
+                 struct pr_error *e)
+{
+	struct stat st;
+	int found = 0, fd = openat(dir, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return errno == ENOENT || errno == ELOOP
+		           ? 0
+		           : pr_fail_errno(e, "cannot open %s", path);
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		found = look_through(t, fd, whole);
+	int r = found < 0 ? pr_fail_errno(e, "cannot read %s", path) : found;
+	close(fd);
+	return r;
 }

@@ -16,6 +16,7 @@
 #include <idn2.h>
 #include <locale.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <wctype.h>
 
 #define LOCAL_MAX 64    /* RFC 5321 section 4.5.3.1.1 */
@@ -179,6 +180,21 @@ static bool
 is_numeric(const char *host)
 {
 	return host[strspn(host, "0123456789.")] == 0;
+}
+
+void
+pr_mailbox_trace(const struct pr_mailbox *m, struct pr_trace *out)
+{
+	char text[1400], *unicode = NULL;
+	*out = (struct pr_trace){0};
+	pr_trace_add(out, pr_str_n(m->address, m->n));
+	const char *domain = m->address + m->local_n + 1; /* NUL-ended, as the address is */
+	if (idn2_to_unicode_8z8z(domain, &unicode, 0) == IDN2_OK &&
+	    strcmp(unicode, domain) != 0 && strlen(unicode) < sizeof text - sizeof m->address) {
+		int n = snprintf(text, sizeof text, "%.*s@%s", m->local_n, m->address, unicode);
+		pr_trace_add(out, pr_str_n(text, (size_t)n));
+	}
+	idn2_free(unicode);
 }
 
 bool

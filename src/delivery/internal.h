@@ -20,6 +20,7 @@
  *   recover.c  the same after a restart
  *   verb.c     what people ask
  *   replace.c  corrected content for what is unsent; content.c compiles it
+ *   forget.c   rows of a person who is to be forgotten
  *   reopen.c   a finished one again, for its rows in doubt
  *   leave.c    somebody whom a token names has left; whom.c whom it means
  *   view.c     lanes, as people see them
@@ -620,6 +621,9 @@ int work_suppress(struct suppressing *s, struct pr_batch *b, const struct pr_aud
 bool suppress_is_old(const struct pr_delivery *d, uint64_t stamp);
 /* Rows that are suppressed get their outcome and leave the batch. */
 void suppress_settle(struct pr_campaign *c, struct pr_batch *b);
+/* One of them; and whether it was already, though its ledger may not know yet. */
+void suppress_row(struct pr_campaign *c, const struct pr_row *row, const char *why);
+bool suppress_is_settled(const struct pr_campaign *c, uint32_t row);
 void suppress_folded(struct pr_campaign *c); /* after a fold */
 /* The last look, before MAIL: somebody may have left since its row was read. It is withdrawn
  * then; the refill that reads it again knows more. */
@@ -751,6 +755,8 @@ const char *replace_start(struct pr_campaign *c, struct pr_verb *v); /* why not,
 
 /* ---- verb.c ---- */
 void verb_wait_durable(struct pr_delivery *d, struct pr_verb *v); /* then it is answered */
+/* The rows of a campaign that are on their way, by their numbers. */
+void open_rows(struct pr_campaign *c, struct pr_map *rows);
 
 /* ---- reopen.c ---- */
 void reopen_start(struct pr_delivery *d, struct pr_verb *v); /* resolve, on one in done/ */

@@ -47,7 +47,11 @@ check_rows(pr_audience *a, struct pr_batch *b, const struct pr_audience_who *who
 	for (unsigned i = 0; i < b->n && r >= 0; i++) {
 		struct pr_row *row = &b->rows[i];
 		pr_buf_clear(&why);
-		r = pr_audience_check(a, row->email, who, now, &why, e);
+		if (row->email.n == 0) { /* erased; no other row without an address is ever read */
+			pr_buf_adds(&why, "forgotten");
+			r = 1;
+		} else
+			r = pr_audience_check(a, row->email, who, now, &why, e);
 		row->stamp = b->stamp;
 		if (r == 1)
 			row->suppressed = pr_arena_strndup(&b->arena, why.data, why.len);
@@ -78,16 +82,16 @@ suppress_is_old(const struct pr_delivery *d, uint64_t stamp)
 	return d->suppressing && stamp < d->suppressing->floor;
 }
 
-static bool
-is_settled(const struct pr_campaign *c, uint32_t row)
+bool
+suppress_is_settled(const struct pr_campaign *c, uint32_t row)
 {
 	return pr_map_get(&c->settled, row) != NULL;
 }
 
-static void
-settle(struct pr_campaign *c, const struct pr_row *row)
+void
+suppress_row(struct pr_campaign *c, const struct pr_row *row, const char *why)
 {
-	outcome_suppressed(c, row, row->suppressed);
+	outcome_suppressed(c, row, why);
 	pr_map_put(&c->settled, row->row, (void *)(uintptr_t)c->last_lsn);
 }
 
@@ -97,10 +101,10 @@ suppress_settle(struct pr_campaign *c, struct pr_batch *b)
 	unsigned kept = 0;
 	for (unsigned i = 0; i < b->n; i++) {
 		const struct pr_row *row = &b->rows[i];
-		if (is_settled(c, row->row))
+		if (suppress_is_settled(c, row->row))
 			continue;
 		if (row->suppressed)
-			settle(c, row);
+			suppress_row(c, row, row->suppressed);
 		else
 			b->rows[kept++] = *row;
 	}

@@ -213,8 +213,7 @@ send_again(struct pr_campaign *c, const struct pr_row *row)
 	outcome_append(c, row->row, &o);
 }
 
-/* The rows of a campaign that are on their way: they settle themselves. */
-static void
+void
 open_rows(struct pr_campaign *c, struct pr_map *rows)
 {
 	PR_LIST_EACH(link, &c->delivery->open) {
@@ -233,7 +232,7 @@ resolve_rows(struct resolve_job *j)
 	refill_drop(c);
 	open_rows(c, &open);
 	for (unsigned i = 0; i < j->n; i++) {
-		const struct pr_row *row = &j->rows[i];
+		const struct pr_row *row = &j->rows[i]; /* open ones settle themselves */
 		if (pr_map_get(&open, row->row) || c->counts.of[PR_IN_DOUBT] == 0)
 			continue;
 		if (j->verb->delivered)

@@ -10,13 +10,8 @@
 #include "postrider/ledger.h"
 #include "postrider/ledger/db.h"
 
-#include "postrider/base/file.h"
-
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* ---- functions of statements ---- */
 
@@ -117,30 +112,6 @@ pr_db_traces(sqlite3 *db, const struct pr_trace *t, struct pr_error *e)
 
 /* ---- the file ---- */
 
-/* 1: there is one, be it in what the file does not use. */
-static int
-look_through(const char *path, const struct pr_trace *t, struct pr_error *e)
-{
-	struct stat st;
-	size_t at, n;
-	int r = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		r = pr_fail_errno(e, "cannot read %s", path);
-	if (r == 0 && st.st_size > 0) {
-		size_t size = (size_t)st.st_size;
-		char *p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-		if (p == MAP_FAILED)
-			r = pr_fail_errno(e, "cannot read %s", path);
-		else {
-			r = pr_trace_find(t, pr_str_n(p, size), false, 0, &at, &n);
-			munmap(p, size);
-		}
-	}
-	if (fd >= 0)
-		close(fd);
-	return r;
-}
-
 static int
 empty_log(sqlite3 *db, struct pr_error *e)
 {
@@ -155,7 +126,7 @@ pr_db_scour(sqlite3 *db, const struct pr_trace *t, struct pr_error *e)
 {
 	int r = empty_log(db, e);
 	if (r == 0)
-		r = look_through(sqlite3_db_filename(db, "main"), t, e);
+		r = pr_trace_in_file(t, AT_FDCWD, sqlite3_db_filename(db, "main"), false, e);
 	if (r != 1)
 		return r;
 	r = pr_db_exec(db, "VACUUM", e);

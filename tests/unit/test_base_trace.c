@@ -3,7 +3,10 @@
 
 #include "postrider/base/trace.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static struct pr_trace
 trace_of(const char *address)
@@ -77,6 +80,38 @@ START_TEST(what_is_no_address_leaves_no_trace)
 }
 END_TEST
 
+/* Across the edges of what is read at once, too. */
+START_TEST(a_file_is_looked_through_to_its_end)
+{
+	static const struct {
+		size_t at;
+		const char *text;
+		int whole, loose;
+	} files[] = {{0, "ann@a.example", 1, 1},
+	             {(1u << 20) - 6, "ANN@a.example\n", 1, 1},
+	             {(1u << 20) - 13, "ann@a.example.org", 0, 1},
+	             {(1u << 20) - 13, "ann@a.example", 1, 1},
+	             {(2u << 20) - 3, "joann@a.example", 0, 1},
+	             {(1u << 20) - 14, " ann@a.example", 1, 1},
+	             {100, "nobody", 0, 0}};
+	struct pr_trace t = trace_of("ann@a.example");
+	char path[] = "/tmp/postrider-test-XXXXXX";
+	int fd = mkstemp(path);
+	struct pr_error e;
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		size_t n = strlen(files[i].text);
+		ck_assert_int_eq(ftruncate(fd, 0), 0);
+		ck_assert_int_eq((int)pwrite(fd, files[i].text, n, (off_t)files[i].at), (int)n);
+		ck_assert_int_eq(pr_trace_in_file(&t, AT_FDCWD, path, true, &e), files[i].whole);
+		ck_assert_int_eq(pr_trace_in_file(&t, AT_FDCWD, path, false, &e), files[i].loose);
+	}
+	close(fd);
+	unlink(path);
+	ck_assert_int_eq(pr_trace_in_file(&t, AT_FDCWD, path, true, &e), 0);
+	ck_assert_int_eq(pr_trace_in_file(&t, AT_FDCWD, "/tmp", true, &e), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -85,6 +120,7 @@ main(void)
 	    {among_octets_a_part_of_another_counts_too},
 	    {several_forms_are_one_person},
 	    {what_is_no_address_leaves_no_trace},
+	    {a_file_is_looked_through_to_its_end},
 	};
 	return suite_run("base_trace", NULL, NULL, tests, ROWS(tests));
 }

@@ -189,10 +189,26 @@ START_TEST(hosts_of_the_corpus_are_judged_as_expected)
 }
 END_TEST
 
+START_TEST(an_address_is_traced_in_both_ways_of_writing_its_domain)
+{
+	struct pr_mailbox m;
+	struct pr_trace t;
+	const char *why;
+	ck_assert_int_eq(pr_mailbox_parse(PR_STR("Ann@b\xC3\xBC" "cher.example"), &m, &why), 0);
+	pr_mailbox_trace(&m, &t);
+	ck_assert(pr_trace_is(&t, PR_STR("ann@XN--bcher-kva.example")));
+	ck_assert(pr_trace_is(&t, PR_STR("ANN@b\xC3\xBC" "cher.example")));
+	ck_assert_int_eq(pr_mailbox_parse(PR_STR("ann@a.example"), &m, &why), 0);
+	pr_mailbox_trace(&m, &t);
+	ck_assert_uint_eq(t.n, 2); /* as it is, and in links */
+}
+END_TEST
+
 int
 main(void)
 {
 	const struct suite_test tests[] = {
+	    {an_address_is_traced_in_both_ways_of_writing_its_domain},
 	    {address_is_normalised_for_the_envelope},
 	    {address_with_an_error_is_refused_with_its_reason},
 	    {address_sizes_are_those_of_rfc_5321},

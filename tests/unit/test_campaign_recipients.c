@@ -444,12 +444,12 @@ START_TEST(addresses_of_equal_hashes_are_told_apart)
 END_TEST
 
 static void
-suppress(const char *address, const char *scope)
+suppress_for(const char *address, const char *scope, enum pr_suppression_reason reason)
 {
 	struct pr_error e = {0};
 	struct pr_suppression s = {.address = pr_str(address),
 	                           .scope = pr_str(scope),
-	                           .reason = PR_SUPPRESSION_BOUNCED,
+	                           .reason = reason,
 	                           .note = PR_STR(""),
 	                           .source = PR_STR("")};
 	uint64_t generation;
@@ -458,6 +458,42 @@ suppress(const char *address, const char *scope)
 	int r = pr_audience_add(audience, &s, &added, &e);
 	ok(pr_audience_change_end(audience, r, &generation, &e), &e);
 }
+
+static void
+suppress(const char *address, const char *scope)
+{
+	suppress_for(address, scope, PR_SUPPRESSION_BOUNCED);
+}
+
+START_TEST(forgotten_people_are_numbers_without_address_and_fields)
+{
+	struct pr_manifest m = manifest();
+	struct pr_error e = {0};
+	struct pr_batch *b;
+	char path[100];
+	struct pr_text required = {.p = "name", .n = 4};
+	m.required = (struct pr_texts){&required, 1};
+	snprintf(path, sizeof path, "%s/audience.db", folder);
+	ok(pr_audience_open(path, PR_AUDIENCE_WRITE, &audience, &e), &e);
+	suppress_for("ann@a.example", "all", PR_SUPPRESSION_FORGOTTEN);
+	int r = import_as(&m, "email,name\nAnn@A.example,Ann\nbob@a.example,Bob\n"
+	                      "ANN@a.example,\ncat@a.example,\n");
+	pr_audience_close(audience);
+	audience = NULL;
+	ck_assert_int_eq(r, 0);
+	ck_assert_uint_eq(result.forgotten, 2);
+	ck_assert_uint_eq(result.suppressed, 2);
+	ck_assert_uint_eq(result.skipped, 1);
+	ck_assert_ptr_null(strcasestr(rejects(), "ann@"));
+	ok(pr_ledger_row(ledger, 1, &b, &e), &e);
+	ck_assert_int_eq(b->rows[0].state, PR_SUPPRESSED);
+	ck_assert_uint_eq(b->rows[0].email.n + b->rows[0].data.n, 0);
+	pr_batch_unref(b);
+	ck_assert_str_eq(known(ledger, 1).reply, "forgotten");
+	ck_assert_str_eq(known(ledger, 2).email, "bob@a.example");
+	counts_of(ledger);
+}
+END_TEST
 
 START_TEST(whoever_is_suppressed_is_so_in_the_ledger_and_neither_bad_nor_a_duplicate)
 {
@@ -503,6 +539,7 @@ main(void)
 	    {import_stops_when_told_and_leaves_nothing},
 	    {rows_are_read_for_preview_without_a_ledger},
 	    {addresses_of_equal_hashes_are_told_apart},
+	    {forgotten_people_are_numbers_without_address_and_fields},
 	    {whoever_is_suppressed_is_so_in_the_ledger_and_neither_bad_nor_a_duplicate},
 	};
 	return suite_run("campaign_recipients", make_folder, finish, tests, ROWS(tests));

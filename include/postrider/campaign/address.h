@@ -8,6 +8,7 @@
 #define POSTRIDER_CAMPAIGN_ADDRESS_H
 
 #include "postrider/base/str.h"
+#include "postrider/base/trace.h"
 
 struct pr_mailbox {
 	char address[330]; /* local@domain, domain as A-labels in lower case: what RCPT gets */
@@ -21,6 +22,8 @@ pr_mailbox_domain(const struct pr_mailbox *m)
 {
 	return pr_str_n(m->address + m->local_n + 1, (size_t)(m->n - m->local_n - 1));
 }
+/* The ways the address may be written: with its domain as A-labels, and in Unicode. */
+void pr_mailbox_trace(const struct pr_mailbox *m, struct pr_trace *out);
 /* A host name (LDH labels, RFC 1123), IDN to A-labels; out holds 256. */
 int pr_domain_parse(struct pr_str text, char *out, const char **why);
 /* Whether a domain is the other one or below it; any case. */
