@@ -114,6 +114,10 @@ int pr_statedb_folded(pr_statedb *db, uint64_t *lsn, struct pr_error *e);
 int pr_statedb_set_folded(pr_statedb *db, uint64_t lsn, bool paused_all, struct pr_error *e);
 int pr_statedb_paused_all(pr_statedb *db, bool *paused, struct pr_error *e);
 
+/* A person is forgotten: nothing of the address is left in what the file does not use, nor in its
+ * log. PR_EAGAIN: others are reading. */
+int pr_statedb_scour(pr_statedb *db, const struct pr_trace *t, struct pr_error *e);
+
 /* ---- small facts: text by key ("boot_id", ...) ---- */
 int pr_statedb_set(pr_statedb *db, const char *key, struct pr_str value, struct pr_error *e);
 int pr_statedb_get(pr_statedb *db, const char *key, struct pr_buf *value); /* PR_ENOENT */

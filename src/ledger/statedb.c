@@ -247,6 +247,12 @@ pr_statedb_identity(const pr_statedb *db, struct pr_state_identity *out)
 	*out = db->identity;
 }
 
+int
+pr_statedb_scour(pr_statedb *db, const struct pr_trace *t, struct pr_error *e)
+{
+	return pr_db_scour(db->db, t, e);
+}
+
 /* ---- serials ---- */
 
 static int
