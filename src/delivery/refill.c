@@ -263,7 +263,7 @@ ask_due(struct pr_campaign *c)
 void
 refill_ask(struct pr_campaign *c)
 {
-	if (!c->ledger)
+	if (!c->ledger || c->restored) /* what the journal says is not about this copy: not yet */
 		return;
 	ask_fresh(c);
 	ask_due(c);
