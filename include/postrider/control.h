@@ -12,6 +12,7 @@
 #include "postrider/delivery.h"
 #include "postrider/journal.h"
 #include "postrider/loop.h"
+#include "postrider/privacy.h"
 #include "postrider/track.h"
 #include "postrider/webhooks.h"
 
@@ -27,6 +28,7 @@ struct pr_control_options {
 	pr_intake *intake;
 	pr_audience_desk *audience;
 	const pr_webhooks *webhooks;
+	pr_privacy *privacy;
 	const pr_track *track;
 	const char *version;
 	void *context;

@@ -237,19 +237,19 @@ void pr_delivery_verb(pr_delivery *d, struct pr_verb *v);
 /* ---- a person is forgotten ---- */
 
 struct pr_delivery_forgetting { /* the caller's until done */
-	const char *id;       /* of the campaign */
-	const uint32_t *rows; /* the person's, by its ledger */
+	const char *id;         /* of the campaign */
+	const uint32_t *rows;   /* the person's, by its ledger */
 	size_t n;
 	void (*done)(struct pr_delivery_forgetting *f, int result, const char *text);
 	uint64_t settled; /* made: rows that were unsent */
 	void *private_;
 };
 /*
- * What is unsent of these rows becomes suppressed; then the ledger has their last word, and they can
- * be erased in it. The address must be suppressed before, so that nothing of it begins meanwhile. Rows
- * in doubt stay so: what is erased is never sent again. done, on the loop: 0; PR_EAGAIN: some are on
- * their way, or the campaign is importing or writes its report: again later; another code:
- * its ledger failed. A campaign that delivery does not know, or that has ended: 0.
+ * What is unsent of these rows becomes suppressed; then the ledger has their last word, and they
+ * can be erased in it. The address must be suppressed before, so that nothing of it begins
+ * meanwhile. Rows in doubt stay so: what is erased is never sent again. done, on the loop: 0;
+ * PR_EAGAIN: some are on their way, or the campaign is importing or writes its report: again later;
+ * another code: its ledger failed. A campaign that delivery does not know, or that has ended: 0.
  */
 void pr_delivery_forget(pr_delivery *d, struct pr_delivery_forgetting *f);
 

@@ -117,11 +117,11 @@ void pr_cursor_close(pr_cursor *c);
 
 /*
  * Overwriting what durable records say of a person who is to be forgotten: the one exception to
- * "append only". `mask` gets each record below limit (pr_journal_durable) with a copy of its payload
- * that it may change, never in length, and says whether it did. Such a record is written over with
- * a new checksum; lsn, row and time stay. What is written over is noted beside the segments first, so
- * that a crash in between leaves no damage: the next start writes it again. Any thread, one at a
- * time; readers may go on. *n: how many were overwritten.
+ * "append only". `mask` gets each record below limit (pr_journal_durable) with a copy of its
+ * payload that it may change, never in length, and says whether it did. Such a record is written
+ * over with a new checksum; lsn, row and time stay. What is written over is noted beside the
+ * segments first, so that a crash in between leaves no damage: the next start writes it again. Any
+ * thread, one at a time; readers may go on. *n: how many were overwritten.
  */
 int pr_journal_rewrite(const char *dir, uint64_t limit,
                        bool (*mask)(void *context, const struct pr_record *r, char *payload),

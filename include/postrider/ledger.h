@@ -208,9 +208,8 @@ int pr_ledger_hits(pr_ledger *l, uint32_t row,
 
 /* ---- a person is forgotten ---- */
 /* Every row with its address, in order; `each` returns false to stop. Looks at all of them. */
-int pr_ledger_emails(pr_ledger *l,
-                     bool (*each)(void *context, uint32_t row, struct pr_str email), void *context,
-                     struct pr_error *e);
+int pr_ledger_emails(pr_ledger *l, bool (*each)(void *context, uint32_t row, struct pr_str email),
+                     void *context, struct pr_error *e);
 /* Rows that are the person's, in any letter case, and bad rows that name it. Looks at all of them;
  * the rows are the caller's to free. */
 int pr_ledger_rows_of(pr_ledger *l, const struct pr_trace *t, uint32_t **rows, size_t *n,

@@ -55,6 +55,11 @@ struct pr_forget_order { /* the caller's until done */
 /* One after the other. The same again does no harm. */
 void pr_privacy_forget(pr_privacy *p, struct pr_forget_order *o);
 
+/* Files under spool and state that name the address, databases and the journal aside, by their
+ * paths: any thread. */
+void pr_privacy_each_file(const struct pr_config *config, const struct pr_trace *t,
+                          void (*each)(void *context, const char *path), void *context);
+
 /* What never can be reached, one sentence each; ended by NULL. */
 extern const char *const pr_privacy_out_of_reach[];
 

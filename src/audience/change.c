@@ -201,10 +201,11 @@ pr_audience_scour(pr_audience *a, const struct pr_trace *t, struct pr_error *e)
 {
 	int r = pr_db_traces(a->db, t, e);
 	if (r == 0)
-		r = pr_db_exec(a->db,
-		               "UPDATE suppressions SET note = masked(note), source = masked(source)"
-		               " WHERE holds(note) OR holds(source);"
-		               "UPDATE audit SET source = masked(source) WHERE holds(source);",
-		               e);
+		r = pr_db_exec(
+		    a->db,
+		    "UPDATE suppressions SET note = masked(note), source = masked(source)"
+		    " WHERE holds(note) OR holds(source);"
+		    "UPDATE audit SET source = masked(source) WHERE holds(source);",
+		    e);
 	return r == 0 ? pr_db_scour(a->db, t, e) : r;
 }

@@ -175,9 +175,8 @@ pr_trace_in_file(const struct pr_trace *t, int dir, const char *path, bool whole
 	struct stat st;
 	int found = 0, fd = openat(dir, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
-		return errno == ENOENT || errno == ELOOP
-		           ? 0
-		           : pr_fail_errno(e, "cannot open %s", path);
+		return errno == ENOENT || errno == ELOOP ? 0
+		                                         : pr_fail_errno(e, "cannot open %s", path);
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		found = look_through(t, fd, whole);
 	int r = found < 0 ? pr_fail_errno(e, "cannot read %s", path) : found;

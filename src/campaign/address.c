@@ -189,8 +189,8 @@ pr_mailbox_trace(const struct pr_mailbox *m, struct pr_trace *out)
 	*out = (struct pr_trace){0};
 	pr_trace_add(out, pr_str_n(m->address, m->n));
 	const char *domain = m->address + m->local_n + 1; /* NUL-ended, as the address is */
-	if (idn2_to_unicode_8z8z(domain, &unicode, 0) == IDN2_OK &&
-	    strcmp(unicode, domain) != 0 && strlen(unicode) < sizeof text - sizeof m->address) {
+	if (idn2_to_unicode_8z8z(domain, &unicode, 0) == IDN2_OK && strcmp(unicode, domain) != 0 &&
+	    strlen(unicode) < sizeof text - sizeof m->address) {
 		int n = snprintf(text, sizeof text, "%.*s@%s", m->local_n, m->address, unicode);
 		pr_trace_add(out, pr_str_n(text, (size_t)n));
 	}

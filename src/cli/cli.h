@@ -8,7 +8,7 @@
  *   http.c       requests to the status socket
  *   text.c       numbers, durations, times, bars; table.c aligned columns
  *   init.c check.c preview.c doctor.c submit.c replace.c verbs.c show.c sites.c report.c watch.c
- *   events.c suppress.c suppress_import.c: commands; proof.c, proof_send.c: another
+ *   events.c suppress.c suppress_import.c person.c: commands; proof.c, proof_send.c: another
  *
  * Standard output holds what was asked for, and nothing else; what went wrong goes to standard
  * error with what to do. Text that came from elsewhere passes cli_show first.
@@ -121,6 +121,9 @@ void cli_http_finish(struct cli *c);
 /* GET or POST; what went wrong was said (CLI_FAILED), with --json also as the answer's JSON on
  * standard output. The reply is the caller's to finish when CLI_DONE. */
 enum cli_exit cli_call(struct cli *c, const char *path, const char *body, struct cli_reply *out);
+/* The same, for what takes as long as it takes. */
+enum cli_exit cli_call_patiently(struct cli *c, const char *path, const char *body,
+                                 struct cli_reply *out);
 /* Says what a status of 400 and more means. */
 enum cli_exit cli_refused(struct cli *c, const struct cli_reply *reply);
 enum cli_exit cli_pass_on(struct cli *c, const char *path); /* --json: the answer as it came */
@@ -182,6 +185,8 @@ enum cli_exit cli_run_adopt(struct cli *c);
 enum cli_exit cli_run_service(struct cli *c); /* reload drain: by its name */
 enum cli_exit cli_run_suppress(struct cli *c);
 enum cli_exit cli_run_suppress_import(struct cli *c); /* its words are import FILE */
+enum cli_exit cli_run_export(struct cli *c);
+enum cli_exit cli_run_forget(struct cli *c);
 enum cli_exit cli_run_status(struct cli *c);
 enum cli_exit cli_run_campaigns(struct cli *c);
 enum cli_exit cli_run_campaign(struct cli *c);

@@ -107,6 +107,9 @@ static const struct cli_option suppress_options[] = {
     {"dry-run", NULL, "import: only say what is wrong in the file", 0, false},
     {"out", "FILE", "export: write it there", 0, false},
     {0}};
+static const struct cli_option export_options[] = {
+    {"out", "FILE", "write it there, readable by you alone", 0, false}, {0}};
+static const struct cli_option forget_options[] = {{"yes", NULL, "do not ask", 'y', false}, {0}};
 static const struct cli_option adopt_options[] = {
     {"trust-ledger", NULL, "the ledger is right: go on with what it says is unsent", 0, false},
     {"hold-unsent", NULL, "it may be old: keep back all that is unsent in it", 0, false},
@@ -214,6 +217,19 @@ const struct cli_command cli_commands[] = {
      "to all mail. Operators may do all of this, others add.",
      1, 2, suppress_options, cli_run_suppress, PEOPLE},
 
+    {"export", "ADDRESS", "all that is held of one person, as JSON",
+     "Suppressions with who ordered them, rows of all campaigns that are kept with all fields,\n"
+     "what came back, events, what webhooks are still to be told, files that name the address.\n"
+     "For operators.",
+     1, 1, export_options, cli_run_export, PEOPLE},
+    {"forget", "ADDRESS", "erase one person from all that is kept",
+     "What is unsent becomes suppressed, then the address is erased from campaigns, reports, the\n"
+     "journal and all databases; rows stay as numbers, so that counts are what they were. A hash\n"
+     "of the address stays: mail to it is closed for good, and whatever brings it back (an\n"
+     "import, a folder from a backup) is erased again. Cannot be undone. Prints what was done,\n"
+     "what still names the address, and what cannot be reached. For operators.",
+     1, 1, forget_options, cli_run_forget, PEOPLE},
+
     {"adopt", "ID", "let a campaign go on whose folder was restored or copied",
      "Its ledger and the daemon's own state disagree, so it is held (reason: restored).", 1, 1,
      adopt_options, cli_run_adopt, KEEP},
@@ -237,5 +253,5 @@ const struct cli_command cli_commands[] = {
      filter_options, run_address, FILTER},
     {0}};
 
-const char *const cli_later[] = {"plan",   "reschedule", "contacts", "segment", "track", "forget",
-                                 "export", "feedback",   "purge",    "backup",  NULL};
+const char *const cli_later[] = {"plan",     "reschedule", "contacts", "segment", "track",
+                                 "feedback", "purge",      "backup",   NULL};

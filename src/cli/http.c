@@ -24,6 +24,7 @@ struct exchange {
 	void *context;
 	struct pr_buf rest; /* of a line */
 	bool ended;         /* by `line` */
+	bool patient;       /* it may take as long as it takes */
 };
 
 static bool
@@ -108,7 +109,8 @@ set_options(struct cli *c, struct exchange *x, const char *url, const char *body
 	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, x->line || x->to ? 0L : TIMEOUT_MS);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
+	                 x->line || x->to || x->patient ? 0L : TIMEOUT_MS);
 	if (x->to) { /* a report of millions of rows is long in the making */
 		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
 		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, SILENT_S);
@@ -220,17 +222,31 @@ cli_refused(struct cli *c, const struct cli_reply *reply)
 	return CLI_FAILED;
 }
 
-enum cli_exit
-cli_call(struct cli *c, const char *path, const char *body, struct cli_reply *out)
+static enum cli_exit
+call(struct cli *c, const char *path, const char *body, bool patient, struct cli_reply *out)
 {
+	struct exchange x = {.out = out, .patient = patient};
 	struct pr_error e;
-	if (cli_request(c, path, body, out, &e) < 0)
+	*out = (struct cli_reply){0};
+	if (perform(c, &x, path, body, &e) < 0)
 		return cli_fail("%s", e.text);
 	if (out->status < 400)
 		return CLI_DONE;
 	cli_refused(c, out);
 	pr_buf_finish(&out->body);
 	return CLI_FAILED;
+}
+
+enum cli_exit
+cli_call(struct cli *c, const char *path, const char *body, struct cli_reply *out)
+{
+	return call(c, path, body, false, out);
+}
+
+enum cli_exit
+cli_call_patiently(struct cli *c, const char *path, const char *body, struct cli_reply *out)
+{
+	return call(c, path, body, true, out);
 }
 
 enum cli_exit

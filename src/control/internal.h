@@ -13,6 +13,7 @@
  *   submit.c   new campaigns; handing.c walks the path of what is handed over
  *   preview.c  the message of a row
  *   rows.c     rows of a campaign, one person's story: read on the reader lane
+ *   person.c   all that is held of one person; forgetting them
  *   campaign.c one campaign with its history
  *   report.c   a campaign's report, made now, on a lane of its own
  *   events.c   the journal as events: pages and streams; reading.c reads for them
@@ -120,6 +121,8 @@ void get_metrics(struct request *q);
 void get_health(struct request *q);
 void get_rows(struct request *q);
 void get_recipient(struct request *q);
+void get_export(struct request *q);
+void post_forget(struct request *q);
 void get_events(struct request *q);
 void get_report(struct request *q);
 void post_submit(struct request *q);
@@ -160,6 +163,9 @@ bool read_number(struct request *q, const char *name, uint64_t least, uint64_t m
 /* The folder of the campaign in the path; false when it was answered: unknown or not to be seen. */
 bool find_folder(struct request *q, char *dir, size_t size);
 void json_text(struct pr_buf *b, const char *key, struct pr_str text); /* ,"key":"text" */
+/* The object of a row, without its end; campaign NULL: not said. */
+void known_json(struct pr_buf *b, const struct pr_known *k, const char *campaign);
+int engagement_json(struct pr_buf *b, pr_ledger *l, uint32_t row, struct pr_error *e);
 int open_ledger(const char *dir, pr_ledger **out, struct pr_error *e); /* read-only */
 
 void events_close(struct pr_control *c);

@@ -25,6 +25,7 @@ struct rows_job {
 	struct pr_map own; /* hashes of the ids an owner may see; for operators empty: all */
 	bool only_own;
 	const char *campaign; /* the one being read, for a person's story */
+	pr_ledger *ledger;    /* its */
 	char *audience;       /* path; NULL: not for who asks */
 	const struct pr_audience_keys *names;
 	struct pr_buf out;
@@ -47,14 +48,12 @@ add_time(struct pr_buf *b, const char *key, int64_t utc_ms)
 		pr_buf_addf(b, ",\"%s\":\"%s\"", key, pr_format_rfc3339(utc_ms, at));
 }
 
-static bool
-add_known(void *context, const struct pr_known *k)
+void
+known_json(struct pr_buf *b, const struct pr_known *k, const char *campaign)
 {
-	struct rows_job *j = context;
-	struct pr_buf *b = &j->out;
 	pr_buf_addf(b, "%s{\"row\":%u", b->data[b->len - 1] == '[' ? "" : ",", k->row);
-	if (j->campaign)
-		json_text(b, "campaign", pr_str(j->campaign));
+	if (campaign)
+		json_text(b, "campaign", pr_str(campaign));
 	json_text(b, "email", k->email);
 	json_text(b, "state", pr_str(pr_state_word(k->state)));
 	json_text(b, "class", pr_str(pr_class_word(k->class_)));
@@ -71,7 +70,42 @@ add_known(void *context, const struct pr_known *k)
 	add_time(b, "first_attempt", k->first_ms);
 	add_time(b, "last_attempt", k->last_ms);
 	add_time(b, "due", k->due_ms);
+}
+
+static bool
+add_hit(void *context, const struct pr_hit *hit, struct pr_str detail)
+{
+	struct pr_buf *b = context;
+	char at[PR_RFC3339_SIZE];
+	if (hit->kind == PR_ENGAGEMENT_EVIDENCE)
+		return true; /* about a visitor, not done by anybody */
+	pr_buf_addf(b, "%s{\"at\":\"%s\",\"type\":\"%s\",\"machine\":%s",
+	            b->data[b->len - 1] == '[' ? "" : ",", pr_format_rfc3339(hit->at_ms, at),
+	            pr_engagement_word((enum pr_engagement_kind)hit->kind),
+	            hit->machine ? "true" : "false");
+	if (hit->link)
+		pr_buf_addf(b, ",\"link\":%u", hit->link);
+	if (detail.n)
+		json_text(b, "detail", detail);
 	pr_buf_addc(b, '}');
+	return true;
+}
+
+int
+engagement_json(struct pr_buf *b, pr_ledger *l, uint32_t row, struct pr_error *e)
+{
+	pr_buf_adds(b, ",\"engagement\":[");
+	int r = pr_ledger_hits(l, row, add_hit, b, e);
+	pr_buf_addc(b, ']');
+	return r;
+}
+
+static bool
+add_known(void *context, const struct pr_known *k)
+{
+	struct rows_job *j = context;
+	known_json(&j->out, k, NULL);
+	pr_buf_addc(&j->out, '}');
 	j->after = k->row;
 	j->n++;
 	return true;
@@ -205,6 +239,17 @@ get_rows(struct request *q)
 
 /* ---- one person's story ---- */
 
+static bool
+add_story(void *context, const struct pr_known *k)
+{
+	struct rows_job *j = context;
+	struct pr_error e;
+	known_json(&j->out, k, j->campaign);
+	(void)engagement_json(&j->out, j->ledger, k->row, &e); /* what can be read of it */
+	pr_buf_addc(&j->out, '}');
+	return true;
+}
+
 static void
 find_in(struct rows_job *j, const char *folder)
 {
@@ -222,7 +267,8 @@ find_in(struct rows_job *j, const char *folder)
 		if (open_ledger(dir, &l, &e) < 0)
 			continue;
 		j->campaign = entry->d_name;
-		pr_ledger_find(l, pr_str_n(j->mailbox.address, j->mailbox.n), add_known, j, &e);
+		j->ledger = l;
+		pr_ledger_find(l, pr_str_n(j->mailbox.address, j->mailbox.n), add_story, j, &e);
 		pr_ledger_close(l);
 	}
 	if (d)

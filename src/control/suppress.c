@@ -101,8 +101,7 @@ order_one(struct request *q, enum pr_audience_verb verb, const char *const *keys
 	suppress_free(s);
 }
 
-/* False when it was answered. */
-static bool
+bool
 is_for_operators(struct request *q)
 {
 	if (!q->peer.is_operator)
@@ -194,21 +193,27 @@ add_suppression(void *context, const struct pr_suppression *s)
 	return true;
 }
 
+void
+audit_json(struct pr_buf *b, const struct pr_audit *line)
+{
+	add_at(b, line->at_ms);
+	pr_buf_addf(b, ",\"uid\":%u,\"n\":%llu", line->uid, (unsigned long long)line->n);
+	json_text(b, "by", line->by);
+	json_text(b, "verb", line->verb);
+	json_text(b, "address", line->address);
+	json_text(b, "scope", line->scope);
+	json_text(b, "reason", line->reason);
+	json_text(b, "source", line->source);
+	pr_buf_addc(b, '}');
+}
+
 static bool
 add_audit(void *context, const struct pr_audit *line)
 {
 	struct page_job *j = context;
 	if (j->n++)
 		pr_buf_addc(&j->out, ',');
-	add_at(&j->out, line->at_ms);
-	pr_buf_addf(&j->out, ",\"uid\":%u,\"n\":%llu", line->uid, (unsigned long long)line->n);
-	json_text(&j->out, "by", line->by);
-	json_text(&j->out, "verb", line->verb);
-	json_text(&j->out, "address", line->address);
-	json_text(&j->out, "scope", line->scope);
-	json_text(&j->out, "reason", line->reason);
-	json_text(&j->out, "source", line->source);
-	pr_buf_addc(&j->out, '}');
+	audit_json(&j->out, line);
 	return true;
 }
 
@@ -247,7 +252,8 @@ work_page(struct pr_job *job, void *worker)
 		return;
 	if (j->audit) {
 		pr_buf_adds(&j->out, "{\"audit\":[");
-		j->result = pr_audience_audits(a, (struct pr_str){0}, j->limit, add_audit, j, &j->error);
+		j->result =
+		    pr_audience_audits(a, (struct pr_str){0}, j->limit, add_audit, j, &j->error);
 		pr_buf_adds(&j->out, "]}");
 	} else
 		j->result = read_page(j, a);

@@ -20,5 +20,9 @@ int suppress_read_import(struct pr_audience_order *o);
 
 /* As an object; now_ms: UTC, tells whether it has ended. */
 void suppression_json(struct pr_buf *b, const struct pr_suppression *s, int64_t now_ms);
+/* A line of the audit, likewise. */
+void audit_json(struct pr_buf *b, const struct pr_audit *line);
+/* False: it was answered. */
+bool is_for_operators(struct request *q);
 
 #endif

@@ -212,6 +212,8 @@ open_state(struct daemon *d, struct pr_error *e)
 		r = pr_statedb_open(path, &d->intake_db, e);
 	if (r == 0)
 		r = pr_statedb_open(path, &d->webhooks_db, e);
+	if (r == 0)
+		r = pr_statedb_open(path, &d->privacy_db, e);
 	return r;
 }
 
@@ -306,6 +308,19 @@ open_track(struct daemon *d, struct pr_error *e)
 }
 
 static int
+open_privacy(struct daemon *d, const char *journal_dir, struct pr_error *e)
+{
+	struct pr_privacy_options o = {.loop = d->loop,
+	                               .config = d->config,
+	                               .delivery = d->delivery,
+	                               .journal = d->journal,
+	                               .journal_dir = journal_dir,
+	                               .audience = d->audience,
+	                               .statedb = d->privacy_db};
+	return pr_privacy_open(&o, &d->privacy, e);
+}
+
+static int
 open_control(struct daemon *d, const char *journal_dir, struct pr_error *e)
 {
 	struct pr_control_options o = {.loop = d->loop,
@@ -317,6 +332,7 @@ open_control(struct daemon *d, const char *journal_dir, struct pr_error *e)
 	                               .audience = d->audience,
 	                               .webhooks = d->webhooks,
 	                               .track = d->track,
+	                               .privacy = d->privacy,
 	                               .version = POSTRIDER_VERSION,
 	                               .context = d,
 	                               .reload = daemon_reload,
@@ -354,6 +370,8 @@ open_all(struct daemon *d, struct pr_error *e)
 	if (r == 0)
 		r = open_track(d, e);
 	if (r == 0)
+		r = open_privacy(d, journal_dir, e);
+	if (r == 0)
 		r = open_control(d, journal_dir, e);
 	return r;
 }
@@ -363,6 +381,8 @@ close_all(struct daemon *d)
 {
 	if (d->track)
 		pr_track_stop(d->track);
+	if (d->privacy)
+		pr_privacy_stop(d->privacy); /* while all that it asks is there */
 	if (d->audience)
 		pr_audience_desk_stop(d->audience); /* who ordered something is answered */
 	if (d->control)
@@ -380,6 +400,8 @@ close_all(struct daemon *d)
 	if (d->delivery)
 		pr_delivery_close(d->delivery);
 	d->delivery = NULL;
+	if (d->privacy)
+		pr_privacy_close(d->privacy); /* nobody answers it any more */
 	if (d->audience)
 		pr_audience_desk_close(d->audience);
 	pr_audience_close(d->intake_audience);
@@ -394,6 +416,7 @@ close_all(struct daemon *d)
 		pr_loop_destroy(d->loop);
 	}
 	pr_tls_destroy(d->tls); /* after the last stream */
+	pr_statedb_close(d->privacy_db);
 	pr_statedb_close(d->webhooks_db);
 	pr_statedb_close(d->intake_db);
 	pr_statedb_close(d->folder_db);

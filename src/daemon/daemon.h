@@ -7,6 +7,7 @@
 #include "postrider/delivery.h"
 #include "postrider/dns.h"
 #include "postrider/net/tls.h"
+#include "postrider/privacy.h"
 #include "postrider/statedb.h"
 #include "postrider/track.h"
 #include "postrider/webhooks.h"
@@ -18,7 +19,8 @@ struct daemon {
 	struct pr_config *config;
 	pr_loop *loop;
 	pr_spool *spool;
-	struct pr_statedb *folder_db, *intake_db, *webhooks_db; /* one connection a thread */
+	struct pr_statedb *folder_db, *intake_db, *webhooks_db,
+	    *privacy_db; /* one connection a thread */
 	pr_journal *journal;
 	pr_dns *dns;
 	pr_tls *tls;
@@ -29,6 +31,7 @@ struct daemon {
 	pr_intake *intake;
 	pr_webhooks *webhooks;
 	pr_track *track;
+	pr_privacy *privacy;
 	pr_control *control;
 	pr_lane *reports;      /* finished campaigns: written here, one at a time */
 	struct pr_timer space; /* looks at the disk once a second */

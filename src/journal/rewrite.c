@@ -67,8 +67,7 @@ apply(int dir, struct pr_str redo, struct pr_error *e)
 	int r = fd < 0 && errno != ENOENT
 	            ? pr_fail_errno(e, "cannot open the journal's segment %s", name)
 	            : 0;
-	if (fd >= 0 &&
-	    apply_patches(fd, pr_str_n(redo.p + REDO_HEAD, redo.n - REDO_HEAD)) < 0)
+	if (fd >= 0 && apply_patches(fd, pr_str_n(redo.p + REDO_HEAD, redo.n - REDO_HEAD)) < 0)
 		r = pr_fail_errno(e, "cannot write the journal's segment %s", name);
 	if (fd >= 0)
 		close(fd);
@@ -93,8 +92,9 @@ journal_rewrite_again(int dir, struct pr_error *e)
 	if (r == PR_ENOENT)
 		r = 0;
 	else if (r == 0 && !is_redo(pr_buf_str(&text)))
-		r = pr_fail(e, PR_ECORRUPT, "the journal's " REDO " is damaged; remove it, and see "
-		                            "that who was to be forgotten is forgotten again");
+		r = pr_fail(e, PR_ECORRUPT,
+		            "the journal's " REDO " is damaged; remove it, and see "
+		            "that who was to be forgotten is forgotten again");
 	else if (r == 0)
 		r = apply(dir, pr_buf_str(&text), e);
 	pr_buf_finish(&text);

@@ -150,8 +150,7 @@ erase_row(pr_ledger *l, uint32_t row, struct pr_error *e)
 }
 
 static int
-erase_all(pr_ledger *l, const uint32_t *rows, size_t n, const struct keys *keys,
-          struct pr_error *e)
+erase_all(pr_ledger *l, const uint32_t *rows, size_t n, const struct keys *keys, struct pr_error *e)
 {
 	int r = 0;
 	for (size_t i = 0; i < n && r == 0; i++)
@@ -159,8 +158,8 @@ erase_all(pr_ledger *l, const uint32_t *rows, size_t n, const struct keys *keys,
 	for (unsigned i = 0; i < PLACES && r == 0; i++)
 		r = mask_keys(l, places[i].mask, &keys[i], e);
 	return r < 0 ? r
-	             : pr_db_exec(l->db,
-	                          "UPDATE meta SET value = masked(value) WHERE holds(value)", e);
+	             : pr_db_exec(l->db, "UPDATE meta SET value = masked(value) WHERE holds(value)",
+	                          e);
 }
 
 int

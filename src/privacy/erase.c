@@ -232,3 +232,36 @@ work_erase(struct pass *p, const char *audience_path, struct pr_error *e)
 	pr_audience_close(a);
 	return r;
 }
+
+/* ---- looking only ---- */
+
+struct looking {
+	const struct pr_trace *trace;
+	const char *root;
+	void (*each)(void *context, const char *path);
+	void *context;
+};
+
+static void
+look_at_file(void *context, int dir, const char *name, const char *path_of)
+{
+	const struct looking *l = context;
+	char path[2 * PATH_SIZE];
+	struct pr_error e;
+	if (strstr(name, ".db") || pr_str_ends(pr_str(name), ".journal") ||
+	    pr_trace_in_file(l->trace, dir, name, true, &e) <= 0)
+		return;
+	snprintf(path, sizeof path, "%s/%s", l->root, path_of + 2); /* without "./" */
+	l->each(l->context, path);
+}
+
+void
+pr_privacy_each_file(const struct pr_config *config, const struct pr_trace *t,
+                     void (*each)(void *context, const char *path), void *context)
+{
+	const char *roots[] = {config->spool.p, config->state.p};
+	for (unsigned i = 0; i < 2; i++) {
+		struct looking l = {t, roots[i], each, context};
+		each_file(roots[i], "", look_at_file, &l);
+	}
+}

@@ -158,9 +158,8 @@ erase_file(void *context, int dir, const char *name, const char *path_of)
 	const struct made *own = find_made(name);
 	if (database && name[strlen("ledger.db")] != '.')
 		return; /* itself, and its log: seen to already */
-	int found = recipients && f->named
-	                ? 1
-	                : pr_trace_in_file(&p->trace, dir, name, !database, &e);
+	int found =
+	    recipients && f->named ? 1 : pr_trace_in_file(&p->trace, dir, name, !database, &e);
 	if (found < 0)
 		pass_left(p, "%s: %s", path_of, e.text);
 	else if (found && (database || (recipients && !f->unreadable)))

@@ -19,11 +19,11 @@
 struct pass {
 	const char *spool, *state, *journal_dir;
 	struct pr_trace trace;
-	uint64_t forgets; /* as of this order */
-	uint64_t durable; /* of the journal: all that concerns the person is below */
+	uint64_t forgets;   /* as of this order */
+	uint64_t durable;   /* of the journal: all that concerns the person is below */
 	struct pr_map rows; /* serial << 32 | row: the person's; values mean nothing */
 	uint64_t rows_n, campaigns_n;
-	bool again;             /* something was in use: another pass may do better */
+	bool again;              /* something was in use: another pass may do better */
 	struct pr_buf did, left; /* sentences */
 };
 void pass_finish(struct pass *p);
@@ -52,7 +52,8 @@ enum text_way {
 	TEXT_RECORDS, /* CSV: a record that names it goes */
 	TEXT_CELLS,   /* CSV: cells of a record that names it are emptied */
 };
-/* cells: bit n for cell n, from 0. The file is replaced when something changed: 1; 0: nothing did. */
+/* cells: bit n for cell n, from 0. The file is replaced when something changed: 1; 0: nothing did.
+ */
 int text_erase(const struct pr_trace *t, int dir, const char *name, enum text_way way,
                uint32_t cells, struct pr_error *e);
 

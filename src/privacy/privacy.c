@@ -33,8 +33,7 @@ const char *const pr_privacy_out_of_reach[] = {
     "what webhooks were told, reports and exports that were downloaded",
     "backups, snapshots and copies of spool and state; what comes back from one is erased by the "
     "next start",
-    "the system's log, where replies of receivers and addresses may stand",
-    NULL};
+    "the system's log, where replies of receivers and addresses may stand", NULL};
 
 struct found { /* a campaign under way */
 	char id[PR_CAMPAIGN_ID_MAX];
@@ -48,7 +47,7 @@ struct pr_privacy {
 	struct pr_privacy_options options;
 	pr_lane *lane;
 	struct pr_timer timer;
-	char *spool, *state, *audience_path;
+	char *spool, *state, *journal_dir, *audience_path;
 	struct pr_list orders; /* struct pr_forget_order: waiting */
 	struct pr_forget_order *current;
 	struct pr_audience_order closing;
@@ -109,8 +108,7 @@ work_note(struct pr_job *job, void *worker)
 	struct pr_buf key = {0}, value = {0};
 	note_key(p->current, &key);
 	pr_buf_addf(&value, "%u %s", p->current->uid, p->current->by);
-	p->result =
-	    pr_statedb_set(p->options.statedb, key.data, pr_buf_str(&value), &p->error);
+	p->result = pr_statedb_set(p->options.statedb, key.data, pr_buf_str(&value), &p->error);
 	pr_buf_finish(&key);
 	pr_buf_finish(&value);
 }
@@ -225,8 +223,7 @@ erase(pr_privacy *p)
 		static char here;
 		for (size_t k = 0; k < p->found[i].n; k++)
 			pr_map_put(&p->pass.rows,
-			           (uint64_t)p->found[i].serial << 32 | p->found[i].rows[k],
-			           &here);
+			           (uint64_t)p->found[i].serial << 32 | p->found[i].rows[k], &here);
 	}
 	submit(p, work_erase_job, erase_done);
 }
@@ -391,9 +388,8 @@ begin_next(pr_privacy *p)
 		return;
 	p->current = PR_CONTAINER(link, struct pr_forget_order, link);
 	p->passes = 0;
-	p->pass = (struct pass){.spool = p->spool,
-	                        .state = p->state,
-	                        .journal_dir = p->options.journal_dir};
+	p->pass =
+	    (struct pass){.spool = p->spool, .state = p->state, .journal_dir = p->journal_dir};
 	pr_mailbox_trace(&p->current->who, &p->pass.trace);
 	submit(p, work_note, note_done);
 }
@@ -420,8 +416,8 @@ order_own(pr_privacy *p, const struct pr_mailbox *who, const char *by, uint32_t 
 {
 	struct own_order *own = pr_calloc(1, sizeof *own);
 	snprintf(own->by, sizeof own->by, "%s", by);
-	own->order = (struct pr_forget_order){
-	    .who = *who, .by = own->by, .uid = uid, .done = own_done};
+	own->order =
+	    (struct pr_forget_order){.who = *who, .by = own->by, .uid = uid, .done = own_done};
 	pr_privacy_forget(p, &own->order);
 }
 
@@ -479,6 +475,7 @@ pr_privacy_open(const struct pr_privacy_options *options, pr_privacy **out, stru
 	p->options = *options;
 	p->spool = pr_strdup(options->config->spool.p);
 	p->state = pr_strdup(options->config->state.p);
+	p->journal_dir = pr_strdup(options->journal_dir);
 	p->audience_path = pr_strdup(pr_audience_desk_path(options->audience));
 	pr_list_init(&p->orders);
 	pr_timer_init(&p->timer, options->loop, on_again);
@@ -527,6 +524,7 @@ pr_privacy_close(pr_privacy *p)
 	free(p->sweep.found);
 	free(p->spool);
 	free(p->state);
+	free(p->journal_dir);
 	free(p->audience_path);
 	free(p);
 }

@@ -30,7 +30,9 @@ static const struct {
     {"ann@a.example-shop", NULL},
     {"ann@a.exampled", NULL},
     {"ann@a.exampl", NULL},
-    {"\xC3\xBC" "ann@a.example", NULL},
+    {"\xC3\xBC"
+     "ann@a.example",
+     NULL},
     {"@@@%%", NULL},
     {"", NULL},
 };
@@ -61,11 +63,14 @@ END_TEST
 START_TEST(several_forms_are_one_person)
 {
 	struct pr_trace t = trace_of("ann@xn--bcher-kva.example");
-	pr_trace_add(&t, PR_STR("ann@b\xC3\xBC" "cher.example"));
-	ck_assert(pr_trace_is(&t, PR_STR("ANN@b\xC3\xBC" "cher.example")));
+	pr_trace_add(&t, PR_STR("ann@b\xC3\xBC"
+	                        "cher.example"));
+	ck_assert(pr_trace_is(&t, PR_STR("ANN@b\xC3\xBC"
+	                                 "cher.example")));
 	ck_assert(pr_trace_is(&t, PR_STR("ann@XN--bcher-kva.example")));
 	ck_assert(!pr_trace_is(&t, PR_STR("ann@bucher.example")));
-	ck_assert(pr_trace_is_in(&t, PR_STR("x=ann%40b\xC3\xBC" "cher.example")));
+	ck_assert(pr_trace_is_in(&t, PR_STR("x=ann%40b\xC3\xBC"
+	                                    "cher.example")));
 }
 END_TEST
 

@@ -194,10 +194,14 @@ START_TEST(an_address_is_traced_in_both_ways_of_writing_its_domain)
 	struct pr_mailbox m;
 	struct pr_trace t;
 	const char *why;
-	ck_assert_int_eq(pr_mailbox_parse(PR_STR("Ann@b\xC3\xBC" "cher.example"), &m, &why), 0);
+	ck_assert_int_eq(pr_mailbox_parse(PR_STR("Ann@b\xC3\xBC"
+	                                         "cher.example"),
+	                                  &m, &why),
+	                 0);
 	pr_mailbox_trace(&m, &t);
 	ck_assert(pr_trace_is(&t, PR_STR("ann@XN--bcher-kva.example")));
-	ck_assert(pr_trace_is(&t, PR_STR("ANN@b\xC3\xBC" "cher.example")));
+	ck_assert(pr_trace_is(&t, PR_STR("ANN@b\xC3\xBC"
+	                                 "cher.example")));
 	ck_assert_int_eq(pr_mailbox_parse(PR_STR("ann@a.example"), &m, &why), 0);
 	pr_mailbox_trace(&m, &t);
 	ck_assert_uint_eq(t.n, 2); /* as it is, and in links */

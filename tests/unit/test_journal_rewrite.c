@@ -11,11 +11,10 @@ static void
 append_text(uint32_t number)
 {
 	char text[100];
-	int n = snprintf(text, sizeof text, "%u %s.", number, number % 7 ? "somebody else" : SECRET);
-	struct pr_record r = {.type = PR_RECORD_OUTCOME,
-	                      .row = number,
-	                      .payload = text,
-	                      .payload_n = (uint16_t)n};
+	int n =
+	    snprintf(text, sizeof text, "%u %s.", number, number % 7 ? "somebody else" : SECRET);
+	struct pr_record r = {
+	    .type = PR_RECORD_OUTCOME, .row = number, .payload = text, .payload_n = (uint16_t)n};
 	pr_journal_append(journal, &r);
 }
 

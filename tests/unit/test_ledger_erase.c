@@ -127,10 +127,11 @@ START_TEST(what_came_back_of_a_person_is_counted_and_not_told)
 	struct pr_engagements before, after;
 	struct pr_error e = {0};
 	script_outcome(&s, 10, 7, (struct pr_outcome){.state = PR_DELIVERED, .attempts = 1});
-	script_engagement(&s, 20, 7,
-	                  (struct pr_engagement){.kind = PR_ENGAGEMENT_CLICK,
-	                                         .visitor = 5,
-	                                         .detail = PR_STR("https://x/?m=user7%40d1.example")});
+	script_engagement(
+	    &s, 20, 7,
+	    (struct pr_engagement){.kind = PR_ENGAGEMENT_CLICK,
+	                           .visitor = 5,
+	                           .detail = PR_STR("https://x/?m=user7%40d1.example")});
 	fold_script(ledger, &s, 30);
 	script_finish(&s);
 	ok(pr_ledger_engagements(ledger, &before, &e), &e);

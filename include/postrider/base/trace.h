@@ -20,7 +20,8 @@ struct pr_trace {
 	unsigned n;
 };
 
-/* The address as it is, and with "%40" for its "@" (in links). Without an "@", or too long: none. */
+/* The address as it is, and with "%40" for its "@" (in links). Without an "@", or too long: none.
+ */
 void pr_trace_add(struct pr_trace *t, struct pr_str address);
 
 /*
