@@ -252,6 +252,8 @@ struct pr_delivery_forgetting { /* the caller's until done */
  * another code: its ledger failed. A campaign that delivery does not know, or that has ended: 0.
  */
 void pr_delivery_forget(pr_delivery *d, struct pr_delivery_forgetting *f);
+/* Errors and replies in memory that name the address name it no more: reports quote them. */
+void pr_delivery_mask(pr_delivery *d, const struct pr_trace *t);
 
 /* ---- a row's message, as it was or will be ---- */
 

@@ -32,7 +32,7 @@ add_form(struct pr_trace *t, struct pr_str local, const char *at, struct pr_str 
 void
 pr_trace_add(struct pr_trace *t, struct pr_str address)
 {
-	const char *at = address.n ? memrchr(address.p, '@', address.n) : NULL;
+	const char *at = address.p ? memrchr(address.p, '@', address.n) : NULL;
 	if (!at || at == address.p || at + 1 == address.p + address.n)
 		return;
 	struct pr_str local = pr_str_n(address.p, (size_t)(at - address.p));

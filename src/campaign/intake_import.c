@@ -102,7 +102,7 @@ is_body(const struct pr_manifest *m, const char *file)
 	return false;
 }
 
-/* The file named people who were forgotten: then nobody may keep it. */
+/* Its rows of people who were forgotten are erased: nobody keeps the file that names them. */
 static bool
 names_forgotten(const struct pr_taken *t)
 {
@@ -124,8 +124,8 @@ drop_recipients(pr_intake *i, const struct pr_taken *t, int dir)
 	struct pr_error e;
 	const struct pr_manifest *m = t->manifest;
 	const char *file = m->recipients.file.p;
-	bool kept = m->keep_source || i->options.config->keep_source;
-	if (!file || is_body(m, file) || (kept && !names_forgotten(t)))
+	bool keep = m->keep_source || i->options.config->keep_source;
+	if (!file || is_body(m, file) || (keep && !names_forgotten(t)))
 		return;
 	intake_step(i, "recipients");
 	if (unlinkat(dir, file, 0) == 0 ? fsync(dir) == 0 : errno == ENOENT)

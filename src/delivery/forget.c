@@ -148,3 +148,17 @@ pr_delivery_forget(pr_delivery *d, struct pr_delivery_forgetting *f)
 	refill_drop(c);
 	look(j);
 }
+
+void
+pr_delivery_mask(pr_delivery *d, const struct pr_trace *t)
+{
+	PR_LIST_EACH(link, &d->campaigns) {
+		struct pr_campaign *c = PR_CONTAINER(link, struct pr_campaign, link);
+		if (c->last_error)
+			pr_trace_mask(t, c->last_error, strlen(c->last_error));
+	}
+	PR_LIST_EACH(link, &d->lanes) {
+		struct lane *l = PR_CONTAINER(link, struct lane, link);
+		pr_trace_mask(t, l->last_reply, strlen(l->last_reply));
+	}
+}

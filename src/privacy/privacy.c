@@ -219,6 +219,7 @@ static void
 erase(pr_privacy *p)
 {
 	p->pass.durable = pr_journal_durable(p->options.journal);
+	pr_delivery_mask(p->options.delivery, &p->pass.trace);
 	for (size_t i = 0; i < p->found_n; i++) { /* erased by an earlier pass, perhaps */
 		static char here;
 		for (size_t k = 0; k < p->found[i].n; k++)

@@ -54,8 +54,8 @@ work_page(struct pr_job *job, void *worker)
 	struct pr_whom whom;
 	struct pr_error e;
 	enum track_language l = TRACK_LANGUAGES;
-	bool found = worker &&
-	    pr_whom_find(&whom, worker, a->config, a->token.campaign, a->token.row, &e) == 0;
+	bool found = worker && pr_whom_find(&whom, worker, a->config, a->token.campaign,
+	                                    a->token.row, &e) == 0;
 	if (found)
 		l = track_language_of(pr_str(whom.language));
 	if (l != TRACK_LANGUAGES)
@@ -156,7 +156,7 @@ on_loop(struct pr_post *post)
 	struct track_ask *a = PR_CONTAINER(post, struct track_ask, to_loop);
 	/* A proof's pages look as they will and change nothing. The page's own button and a
 	 * one-click at once are one wish. */
-	a->left = !a->token.row                        ? 0
+	a->left = !a->token.row                    ? 0
 	          : a->says & TRACK_SAYS_ONE_CLICK ? TRACK_SAYS_ONE_CLICK
 	                                           : a->says;
 	if (!a->says)

@@ -88,7 +88,8 @@ on_readable(struct conn *c)
 		return;
 	int64_t step = (pr_mono_us() - c->sent_us) / STEP_US;
 	histogram[step < STEPS ? step : STEPS - 1]++;
-	bool ok = strncmp(c->got, "HTTP/1.1 302", 12) == 0 || strncmp(c->got, "HTTP/1.1 200", 12) == 0;
+	bool ok =
+	    strncmp(c->got, "HTTP/1.1 302", 12) == 0 || strncmp(c->got, "HTTP/1.1 200", 12) == 0;
 	good += ok;
 	bad += !ok;
 	done++;

@@ -185,6 +185,18 @@ class EverywhereTest(ForgetCase):
                           "done/%s/campaign.yaml" % campaign["id"]])
         self.assertEqual(traces(daemon, SECRET), [])
 
+    def test_an_error_that_quotes_them_is_told_without_them(self):
+        rule = 'on=mail,reply="421 4.7.0 too much for %s",times=1' % PERSON
+        sink = self.enter(pt.Sink(self.folder, rules=[rule]))
+        daemon = self.enter(pt.Daemon(self.folder, relay=sink, connections=1))
+        self.drop(daemon, "slow", rate="2/s")
+        pt.wait_until(lambda: PERSON in str((daemon.campaign("slow") or {}).get("last_error")),
+                      "the error")
+        self.forget(daemon)
+        self.assertIn("too much for ***", daemon.campaign("slow")["last_error"])
+        daemon.wait_state("slow", "finished")
+        self.assert_no_trace(daemon)
+
     def test_people_with_longer_addresses_are_somebody_else(self):
         sink = self.enter(pt.Sink(self.folder))
         daemon = self.enter(pt.Daemon(self.folder, relay=sink))
