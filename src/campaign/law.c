@@ -32,11 +32,10 @@ pr_law_check(const struct pr_texts *list, const char *file, const char *key,
 	int r = 0;
 	for (size_t i = 0; i < list->n; i++)
 		if (!law_of(&list->items[i]))
-			r = pr_text_problem(problems, file, &list->items[i],
-			                    "write some of us, ca, eu, cn",
-			                    "%s: \"%s\" is not a law that is known", key,
-			                    pr_str_show(pr_text_str(&list->items[i]), shown,
-			                                sizeof shown));
+			r = pr_text_problem(
+			    problems, file, &list->items[i], "write some of us, ca, eu, cn",
+			    "%s: \"%s\" is not a law that is known", key,
+			    pr_str_show(pr_text_str(&list->items[i]), shown, sizeof shown));
 	return r;
 }
 

@@ -70,8 +70,8 @@ START_TEST(a_text_body_of_its_own_keeps_them_too)
 {
 	put_text("body.html", GOOD);
 	put_text("body.txt", "Hello");
-	ck_assert_int_eq(
-	    compile(HEAD "subject: s\nlaw: us\npostal_address: 1 Main St\n"), PR_EINVAL);
+	ck_assert_int_eq(compile(HEAD "subject: s\nlaw: us\npostal_address: 1 Main St\n"),
+	                 PR_EINVAL);
 	ck_assert_str_eq(told(), "body.txt:0 law us, ca: the postal address is not shown\n"
 	                         "body.txt:0 law us, ca: there is no way to unsubscribe\n");
 }
@@ -91,8 +91,8 @@ START_TEST(following_opens_in_europe_needs_a_consent_of_its_own)
 	ck_assert_int_eq(result, _i == 0 ? PR_EINVAL : 0);
 	ck_assert_str_eq(
 	    told(), _i == 0 ? "campaign.yaml:4 law eu: opens are followed without a consent of "
-	                      "their own\n"
-	                    : "");
+			      "their own\n"
+			    : "");
 }
 END_TEST
 
