@@ -139,6 +139,7 @@ pr_campaign *pr_delivery_next(pr_delivery *d, pr_campaign *after);
 struct pr_delivery_status {
 	bool paused_all, draining, journal_full, low_space;
 	unsigned campaigns[PR_CAMPAIGN_STATES];
+	unsigned paused_slices;         /* of all of them */
 	uint64_t recipients[PR_STATES]; /* of all campaigns here */
 	uint64_t messages[PR_STATES];   /* outcomes since the start */
 	uint64_t in_doubt_total;        /* rows that came to be in doubt since the start */

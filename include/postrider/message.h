@@ -52,6 +52,7 @@ struct pr_content_source {
 	bool honeypot;              /* HTML bodies get a link that nobody can see */
 	const char *postal_address; /* of the brand, when the manifest has none; may be NULL */
 	const char *language;       /* the same */
+	unsigned laws;              /* PR_LAW_...: of the brand, beside the manifest's */
 	size_t size_max;            /* of one message; 0: 25 MiB */
 	struct pr_dkim *dkim;       /* keys that may sign, referenced; NULL: none */
 	struct pr_tokens *tokens; /* what tokens are signed with, referenced; NULL: none are made */

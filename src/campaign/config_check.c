@@ -286,15 +286,18 @@ check_track_url(struct check *k, struct pr_text *t, const char *where)
 static void
 check_brand(struct check *k, struct pr_brand *b)
 {
-	char where[120], name[80], track[140];
+	char where[120], name[80], key[140];
 	snprintf(where, sizeof where, "brands.%s.",
 	         pr_str_show(pr_text_str(&b->name), name, sizeof name));
 	for (size_t i = 0; i < b->from_domains.n; i++)
 		check_domain(k, &b->from_domains.items[i], where, "from_domains");
 	check_domain(k, &b->bounce_domain, where, "bounce_domain");
 	check_mailto(k, &b->unsubscribe_mailto, where);
-	snprintf(track, sizeof track, "%strack_url", where);
-	check_track_url(k, &b->track_url, track);
+	snprintf(key, sizeof key, "%strack_url", where);
+	check_track_url(k, &b->track_url, key);
+	snprintf(key, sizeof key, "%slaw", where);
+	if (pr_law_check(&b->law, k->c->file, key, k->problems) < 0)
+		k->failed = true;
 	if (b->language.p && !pr_is_language(pr_text_str(&b->language)))
 		tell(k, &b->language, "write a language tag like en, de or pt-BR",
 		     "%slanguage: \"%s\" is not a language", where, b->language.p);

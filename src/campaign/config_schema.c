@@ -248,6 +248,7 @@ static const struct pr_yaml_row brand_rows[] = {
 	{.key = "language", .type = PR_YAML_TEXT, .flags = NAME, .offset = BRAND(language)},
 	{.key = "track_url", .type = PR_YAML_TEXT, .flags = NAME, .example = "https://t.acme.example",
 	 .offset = BRAND(track_url)},
+	{.key = "law", .type = PR_YAML_LIST, .flags = LINE, .max = 4, .offset = BRAND(law)},
 	{.key = "stop_loss", .type = PR_YAML_SECTION, .schema = &pr_stop_loss_schema,
 	 .offset = BRAND(stop_loss)},
 	{0},

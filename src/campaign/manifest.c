@@ -272,6 +272,7 @@ check_all(struct pr_manifest *m, const char *folder_name, struct pr_problems *pr
 	r |= m->list.p ? check_list(&m->list, problems) : 0;
 	r |= check_language(&m->language.fallback, problems);
 	r |= check_encoding(m, problems);
+	r |= pr_law_check(&m->law, PR_MANIFEST_FILE, "law", problems);
 	r |= check_schedule(m, problems);
 	return r ? PR_EINVAL : 0;
 }

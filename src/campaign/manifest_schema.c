@@ -205,6 +205,9 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "list", .type = PR_YAML_TEXT, .flags = NAME, .offset = AT(list)},
 	{.key = "language", .type = PR_YAML_SECTION, .schema = &language_schema,
 	 .offset = AT(language)},
+	{.key = "consent", .type = PR_YAML_SECTION, .schema = &pr_consent_schema,
+	 .offset = AT(consent)},
+	{.key = "law", .type = PR_YAML_LIST, .flags = LINE, .max = 4, .offset = AT(law)},
 	{.key = "required", .type = PR_YAML_LIST, .flags = LINE, .offset = AT(required)},
 	{.key = "hold", .type = PR_YAML_BOOL, .fallback = "false", .offset = AT(hold)},
 	{.key = "schedule", .type = PR_YAML_SECTION, .schema = &schedule_schema,
@@ -230,7 +233,6 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "steps", .type = PR_YAML_LATER},
 	{.key = "coupons", .type = PR_YAML_LATER},
 	{.key = "cost", .type = PR_YAML_LATER},
-	{.key = "law", .type = PR_YAML_LATER},
 	{0},
 };
 /* clang-format on */

@@ -150,6 +150,8 @@ count_fault(struct pr_recipients_result *result, enum row_fault fault)
 		result->bad_addresses++;
 	else if (fault == ROW_MISSING)
 		result->missing_required++;
+	else if (fault == ROW_NO_CONSENT)
+		result->without_consent++;
 	else
 		result->ragged++;
 }
@@ -158,7 +160,7 @@ static int
 add_bad(struct import *in, const struct checked_row *row)
 {
 	char shown[255]; /* what stood there, safe to show */
-	bool known = row->fault == ROW_MISSING;
+	bool known = row->fault == ROW_MISSING || row->fault == ROW_NO_CONSENT;
 	struct pr_str email = known ? pr_str_n(row->mailbox.address, row->mailbox.n)
 	                            : pr_str(pr_str_show(row->value, shown, sizeof shown));
 	struct pr_str domain = known ? pr_mailbox_domain(&row->mailbox) : PR_STR("");
@@ -190,11 +192,11 @@ on_row(void *context, const struct checked_row *row)
 
 /* ---- the whole ---- */
 
-/* Duplicates are no sign of a damaged file: they do not count. */
+/* Duplicates and rows without consent are no sign of a damaged file: they do not count. */
 static void
 judge(const struct pr_manifest_recipients *m, struct pr_recipients_result *result)
 {
-	uint64_t bad = result->skipped - result->duplicates;
+	uint64_t bad = result->skipped - result->duplicates - result->without_consent;
 	result->too_many_rejects =
 	    bad > m->rejects_free && (double)bad > m->max_rejects * (double)result->rows;
 	result->count_differs = m->expect_rows >= 0 && result->rows != (uint64_t)m->expect_rows;
@@ -298,7 +300,8 @@ static int
 show_row(void *context, const struct checked_row *row)
 {
 	struct reading *r = context;
-	bool known = row->fault == ROW_GOOD || row->fault == ROW_MISSING;
+	bool known =
+	    row->fault == ROW_GOOD || row->fault == ROW_MISSING || row->fault == ROW_NO_CONSENT;
 	struct pr_row shown = {.row = row->row,
 	                       .data = row->data,
 	                       .state = row->fault == ROW_GOOD ? PR_PENDING : PR_SKIPPED,

@@ -188,6 +188,19 @@ find_required(const struct header *h)
 	}
 }
 
+/* SIZE_MAX: the manifest names none, or one that is not there, which is told. */
+static size_t
+find_key(const struct header *h, const struct pr_text *wanted, const char *key)
+{
+	char shown[80];
+	size_t at = wanted->p ? find_column(h->c, pr_str_trim(pr_text_str(wanted))) : SIZE_MAX;
+	if (wanted->p && at == SIZE_MAX)
+		pr_text_problem(h->problems, PR_MANIFEST_FILE, wanted, "name one of the columns",
+		                "%s: the recipients have no column \"%s\"", key,
+		                pr_str_show(pr_text_str(wanted), shown, sizeof shown));
+	return at;
+}
+
 int
 recipients_columns(struct columns *c, const struct pr_csv_record *record,
                    const struct pr_manifest *m, size_t contents, struct pr_problems *problems)
@@ -207,6 +220,8 @@ recipients_columns(struct columns *c, const struct pr_csv_record *record,
 	else
 		find_likely(&h);
 	find_required(&h);
+	c->consent = find_key(&h, &m->consent.column, "consent.column");
+	c->expires = find_key(&h, &m->consent.expires, "consent.expires");
 	return problems->problems > before ? PR_EINVAL : 0;
 }
 

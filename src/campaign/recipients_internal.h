@@ -21,6 +21,7 @@ struct columns {
 	size_t email;         /* position among names */
 	size_t *required;     /* positions among names */
 	size_t required_n;
+	size_t consent, expires; /* the same; SIZE_MAX: nobody is asked */
 };
 
 /* contents: the field that holds addresses in the first rows, SIZE_MAX when none or several do;
@@ -31,7 +32,7 @@ void recipients_columns_finish(struct columns *c);
 
 /* ---- rows: records judged ---- */
 
-enum row_fault { ROW_GOOD, ROW_BROKEN, ROW_RAGGED, ROW_BAD_ADDRESS, ROW_MISSING };
+enum row_fault { ROW_GOOD, ROW_BROKEN, ROW_RAGGED, ROW_BAD_ADDRESS, ROW_MISSING, ROW_NO_CONSENT };
 
 struct checked_row {
 	uint32_t row;
@@ -39,7 +40,7 @@ struct checked_row {
 	enum row_fault fault;
 	const char *why;           /* of the fault */
 	struct pr_str value;       /* the address as written */
-	struct pr_mailbox mailbox; /* of good rows and those of ROW_MISSING */
+	struct pr_mailbox mailbox; /* of good rows, of ROW_MISSING and ROW_NO_CONSENT */
 	struct pr_str data;        /* packed fields, for the ledger; empty when broken or ragged */
 };
 

@@ -20,6 +20,7 @@ struct rows {
 	size_t contents; /* see recipients_columns */
 	bool have_header;
 	uint32_t *rows;
+	int64_t now_ms; /* UTC: consent holds then */
 	struct pr_buf data;
 	char why[160];
 	struct pr_str kept[PR_CSV_COLUMNS_MAX];
@@ -48,6 +49,25 @@ missing(const struct columns *c, const struct pr_str *kept)
 		if (is_blank(kept[c->required[i]]))
 			return &c->names[c->required[i]];
 	return NULL;
+}
+
+/* Whether nobody may write to the row; says why. */
+static bool
+lacks_consent(struct rows *r)
+{
+	const struct columns *c = &r->columns;
+	char name[60];
+	if (c->consent != SIZE_MAX && !pr_says_yes(r->kept[c->consent])) {
+		snprintf(r->why, sizeof r->why, "has not consented (%s)",
+		         pr_str_show(c->names[c->consent], name, sizeof name));
+		return true;
+	}
+	const char *ended =
+	    c->expires == SIZE_MAX ? NULL : pr_consent_ended(r->kept[c->expires], r->now_ms);
+	if (ended)
+		snprintf(r->why, sizeof r->why, "%s %s",
+		         pr_str_show(c->names[c->expires], name, sizeof name), ended);
+	return ended != NULL;
 }
 
 static void
@@ -97,11 +117,13 @@ check(struct rows *r, const struct pr_csv_record *record, struct checked_row *ou
 		return;
 	}
 	const struct pr_str *blank = missing(c, r->kept);
-	if (!blank)
-		return;
-	snprintf(r->why, sizeof r->why, "%s is missing", pr_str_show(*blank, name, sizeof name));
+	if (blank) {
+		snprintf(r->why, sizeof r->why, "%s is missing",
+		         pr_str_show(*blank, name, sizeof name));
+		out->fault = ROW_MISSING;
+	} else if (lacks_consent(r))
+		out->fault = ROW_NO_CONSENT;
 	out->why = r->why;
-	out->fault = ROW_MISSING;
 }
 
 static int
@@ -224,7 +246,8 @@ recipients_rows(const struct pr_manifest *m, int dir, const struct rows_reader *
 	if (fd < 0)
 		return fd;
 	struct rows *r = pr_calloc(1, sizeof *r);
-	*r = (struct rows){.m = m, .reader = reader, .problems = problems, .rows = rows};
+	*r = (struct rows){
+	    .m = m, .reader = reader, .problems = problems, .rows = rows, .now_ms = pr_utc_ms()};
 	*rows = 0;
 	r->contents = m->recipients.email.p ? SIZE_MAX : look_for_addresses(fd, &options);
 	int result = pr_csv_read(fd, &options, on_record, r, problems, e);

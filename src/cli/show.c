@@ -138,6 +138,10 @@ cli_run_status(struct cli *c)
 	print_flags(s);
 	print_connections(s);
 	print_tally("campaigns", json_object_get(s, "campaigns"), NULL);
+	if (cli_number_of(s, "paused_slices"))
+		printf("%-12s%s of them paused alone, for what failed or by --domain: `postrider "
+		       "campaigns`\n",
+		       "receivers", cli_number(cli_number_of(s, "paused_slices"), text));
 	print_tally("recipients", json_object_get(s, "recipients"), state_words);
 	unsigned long long waiting = cli_number_of(s, "intake_waiting");
 	printf("%-12s%llu folder%s in incoming/, %s free\n", "spool", waiting,
@@ -160,7 +164,10 @@ add_campaign(struct cli_table *t, const json_t *o)
 	const uint64_t numbers[] = {n.total,   n.delivered, n.deferred,
 	                            n.bounced, n.in_doubt,  n.pending + n.sending};
 	cli_table_add(t, cli_show(cli_text_of(o, "id")));
-	cli_table_add(t, cli_show(cli_text_of(o, "state")));
+	uint64_t paused = cli_ended(o) ? 0 : cli_number_of(o, "paused_slices");
+	snprintf(text, sizeof text, paused ? "%s, %llu paused" : "%s",
+	         cli_show(cli_text_of(o, "state")), (unsigned long long)paused);
+	cli_table_add(t, text);
 	for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		cli_table_add(t, cli_number(numbers[i], text));
 	snprintf(text, sizeof text, "%.1f/s", cli_real_of(o, "rate"));

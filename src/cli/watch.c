@@ -123,16 +123,23 @@ terminal_width(void)
 	return w.ws_col < 160 ? w.ws_col : 160;
 }
 
+/* "paused (stop_loss)" */
+static void
+add_state(const json_t *o, struct pr_buf *b)
+{
+	const char *reason = cli_text_of(o, "reason");
+	pr_buf_adds(b, cli_show(cli_text_of(o, "state")));
+	if (reason)
+		pr_buf_addf(b, " (%s)", cli_show(reason));
+}
+
 /* "sending, 812.4/s, done in 3m 05s" */
 static void
 add_pace(const json_t *o, struct pr_buf *b)
 {
 	char text[CLI_TEXT];
 	int64_t eta;
-	const char *reason = cli_text_of(o, "reason");
-	pr_buf_adds(b, cli_show(cli_text_of(o, "state")));
-	if (reason)
-		pr_buf_addf(b, " (%s)", cli_show(reason));
+	add_state(o, b);
 	if (cli_ended(o))
 		return;
 	if (cli_real_of(o, "rate") > 0)
@@ -283,6 +290,17 @@ judge(struct cli *c, const json_t *o, bool first_pass)
 }
 
 static enum cli_exit
+fail_late(struct cli *c, const char *id, const json_t *o)
+{
+	struct pr_buf state = {0};
+	add_state(o, &state);
+	enum cli_exit result = cli_fail("%s is still %s: waited %s", cli_show(id), state.data,
+	                                cli_value(c, "timeout"));
+	pr_buf_finish(&state);
+	return result;
+}
+
+static enum cli_exit
 wait_for(struct cli *c, const char *id, bool first_pass, int64_t timeout_ms)
 {
 	int64_t begun = pr_mono_ms();
@@ -292,14 +310,13 @@ wait_for(struct cli *c, const char *id, bool first_pass, int64_t timeout_ms)
 		if (!o)
 			return CLI_FAILED;
 		enum cli_exit result = judge(c, o, first_pass);
-		const char *state = cli_show(cli_text_of(o, "state"));
+		int64_t left = timeout_ms - (pr_mono_ms() - begun);
+		bool late = result == CLI_USAGE && timeout_ms >= 0 && left <= 0;
+		if (late)
+			result = fail_late(c, id, o);
 		json_decref(o);
 		if (result != CLI_USAGE)
 			return result;
-		int64_t left = timeout_ms - (pr_mono_ms() - begun);
-		if (timeout_ms >= 0 && left <= 0)
-			return cli_fail("%s is still %s: waited %s", cli_show(id), state,
-			                cli_value(c, "timeout"));
 		every = every < 250 ? every + 20 : 250;
 		pause_ms(timeout_ms >= 0 && left < every ? (int)left : every);
 	}

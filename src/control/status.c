@@ -29,7 +29,7 @@ add_numbers(struct pr_buf *b, const struct pr_delivery_status *s)
 	for (int i = 0; i < PR_CAMPAIGN_STATES; i++)
 		pr_buf_addf(b, "%s\"%s\":%u", i ? "," : "",
 		            pr_campaign_state_word((enum pr_campaign_state)i), s->campaigns[i]);
-	pr_buf_adds(b, "},\"recipients\":{");
+	pr_buf_addf(b, "},\"paused_slices\":%u,\"recipients\":{", s->paused_slices);
 	for (int i = 0; i < PR_STATES; i++)
 		pr_buf_addf(b, "%s\"%s\":%llu", i ? "," : "", pr_state_word((enum pr_state)i),
 		            (unsigned long long)s->recipients[i]);

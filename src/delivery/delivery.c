@@ -510,6 +510,7 @@ pr_delivery_status(pr_delivery *d, struct pr_delivery_status *out)
 	PR_LIST_EACH(link, &d->campaigns) {
 		struct pr_campaign *c = PR_CONTAINER(link, struct pr_campaign, link);
 		out->campaigns[c->state]++;
+		out->paused_slices += c->closed ? 0 : c->paused_n;
 		for (int i = 0; i < PR_STATES; i++)
 			out->recipients[i] += c->counts.of[i];
 		if (campaign_may_send(c) && due - c->next_due_ms > oldest)

@@ -356,6 +356,7 @@ pr_content_source_of(const struct pr_manifest *m, const struct pr_config *config
 			s.track_url = b->track_url.p;
 		s.postal_address = b->postal_address.p;
 		s.language = b->language.p;
+		s.laws = pr_laws_of(&b->law);
 	}
 	return s;
 }
@@ -390,6 +391,7 @@ compile(struct pr_compile *x)
 	compile_headers(x);
 	int result = compile_bodies(x);
 	pr_track_end(x);
+	pr_law_keep(x);
 	keep_partials(x);
 	tell_unused_images(x);
 	pr_buf_finish(&b);

@@ -186,6 +186,9 @@ int pr_content_compile_bodies(struct pr_compile *x);
 /* parts.c: open, middle and tail of x->bodies, once compiled. PR_EINVAL: problems told. */
 int pr_content_lay_parts(struct pr_compile *x);
 
+/* law.c: once all is compiled: what the laws ask for is there, or it is told. */
+void pr_law_keep(struct pr_compile *x);
+
 /* ---- tracking.c ---- */
 /* Before templates are compiled, and behind that, once all have shown their links. */
 void pr_track_begin(struct pr_compile *x);

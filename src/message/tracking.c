@@ -182,18 +182,10 @@ pr_track_page(const struct pr_row_tokens *t, enum pr_token_kind kind, const char
 	add_token(t, kind, out);
 }
 
-/* The words for yes that forms and spreadsheets write. */
 static bool
 consents(const struct pr_content *c, const struct pr_str *fields)
 {
-	static const char *const yes[] = {"yes", "true", "1", "y", "on"};
-	if (c->track.consent_column == SIZE_MAX)
-		return true;
-	struct pr_str said = pr_str_trim(fields[c->track.consent_column]);
-	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
-		if (pr_str_eq_nocase(said, pr_str(yes[i])))
-			return true;
-	return false;
+	return c->track.consent_column == SIZE_MAX || pr_says_yes(fields[c->track.consent_column]);
 }
 
 /* For scanners, which follow every link; people and their screen readers do not come upon it. */

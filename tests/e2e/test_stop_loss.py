@@ -1,5 +1,7 @@
 """Stop-loss: a receiver that refuses too much is paused for a campaign, alone."""
+import datetime
 import os
+import subprocess
 import sys
 import unittest
 
@@ -65,6 +67,15 @@ class StopLoss(pt.TestCase):
             verbs = [h["verb"] for h in campaign["history"]]
             self.assertIn("stop_loss", verbs)
             self.assertIn("bad.example: bounces above 5%", daemon.log())
+            self.assertEqual(daemon.get("/v1/status")["paused_slices"], 1)
+            self.assertIn("paused, 1 paused", self.said(daemon, "campaigns"))
+            self.assertIn("1 of them paused alone", self.said(daemon, "status"))
+            self.assertIn("stop_loss", self.said(daemon, "wait", campaign["id"], "--timeout",
+                                                 "1s", check=False))
+            at = [h["id"] for h in campaign["history"] if h["verb"] == "stop_loss"][0]
+            event = daemon.get("/v1/events?after=%d" % (at - 1))["events"][0]
+            self.assertEqual((event["type"], event["by"]), ("stop_loss", "postriderd"))
+            self.assertTrue(event["detail"].startswith("bad.example: bounces above 5%: of "))
             self.assertIn('postrider_campaigns{state="paused",reason="stop_loss"} 1',
                           daemon.get("/metrics"))
 
@@ -174,7 +185,6 @@ class StopLoss(pt.TestCase):
             self.assertEqual(len(sink.messages()), 400)
 
     def test_a_deadline_ends_a_campaign_of_which_only_what_is_paused_is_left(self):
-        import datetime
         sink = self.relay([])
         end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=5)
         with pt.Daemon(self.folder, relay=sink) as daemon:
@@ -207,10 +217,10 @@ class StopLoss(pt.TestCase):
             self.assertEqual(again["slices"], campaign["slices"])
 
     @staticmethod
-    def said(daemon, *arguments):
-        import subprocess
-        return subprocess.run([pt.program("postrider"), "--config", daemon.config_path,
-                               *arguments], capture_output=True, text=True, check=True).stdout
+    def said(daemon, *arguments, check=True):
+        done = subprocess.run([pt.program("postrider"), "--config", daemon.config_path,
+                               *arguments], capture_output=True, text=True, check=check)
+        return done.stdout + done.stderr
 
 
 class StopLossMx(pt.TestCase):

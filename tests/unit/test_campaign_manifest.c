@@ -273,6 +273,8 @@ static const struct {
     {"seeds: [a@b.example]", "3:8 seeds is not available yet -> take it out"},
     {"variants: [a]", "3:11 variants is not available yet -> take it out"},
     {"audience: {segment: a}", "3:11 audience is not available yet -> take it out"},
+    {"law: [us, uk]", "3:11 law: \"uk\" is not a law that is known -> write some of us, "
+                      "ca, eu, cn"},
     {"stop_loss: {bounces: 0%}", "3:22 stop_loss.bounces: 0% is out of range (0.001% to 100%) -> "
                                  "write a value from 0.001% to 100%"},
     {"from: b@c.example", "3:1 from is there twice, first on line 1 -> keep one of them"},
@@ -304,7 +306,8 @@ START_TEST(all_faults_are_told_in_the_order_of_lines)
 	    "9\n"
 	    "campaign.yaml:4:1 unknown key \"foo\" -> known keys: name from reply_to "
 	    "postal_address subject preheader recipients html text syntax route brand class "
-	    "list language required hold schedule stop_loss rate priority in_doubt headers "
+	    "list language consent law required hold schedule stop_loss rate priority in_doubt "
+	    "headers "
 	    "keep_source again track");
 	for (unsigned i = 0; i < problems.n; i++)
 		ck_assert_ptr_nonnull(problems.items[i].excerpt);

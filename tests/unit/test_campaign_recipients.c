@@ -228,6 +228,51 @@ START_TEST(columns_without_a_name_are_left_out_with_a_warning)
 }
 END_TEST
 
+START_TEST(rows_without_consent_or_whose_consent_has_ended_are_skipped_and_are_no_bad_rows)
+{
+	struct pr_manifest m = manifest();
+	m.consent.column = (struct pr_text){.p = "ok", .n = 2, .line = 9};
+	m.consent.expires = (struct pr_text){.p = "until", .n = 5, .line = 9};
+	m.recipients.max_rejects = 0;
+	ck_assert_int_eq(import_as(&m, "email,ok,until\na@b.example,yes,\nb@b.example,no,\n"
+	                               "c@b.example, YES ,2020-01-31\nd@b.example,1,9999-01-01\n"
+	                               "e@b.example,,\nf@b.example,on,soon\n"),
+	                 0);
+	ck_assert_uint_eq(result.pending, 2);
+	ck_assert_uint_eq(result.without_consent, 4);
+	ck_assert_uint_eq(result.skipped, 4);
+	ck_assert(!result.too_many_rejects);
+	ck_assert_str_eq(rejects(), "row,line,value,reason\r\n"
+	                            "2,3,b@b.example,has not consented (ok)\r\n"
+	                            "3,4,c@b.example,until has passed\r\n"
+	                            "5,6,e@b.example,has not consented (ok)\r\n"
+	                            "6,7,f@b.example,until is no day like 2027-01-31\r\n");
+}
+END_TEST
+
+START_TEST(a_consent_column_that_is_not_there_is_told)
+{
+	struct pr_manifest m = manifest();
+	m.consent.column = (struct pr_text){.p = "okay", .n = 4, .line = 9};
+	ck_assert_int_eq(import_as(&m, "email,ok\na@b.example,yes\n"), PR_EINVAL);
+	ck_assert_str_eq(problems.items[0].what,
+	                 "consent.column: the recipients have no column \"okay\"");
+	ck_assert_uint_eq(problems.items[0].line, 9);
+}
+END_TEST
+
+START_TEST(a_last_day_counts_to_its_end)
+{
+	int64_t noon;
+	ck_assert(pr_parse_rfc3339(PR_STR("2027-01-31T12:00:00Z"), &noon));
+	ck_assert_ptr_null(pr_consent_ended(PR_STR("2027-01-31"), noon));
+	ck_assert_ptr_null(pr_consent_ended(PR_STR(" "), noon));
+	ck_assert_ptr_nonnull(pr_consent_ended(PR_STR("2027-01-30"), noon));
+	ck_assert_ptr_nonnull(pr_consent_ended(PR_STR("2027-01-31T11:59:59Z"), noon));
+	ck_assert_ptr_nonnull(pr_consent_ended(PR_STR("31.01.2028"), noon));
+}
+END_TEST
+
 START_TEST(required_values_that_are_blank_skip_the_row)
 {
 	struct pr_manifest m = manifest();
@@ -533,6 +578,9 @@ main(void)
 	    {column_of_the_address_is_found_by_its_name},
 	    {column_of_the_address_is_found_by_what_it_holds_where_no_name_tells},
 	    {columns_without_a_name_are_left_out_with_a_warning},
+	    {rows_without_consent_or_whose_consent_has_ended_are_skipped_and_are_no_bad_rows},
+	    {a_consent_column_that_is_not_there_is_told},
+	    {a_last_day_counts_to_its_end},
 	    {required_values_that_are_blank_skip_the_row},
 	    {too_many_bad_rows_or_another_number_are_told},
 	    {file_that_cannot_be_read_is_a_problem_and_leaves_no_ledger},

@@ -12,6 +12,7 @@
 #include "postrider/base/clock.h"
 #include "postrider/base/error.h"
 #include "postrider/base/yaml.h"
+#include "postrider/campaign/law.h"
 #include "postrider/campaign/stop_loss.h"
 #include "postrider/journal/record.h"
 
@@ -92,7 +93,8 @@ struct pr_brand {
 	struct pr_text unsubscribe_mailto;       /* p NULL: unsubscribe@ the From domain */
 	struct pr_text postal_address, language; /* p NULL: none */
 	struct pr_text
-	    track_url; /* of its links and pages, without '/' at the end; p NULL: track.url */
+	    track_url;       /* of its links and pages, without '/' at the end; p NULL: track.url */
+	struct pr_texts law; /* of all its campaigns: see pr_laws_of */
 	struct pr_stop_loss stop_loss; /* as it says itself */
 };
 

@@ -12,6 +12,7 @@
 #include "postrider/base/clock.h"
 #include "postrider/base/yaml.h"
 #include "postrider/campaign/address.h"
+#include "postrider/campaign/law.h"
 #include "postrider/campaign/schedule.h"
 #include "postrider/campaign/stop_loss.h"
 
@@ -105,7 +106,9 @@ struct pr_manifest {
 	int class_;               /* enum pr_manifest_class */
 	int in_doubt;             /* enum pr_manifest_in_doubt */
 	struct pr_texts required; /* columns */
-	struct pr_text track_at;  /* where it stands; no text */
+	struct pr_consent consent;
+	struct pr_texts law;     /* beside the brand's: see pr_laws_of */
+	struct pr_text track_at; /* where it stands; no text */
 	struct pr_manifest_track track;
 	bool hold, again;
 	bool keep_source; /* also where the configuration says so */

@@ -30,7 +30,7 @@ struct pr_recipients_result {
 	uint64_t rows; /* data rows in the file */
 	uint64_t pending, skipped, suppressed;
 	uint64_t forgotten; /* of the suppressed: people whose data was erased; see below */
-	uint64_t duplicates, bad_addresses, ragged, missing_required;
+	uint64_t duplicates, bad_addresses, ragged, missing_required, without_consent;
 	bool too_many_rejects; /* more than max_rejects: the campaign is held */
 	bool count_differs;    /* expect_rows named another number: held */
 };
