@@ -142,6 +142,15 @@ int pr_audience_forgotten(pr_audience *a, struct pr_str address, struct pr_error
 /* How often somebody was forgotten, ever: whoever erased all of them at this number has no more to
  * do until it grows. */
 int pr_audience_forgets(pr_audience *a, uint64_t *n, struct pr_error *e);
+/* ---- what is remembered of addresses, without them: a line of text under a keyed hash ---- */
+
+uint64_t pr_audience_key(const pr_audience *a, struct pr_str address); /* as long as the file is */
+int pr_audience_recall(pr_audience *a, uint64_t key, struct pr_buf *text,
+                       struct pr_error *e); /* appended; PR_ENOENT */
+/* text p NULL: no more. Within pr_audience_work. Who is forgotten is not remembered either. */
+int pr_audience_remember(pr_audience *a, uint64_t key, struct pr_str text, struct pr_error *e);
+int pr_audience_each_key(pr_audience *a, void (*each)(void *context, uint64_t key), void *context,
+                         struct pr_error *e);
 
 /* ---- changing: what stands between begin and end is one transaction ---- */
 
@@ -236,6 +245,23 @@ void pr_audience_desk_watch(pr_audience_desk *d,
                             void (*changed)(void *context, const uint64_t *hashes, size_t n,
                                             uint64_t generation),
                             void *context);
+/*
+ * Other changes of the file, in slices like an order's. step runs on the lane within a transaction
+ * of its own, does what it can until end_mono_ms, and answers 1 (more is left: it is called again,
+ * behind what others have ordered meanwhile), 0, or a negative code: then this slice has not
+ * happened, those before it have. done comes once, on the loop; at once with PR_ESTATE where the
+ * desk was stopped.
+ */
+struct pr_audience_work { /* embedded; the caller's until `done` */
+	int (*step)(struct pr_audience_work *w, pr_audience *a, int64_t end_mono_ms);
+	void (*done)(struct pr_audience_work *w, int result);
+	struct pr_error error;
+	/* the desk's: */
+	struct pr_job job;
+	pr_audience_desk *desk;
+	int result;
+};
+void pr_audience_desk_work(pr_audience_desk *d, struct pr_audience_work *w);
 uint64_t pr_audience_desk_hash(const pr_audience_desk *d, struct pr_str address);
 
 #endif

@@ -10,6 +10,7 @@
 #include "postrider/campaign/config.h"
 #include "postrider/campaign/intake.h"
 #include "postrider/delivery.h"
+#include "postrider/feedback/desk.h"
 #include "postrider/journal.h"
 #include "postrider/loop.h"
 #include "postrider/privacy.h"
@@ -30,6 +31,7 @@ struct pr_control_options {
 	const pr_webhooks *webhooks;
 	pr_privacy *privacy;
 	const pr_track *track;
+	pr_feedback_desk *feedback;
 	const char *version;
 	void *context;
 	/* Load the configuration file again, all or nothing. `answer`: a JSON object that says what

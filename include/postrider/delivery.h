@@ -42,6 +42,17 @@ struct pr_preflight { /* a look at the sender of a campaign that goes by `route`
 	const _Atomic bool *stop;     /* set: nobody waits for it any more */
 };
 
+struct pr_bounced {   /* what became of a row says something about its address */
+	uint64_t lsn; /* of the record that says so */
+	uint32_t campaign, row;
+	int64_t at_ms;  /* UTC */
+	uint8_t class_; /* enum pr_class */
+	bool hard;      /* bounced when it was sent: the address is no good */
+	bool soft;      /* bounced for other reasons of the address */
+	bool ends;      /* delivered, and it is_bouncing */
+	char address[400];
+};
+
 struct pr_delivery_options {
 	pr_loop *loop;
 	const struct pr_config *config; /* replaced by pr_delivery_reload */
@@ -65,6 +76,13 @@ struct pr_delivery_options {
 	/* Something came back about a campaign that is in done/, and its ledger there has it: its
 	 * reports are old. NULL: nobody writes them. */
 	void (*on_answered)(void *context, const char *id);
+	/* Rows have bounced; views until it returns. What is not dealt with when the program dies
+	 * is told again, if bounced_needs gave its lsn, or a lower one (UINT64_MAX: all is). NULL:
+	 * nobody is told. */
+	void (*on_bounced)(void *context, const struct pr_bounced *rows, size_t n);
+	uint64_t (*bounced_needs)(void *context);
+	/* Whether bounces of this address are counted. Asked for each message that arrives. */
+	bool (*is_bouncing)(void *context, const char *address);
 };
 
 /* The lsn that new records must not be below (pr_journal_options.floor): what any ledger under

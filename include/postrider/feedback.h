@@ -42,6 +42,7 @@ struct pr_feedback {
 	struct pr_feedback_recipient *recipients;
 	size_t n;
 	struct pr_str feedback_type; /* ARF: "abuse", "opt-out", ...; else empty */
+	struct pr_str reporter;      /* DSN: host of Reporting-MTA; empty: not told */
 	struct pr_str envelope_id;   /* ENVID (RFC 3461), empty: none */
 	struct pr_str returned;      /* field lines, ended by LF; empty: none came along */
 };

@@ -46,15 +46,15 @@ struct pr_content_source {
 	const char *hostname; /* Message-ID domain; NULL, or without a dot: the From domain */
 	const char *unsubscribe_mailto; /* an address; NULL: unsubscribe@ the From domain */
 	const char *timezone;           /* for Liquid's dates, IANA name; NULL: UTC */
-	const char *bounce_domain;  /* of the brand: bounce@ it; NULL: the reverse-path is the From
-	                             * address */
-	const char *track_url;      /* of the brand, or of all; NULL: no links and pages */
-	bool honeypot;              /* HTML bodies get a link that nobody can see */
-	const char *postal_address; /* of the brand, when the manifest has none; may be NULL */
-	const char *language;       /* the same */
-	unsigned laws;              /* PR_LAW_...: of the brand, beside the manifest's */
-	size_t size_max;            /* of one message; 0: 25 MiB */
-	struct pr_dkim *dkim;       /* keys that may sign, referenced; NULL: none */
+	const char *bounce_domain;      /* of the brand, else of `bounce`: bounce@ it; NULL: the
+	                                 * reverse-path is the From address */
+	const char *track_url;          /* of the brand, or of all; NULL: no links and pages */
+	bool honeypot;                  /* HTML bodies get a link that nobody can see */
+	const char *postal_address;     /* of the brand, when the manifest has none; may be NULL */
+	const char *language;           /* the same */
+	unsigned laws;                  /* PR_LAW_...: of the brand, beside the manifest's */
+	size_t size_max;                /* of one message; 0: 25 MiB */
+	struct pr_dkim *dkim;           /* keys that may sign, referenced; NULL: none */
 	struct pr_tokens *tokens; /* what tokens are signed with, referenced; NULL: none are made */
 	/* A proof: all messages go to this address (as a mailbox has it), also by their To field,
 	 * and the subject says so. Templates see the row's own. NULL: none. */

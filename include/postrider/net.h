@@ -64,6 +64,20 @@ pr_stream *pr_stream_connect(pr_loop *loop, const struct pr_address *to,
 void pr_stream_write(pr_stream *s, const void *data, size_t n);
 void pr_stream_close(pr_stream *s); /* what was written and not sent is dropped */
 
+/* ---- peers that come to us ---- */
+
+typedef struct pr_listener pr_listener;
+
+/* on_peer runs when somebody is there, who is taken by pr_listener_accept within it. PR_EEXIST:
+ * the address is in use; PR_EDENIED; else PR_ESYSTEM. */
+int pr_listener_open(pr_loop *loop, const struct pr_address *at,
+                     void (*on_peer)(void *context, pr_listener *l), void *context,
+                     pr_listener **out, struct pr_error *e);
+/* Connected already: on_connect does not come. NULL: gone again. *peer: who it is. */
+pr_stream *pr_listener_accept(pr_listener *l, const struct pr_stream_events *events, void *context,
+                              struct pr_address *peer);
+void pr_listener_close(pr_listener *l); /* NULL: nothing; its streams stay */
+
 /* For others who write to sockets without MSG_NOSIGNAL: what the first stream does. */
 void pr_net_ignore_sigpipe(void);
 

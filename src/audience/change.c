@@ -94,6 +94,8 @@ forget(pr_audience *a, struct pr_str normal, struct pr_str hash, struct pr_error
 	int r = gone < 0 ? gone : run(a, AU_AUDIT_REHASH, normal, hash, e);
 	if (r >= 0)
 		r = run(a, AU_FORGETS_MORE, (struct pr_str){0}, (struct pr_str){0}, e);
+	if (r >= 0)
+		r = pr_audience_remember(a, pr_audience_key(a, normal), (struct pr_str){0}, e);
 	if (r < 0)
 		return r;
 	a->totals.hashed += (uint64_t)moved;

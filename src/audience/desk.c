@@ -153,6 +153,46 @@ pr_audience_desk_order(pr_audience_desk *d, struct pr_audience_order *o)
 	pr_lane_submit(d->lane, &o->job);
 }
 
+/* ---- other work ---- */
+
+static void
+work_slice(struct pr_job *job, void *worker)
+{
+	(void)worker;
+	struct pr_audience_work *w = PR_CONTAINER(job, struct pr_audience_work, job);
+	pr_audience *a = w->desk->store;
+	int r = pr_db_begin(a->db, &w->error);
+	if (r == 0) {
+		int more = w->step(w, a, pr_mono_ms() + SLICE_MS);
+		r = pr_db_end(a->db, more < 0 ? more : 0, &w->error);
+		r = r < 0 ? r : more;
+	}
+	w->result = r;
+}
+
+static void
+work_slice_done(struct pr_job *job)
+{
+	struct pr_audience_work *w = PR_CONTAINER(job, struct pr_audience_work, job);
+	if (w->result == 1)
+		pr_lane_submit(w->desk->lane, &w->job);
+	else
+		w->done(w, w->result);
+}
+
+void
+pr_audience_desk_work(pr_audience_desk *d, struct pr_audience_work *w)
+{
+	if (!d->lane) {
+		w->done(w, pr_fail(&w->error, PR_ESTATE, "the daemon ends"));
+		return;
+	}
+	w->desk = d;
+	w->job.work = work_slice;
+	w->job.done = work_slice_done;
+	pr_lane_submit(d->lane, &w->job);
+}
+
 /* ---- an order of one, with its own memory ---- */
 
 struct single {

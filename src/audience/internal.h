@@ -6,6 +6,7 @@
  *   check.c   may mail go there?
  *   change.c  adding, removing, audit lines
  *   page.c    looking through it
+ *   memory.c  what is remembered of addresses
  *   desk.c    the one writer
  *
  * Tables
@@ -47,6 +48,10 @@ enum audience_statement {
 	AU_FORGOTTEN,
 	AU_FORGETS,
 	AU_FORGETS_MORE,
+	AU_RECALL,
+	AU_REMEMBER,
+	AU_UNREMEMBER,
+	AU_REMEMBERED,
 	AU_N
 };
 

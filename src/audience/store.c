@@ -61,6 +61,10 @@ static const char *const texts[AU_N] = {
     [AU_FORGETS] = "SELECT value FROM facts WHERE key = 'forgets'",
     [AU_FORGETS_MORE] = "INSERT INTO facts VALUES ('forgets', 1)"
 			" ON CONFLICT DO UPDATE SET value = value + 1",
+    [AU_RECALL] = "SELECT value FROM facts WHERE key = ?",
+    [AU_REMEMBER] = "INSERT OR REPLACE INTO facts VALUES (?, ?)",
+    [AU_UNREMEMBER] = "DELETE FROM facts WHERE key = ?",
+    [AU_REMEMBERED] = "SELECT key FROM facts WHERE key > 'soft ' AND key < 'soft!'",
 };
 
 int

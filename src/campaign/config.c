@@ -57,6 +57,10 @@ pr_config_parse(struct pr_str text, const char *file, const char *folder,
 	resolve(c, &c->socket.path, folder);
 	resolve(c, &c->tls.ca_file, folder);
 	resolve(c, &c->shaping, folder);
+	resolve(c, &c->bounces, folder);
+	resolve(c, &c->bounce.maildir, folder);
+	resolve(c, &c->bounce.cert_file, folder);
+	resolve(c, &c->bounce.key_file, folder);
 	for (size_t i = 0; i < c->routes.n; i++) {
 		struct pr_route *route = pr_config_routes(c) + i;
 		resolve(c, &route->path, folder);
@@ -210,6 +214,9 @@ pr_config_keep(struct pr_config *c, const struct pr_config *old)
 	c->metrics.listen = old->metrics.listen;
 	c->track.listen = old->track.listen;
 	c->track.connections = old->track.connections;
+	c->bounce.listen = old->bounce.listen;
+	keep(c, &c->bounce.cert_file, &old->bounce.cert_file);
+	keep(c, &c->bounce.key_file, &old->bounce.key_file);
 	keep(c, &c->tls.ca_file, &old->tls.ca_file);
 	c->workers = old->workers;
 }

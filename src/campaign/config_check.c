@@ -247,13 +247,13 @@ check_secret(struct check *k, size_t number)
 /* ---- brands ---- */
 
 static void
-check_mailto(struct check *k, struct pr_text *t, const char *where)
+check_mailbox(struct check *k, struct pr_text *t, const char *where)
 {
 	struct pr_mailbox mailbox;
 	const char *why = "";
 	if (t->p && pr_mailbox_parse(pr_text_str(t), &mailbox, &why) < 0)
 		tell(k, t, "write an address like unsubscribe@acme.example",
-		     "%sunsubscribe_mailto: \"%s\" is not an address: %s", where, t->p, why);
+		     "%s: \"%s\" is not an address: %s", where, t->p, why);
 	else if (t->p) {
 		t->n = mailbox.n;
 		t->p = pr_arena_strndup(&k->c->arena, mailbox.address, mailbox.n);
@@ -286,21 +286,40 @@ check_track_url(struct check *k, struct pr_text *t, const char *where)
 static void
 check_brand(struct check *k, struct pr_brand *b)
 {
-	char where[120], name[80], key[140];
+	char where[120], name[80], sub[160];
 	snprintf(where, sizeof where, "brands.%s.",
 	         pr_str_show(pr_text_str(&b->name), name, sizeof name));
 	for (size_t i = 0; i < b->from_domains.n; i++)
 		check_domain(k, &b->from_domains.items[i], where, "from_domains");
 	check_domain(k, &b->bounce_domain, where, "bounce_domain");
-	check_mailto(k, &b->unsubscribe_mailto, where);
-	snprintf(key, sizeof key, "%strack_url", where);
-	check_track_url(k, &b->track_url, key);
-	snprintf(key, sizeof key, "%slaw", where);
-	if (pr_law_check(&b->law, k->c->file, key, k->problems) < 0)
+	snprintf(sub, sizeof sub, "%sunsubscribe_mailto", where);
+	check_mailbox(k, &b->unsubscribe_mailto, sub);
+	snprintf(sub, sizeof sub, "%strack_url", where);
+	check_track_url(k, &b->track_url, sub);
+	snprintf(sub, sizeof sub, "%slaw", where);
+	if (pr_law_check(&b->law, k->c->file, sub, k->problems) < 0)
 		k->failed = true;
 	if (b->language.p && !pr_is_language(pr_text_str(&b->language)))
 		tell(k, &b->language, "write a language tag like en, de or pt-BR",
 		     "%slanguage: \"%s\" is not a language", where, b->language.p);
+}
+
+/* ---- what comes back ---- */
+
+/* Without a secret nobody could tell what is ours from what is forged. */
+static void
+check_bounce(struct check *k)
+{
+	struct pr_config *c = k->c;
+	const struct pr_text *cert = &c->bounce.cert_file, *key = &c->bounce.key_file;
+	check_domain(k, &c->bounce.domain, "bounce.", "domain");
+	check_mailbox(k, &c->bounce.complaints, "bounce.complaints");
+	if ((c->bounce.listen.host[0] || c->bounce.maildir.p) && !c->secrets.n)
+		tell(k, &c->bounce.domain, "add secrets: [{id: a, file: /etc/postrider/token.key}]",
+		     "bounce needs `secrets`: return paths are signed by them");
+	if (!cert->p != !key->p)
+		tell(k, cert->p ? cert : key, "give both or none",
+		     "bounce.tls: cert_file and key_file belong together");
 }
 
 /* ---- what must not contradict ---- */
@@ -356,6 +375,7 @@ pr_config_check(struct pr_config *c, struct pr_problems *problems)
 		k.failed = true;
 	if (config_check_webhooks(c, problems) < 0)
 		k.failed = true;
+	check_bounce(&k);
 	check_retry(&k);
 	check_folders(&k);
 	return k.failed ? PR_EINVAL : 0;

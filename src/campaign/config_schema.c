@@ -62,6 +62,12 @@ parse_listen(struct pr_str text, void *field)
 	return NULL;
 }
 
+static const char *
+parse_rate(struct pr_str text, void *field)
+{
+	return pr_parse_rate(pr_str_trim(text), field) ? NULL : "is not a rate";
+}
+
 /* "7d", "2G": so long, or so much. */
 static const char *
 parse_keep(struct pr_str text, void *field)
@@ -235,6 +241,47 @@ static const struct pr_yaml_row tls_rows[] = {
 	{0},
 };
 
+static const struct pr_yaml_row bounce_tls_rows[] = {
+	{.key = "cert_file", .type = PR_YAML_TEXT, .flags = NAME | PR_YAML_RESTART,
+	 .offset = AT(bounce.cert_file)},
+	{.key = "key_file", .type = PR_YAML_TEXT, .flags = NAME | PR_YAML_RESTART,
+	 .offset = AT(bounce.key_file)},
+	{0},
+};
+static const struct pr_yaml_schema bounce_tls_schema = {.rows = bounce_tls_rows};
+static const struct pr_yaml_row bounce_rows[] = {
+	{.key = "listen", .type = PR_YAML_PARSED, .parse = parse_listen,
+	 .size = sizeof(struct pr_endpoint), .flags = PR_YAML_RESTART,
+	 .example = "\"127.0.0.1:2525\"", .offset = AT(bounce.listen)},
+	{.key = "domain", .type = PR_YAML_TEXT, .flags = NAME, .offset = AT(bounce.domain)},
+	{.key = "complaints", .type = PR_YAML_TEXT, .flags = NAME,
+	 .offset = AT(bounce.complaints)},
+	{.key = "maildir", .type = PR_YAML_TEXT, .flags = NAME, .offset = AT(bounce.maildir)},
+	{.key = "size", .type = PR_YAML_SIZE, .min = 64 * KIB, .max = 64 * MIB, .fallback = "4M",
+	 .offset = AT(bounce.size)},
+	{.key = "rate", .type = PR_YAML_PARSED, .parse = parse_rate,
+	 .size = sizeof(struct pr_rate), .fallback = "200/s", .example = "200/s",
+	 .offset = AT(bounce.rate)},
+	{.key = "peer_rate", .type = PR_YAML_PARSED, .parse = parse_rate,
+	 .size = sizeof(struct pr_rate), .fallback = "50/s", .example = "50/s",
+	 .offset = AT(bounce.peer_rate)},
+	{.key = "connections", .type = PR_YAML_INT, .min = 1, .max = 10000, .fallback = "100",
+	 .offset = AT(bounce.connections)},
+	{.key = "tls", .type = PR_YAML_SECTION, .schema = &bounce_tls_schema},
+	{0},
+};
+static const struct pr_yaml_row policy_rows[] = {
+	{.key = "soft", .type = PR_YAML_INT, .min = 0, .max = 1000, .fallback = "5",
+	 .offset = AT(policy.soft)},
+	{.key = "campaigns", .type = PR_YAML_INT, .min = 1, .max = 1000, .fallback = "3",
+	 .offset = AT(policy.campaigns)},
+	{.key = "span", .type = PR_YAML_DURATION, .min = 0, .max = DAYS(3650), .fallback = "15d",
+	 .offset = AT(policy.span)},
+	{.key = "full", .type = PR_YAML_DURATION, .min = 0, .max = DAYS(3650), .fallback = "30d",
+	 .offset = AT(policy.full)},
+	{0},
+};
+
 #define BRAND(member) offsetof(struct pr_brand, member)
 static const struct pr_yaml_row brand_rows[] = {
 	{.key = "from_domains", .type = PR_YAML_LIST, .flags = LINE,
@@ -292,6 +339,8 @@ static const struct pr_yaml_schema secret_schema = {
 };
 static const struct pr_yaml_schema dns_schema = IN_PLACE(dns_rows);
 static const struct pr_yaml_schema tls_schema = IN_PLACE(tls_rows);
+static const struct pr_yaml_schema bounce_schema = IN_PLACE(bounce_rows);
+static const struct pr_yaml_schema policy_schema = IN_PLACE(policy_rows);
 static const struct pr_yaml_schema brand_schema = {
 	.rows = brand_rows, .size = sizeof(struct pr_brand), .name_offset = BRAND(name),
 };
@@ -342,7 +391,9 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "secrets", .type = PR_YAML_SECTIONS, .schema = &secret_schema, .max = 36,
 	 .offset = AT(secrets)},
 	{.key = "track", .type = PR_YAML_SECTION, .schema = &track_schema},
-	{.key = "bounce", .type = PR_YAML_LATER},
+	{.key = "bounce", .type = PR_YAML_SECTION, .schema = &bounce_schema},
+	{.key = "bounces", .type = PR_YAML_TEXT, .flags = NAME, .offset = AT(bounces)},
+	{.key = "policy", .type = PR_YAML_SECTION, .schema = &policy_schema},
 	{.key = "webhooks", .type = PR_YAML_SECTIONS, .schema = &webhook_schema,
 	 .max = PR_WEBHOOKS_MAX, .offset = AT(webhooks)},
 	{0},

@@ -184,6 +184,7 @@ enum cli_exit cli_run_replace(struct cli *c);
 enum cli_exit cli_run_adopt(struct cli *c);
 enum cli_exit cli_run_service(struct cli *c); /* reload drain: by its name */
 enum cli_exit cli_run_suppress(struct cli *c);
+enum cli_exit cli_run_feedback(struct cli *c);
 enum cli_exit cli_run_suppress_import(struct cli *c); /* its words are import FILE */
 enum cli_exit cli_run_export(struct cli *c);
 enum cli_exit cli_run_forget(struct cli *c);

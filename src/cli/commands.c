@@ -229,6 +229,12 @@ const struct cli_command cli_commands[] = {
      "import, a folder from a backup) is erased again. Cannot be undone. Prints what was done,\n"
      "what still names the address, and what cannot be reached. For operators.",
      1, 1, forget_options, cli_run_forget, PEOPLE},
+    {"feedback", "", "act on a mail that came back, from standard input",
+     "A bounce, a complaint or a mail to the unsubscribe address, as the bounce server would:\n"
+     "what names one of our messages by its token changes that row and suppresses its address,\n"
+     "as far as it says so; what does not is kept in STATE/feedback. Says what it made of it.\n"
+     "The same mail twice changes nothing. For operators.",
+     0, 0, NULL, cli_run_feedback, PEOPLE},
 
     {"adopt", "ID", "let a campaign go on whose folder was restored or copied",
      "Its ledger and the daemon's own state disagree, so it is held (reason: restored).", 1, 1,
@@ -253,5 +259,5 @@ const struct cli_command cli_commands[] = {
      filter_options, run_address, FILTER},
     {0}};
 
-const char *const cli_later[] = {"plan",     "reschedule", "contacts", "segment", "track",
-                                 "feedback", "purge",      "backup",   NULL};
+const char *const cli_later[] = {"plan",  "reschedule", "contacts", "segment",
+                                 "track", "purge",      "backup",   NULL};

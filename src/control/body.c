@@ -34,6 +34,12 @@ know_all_keys(struct request *q, json_t *body, const char *const *keys)
 	return true;
 }
 
+unsigned
+body_max(const struct request *q)
+{
+	return strcmp(q->path, "/v1/feedback") == 0 ? PR_FEEDBACK_SIZE_MAX : BODY_MAX;
+}
+
 bool
 request_body(struct request *q, const char *const *keys, json_t **out)
 {

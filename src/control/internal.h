@@ -10,6 +10,7 @@
  *   metrics.c  Prometheus text, health
  *   verbs.c    what changes something; replace.c corrected content
  *   suppress.c whom mail may not go to
+ *   feedback.c mails that came back
  *   submit.c   new campaigns; handing.c walks the path of what is handed over
  *   preview.c  the message of a row
  *   rows.c     rows of a campaign, one person's story: read on the reader lane
@@ -99,7 +100,13 @@ void request_done(struct request *q); /* the later work is through (after its an
 const char *request_argument(struct request *q, const char *name); /* of the query, or NULL */
 void server_kick(struct server *s);                                /* something was resumed */
 
+/* ---- feedback.c ---- */
+void add_feedback(struct pr_buf *b, const struct pr_control *c); /* to the status */
+void add_feedback_metrics(struct pr_buf *b, const struct pr_control *c);
+
 /* ---- body.c ---- */
+/* Octets of the body that are taken: a mail may be longer than what else is asked. */
+unsigned body_max(const struct request *q);
 /* The body, an object with no other than these keys (ended by NULL; NULL: none at all), in *out:
  * the caller's, NULL where there is no body. False: it was answered. */
 bool request_body(struct request *q, const char *const *keys, json_t **out);
@@ -135,6 +142,7 @@ void get_suppression_audit(struct request *q);
 void post_suppression(struct request *q);
 void post_suppression_remove(struct request *q);
 void post_suppression_import(struct request *q);
+void post_feedback(struct request *q);
 void post_reload(struct request *q);
 void post_drain(struct request *q);
 

@@ -223,6 +223,7 @@ get_metrics(struct request *q)
 	      (double)s.fold_lag_records);
 	add_webhooks(&b, c->options.webhooks);
 	add_track(&b, c->options.track);
+	add_feedback_metrics(&b, c);
 	gauge(&b, "postrider_spool_free_bytes", "Free octets where spool and state are.",
 	      (double)c->options.spool_free(c->options.context));
 	gauge(&b, "postrider_paused_all", "1 when everything is paused.", s.paused_all);

@@ -41,6 +41,7 @@ static const struct {
     {"POST", {"v1", "suppressions", "remove"}, post_suppression_remove, false},
     {"POST", {"v1", "suppressions", "import"}, post_suppression_import, false},
     {"POST", {"v1", "forget"}, post_forget, false},
+    {"POST", {"v1", "feedback"}, post_feedback, false},
     {"POST", {"v1", "pause"}, post_all, false},
     {"POST", {"v1", "resume"}, post_all, false},
     {"POST", {"v1", "reload"}, post_reload, false},
@@ -65,7 +66,7 @@ resource_dispatch(struct request *q)
 	const char *method = strcmp(q->method, "HEAD") == 0 ? "GET" : q->method;
 	bool get = false, post = false; /* other methods of this path */
 	if (q->too_large) {
-		request_fail(q, 413, "limit", "the body is larger than %u octets", BODY_MAX);
+		request_fail(q, 413, "limit", "the body is larger than %u octets", body_max(q));
 		return;
 	}
 	for (unsigned i = 0; i < sizeof resources / sizeof *resources; i++) {

@@ -190,7 +190,7 @@ on_request(void *context, struct MHD_Connection *connection, const char *url, co
 		q->received += *n;
 		if (q->received > ABSURD_MAX)
 			return MHD_NO;
-		if (q->body.len + *n > BODY_MAX)
+		if (q->body.len + *n > body_max(q))
 			q->too_large = true;
 		else
 			pr_buf_add(&q->body, data, *n);

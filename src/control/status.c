@@ -125,6 +125,7 @@ get_status(struct request *q)
 	pr_buf_addf(&b, ",\"spool_free_bytes\":%llu,\"intake_waiting\":%zu",
 	            (unsigned long long)c->options.spool_free(c->options.context),
 	            pr_intake_waiting(c->options.intake));
+	add_feedback(&b, c);
 	add_left_behind(&b, c->options.intake);
 	add_numbers(&b, &s);
 	add_webhooks(q, &b);

@@ -261,7 +261,10 @@ open_delivery(struct daemon *d, const char *journal_dir, struct pr_error *e)
 	                                .on_fatal = on_fatal,
 	                                .on_drained = on_drained,
 	                                .on_finished = daemon_finish_campaign,
-	                                .on_answered = daemon_answered};
+	                                .on_answered = daemon_answered,
+	                                .on_bounced = back_bounced,
+	                                .bounced_needs = back_bounced_needs,
+	                                .is_bouncing = back_is_bouncing};
 	return pr_delivery_open(&o, &d->delivery, e);
 }
 
@@ -333,6 +336,7 @@ open_control(struct daemon *d, const char *journal_dir, struct pr_error *e)
 	                               .webhooks = d->webhooks,
 	                               .track = d->track,
 	                               .privacy = d->privacy,
+	                               .feedback = d->feedback,
 	                               .version = POSTRIDER_VERSION,
 	                               .context = d,
 	                               .reload = daemon_reload,
@@ -362,6 +366,8 @@ open_all(struct daemon *d, struct pr_error *e)
 	if (r == 0)
 		r = open_delivery(d, journal_dir, e);
 	if (r == 0)
+		r = back_open(d, e);
+	if (r == 0)
 		network_restore(d);
 	if (r == 0)
 		r = open_intake(d, e);
@@ -383,6 +389,7 @@ close_all(struct daemon *d)
 		pr_track_stop(d->track);
 	if (d->privacy)
 		pr_privacy_stop(d->privacy); /* while all that it asks is there */
+	back_stop(d);
 	if (d->audience)
 		pr_audience_desk_stop(d->audience); /* who ordered something is answered */
 	if (d->control)
@@ -411,6 +418,7 @@ close_all(struct daemon *d)
 		pr_track_close(d->track);
 	network_close(d);
 	if (d->loop) {
+		back_close(d);
 		for (int i = 0; i < 3; i++) /* handles that were closed go in later turns */
 			pr_loop_turn(d->loop);
 		pr_loop_destroy(d->loop);

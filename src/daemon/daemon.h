@@ -6,6 +6,9 @@
 #include "postrider/control.h"
 #include "postrider/delivery.h"
 #include "postrider/dns.h"
+#include "postrider/feedback/desk.h"
+#include "postrider/feedback/maildir.h"
+#include "postrider/feedback/server.h"
 #include "postrider/net/tls.h"
 #include "postrider/privacy.h"
 #include "postrider/statedb.h"
@@ -32,6 +35,9 @@ struct daemon {
 	pr_webhooks *webhooks;
 	pr_track *track;
 	pr_privacy *privacy;
+	pr_feedback_desk *feedback;
+	pr_feedback_maildir *bounce_maildir;
+	pr_feedback_server *bounces; /* NULL: off */
 	pr_control *control;
 	pr_lane *reports;      /* finished campaigns: written here, one at a time */
 	struct pr_timer space; /* looks at the disk once a second */
@@ -76,6 +82,16 @@ void daemon_answered(void *context, const char *id);
 /* ---- live.c, retention.c ---- */
 void live_open(struct daemon *d);
 void retention_open(struct daemon *d);
+
+/* ---- back.c: what comes back ---- */
+int back_open(struct daemon *d, struct pr_error *e);
+void back_reload(struct daemon *d);
+void back_stop(struct daemon *d);  /* before the audience's desk */
+void back_close(struct daemon *d); /* after delivery and the journal, which may answer until then */
+/* For delivery, which is opened before. */
+void back_bounced(void *context, const struct pr_bounced *rows, size_t n);
+bool back_is_bouncing(void *context, const char *address);
+uint64_t back_bounced_needs(void *context);
 
 /* ---- signals.c ---- */
 void signals_open(struct daemon *d);

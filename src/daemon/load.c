@@ -35,7 +35,7 @@ daemon_load(const char *path, struct pr_problems *problems, struct pr_config **o
 	int keys = pr_dkim_load(*out, geteuid(), problems);
 	int shapes = pr_shaping_configure(*out, problems);
 	int tokens = pr_tokens_load(*out, geteuid(), problems);
-	int rules = pr_rules_load(NULL, problems, &(*out)->rules);
+	int rules = pr_rules_load((*out)->bounces.p, problems, &(*out)->rules);
 	(*out)->end_rules = pr_rules_destroy;
 	int secrets = check_secrets(*out, problems);
 	int hooks = pr_webhooks_load(*out, geteuid(), problems);

@@ -83,6 +83,7 @@ daemon_reload(void *context, struct pr_buf *answer)
 		network_reload(d);
 		pr_delivery_reload(d->delivery, config);
 		pr_audience_use(d->intake_audience, &config->names);
+		back_reload(d);
 		pr_intake_reconfigure(d->intake, config);
 		pr_webhooks_reload(d->webhooks, config);
 		pr_track_reload(d->track, config);

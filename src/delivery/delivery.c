@@ -268,6 +268,7 @@ pr_delivery_open(const struct pr_delivery_options *options, pr_delivery **out, s
 	pr_timer_init(&d->second, d->loop, on_second);
 	pr_timer_init(&d->fold_timer, d->loop, on_fold_timer);
 	drain_init(d);
+	late_init(d);
 	int r = groups_open(d, e);
 	if (r == 0)
 		r = kept_open(d, e);
@@ -314,6 +315,7 @@ pr_delivery_close(pr_delivery *d)
 {
 	d->draining = d->closing = true;
 	reopen_give_up(d);
+	late_give_up(d);
 	preflight_close(d);
 	if (d->versions_lane)
 		pr_lane_destroy(d->versions_lane);

@@ -37,6 +37,7 @@ struct folder {
 	struct finished *finished;
 	struct answer *answers; /* since the last report */
 	size_t answers_n, answers_cap;
+	struct hard hard;        /* the same */
 	struct pr_map taken_out; /* those that failed */
 	struct pr_record *records;
 	unsigned n;
@@ -209,6 +210,8 @@ fold_finished(struct folder *f, const struct pr_record *records, size_t n, uint6
 		return 0;
 	if (r == 0)
 		r = pr_ledger_fold(l, records, n, lsn, e);
+	if (r == 0)
+		r = hard_note(&f->hard, l, records, n, e);
 	return r < 0 ? r : note_answer(f, l, records->campaign, id, e);
 }
 
@@ -223,6 +226,8 @@ fold_records(struct folder *f, pr_ledger *l, const struct pr_record *records, si
 				return r;
 		}
 	int r = pr_ledger_fold(l, records, n, lsn, e);
+	if (r == 0)
+		r = hard_note(&f->hard, l, records, n, e);
 	if (r < 0 || !has_answer(records, n))
 		return r;
 	return note_answer(f, l, records->campaign, NULL, e);
@@ -358,6 +363,24 @@ work_fold_to(struct folder *f, uint64_t lsn, struct pr_error *e)
 	return r < 0 ? r : 0;
 }
 
+int
+work_fold_ledger(struct folder *f, uint32_t serial, pr_ledger **ledger, char id[PR_CAMPAIGN_ID_MAX],
+                 struct pr_error *e)
+{
+	struct pr_ledger_identity identity;
+	const char *of;
+	pr_ledger *l = pr_map_get(&f->ledgers, serial);
+	if (!l && finished_is_ending(f->finished, serial))
+		return pr_fail(e, PR_EAGAIN, "the campaign's folder is moving");
+	int r = l ? 0 : finished_ledger(f->finished, serial, &l, &of, e);
+	if (r < 0)
+		return r;
+	pr_ledger_identity(l, &identity);
+	memcpy(id, identity.id, PR_CAMPAIGN_ID_MAX);
+	*ledger = l;
+	return 0;
+}
+
 /* ---- the job ---- */
 
 struct fold_job {
@@ -372,6 +395,7 @@ struct fold_job {
 	uint64_t position, records;
 	struct answer *answers; /* the job's */
 	size_t answers_n;
+	struct hard hard; /* likewise */
 	unsigned failed_n;
 	struct {
 		uint32_t serial;
@@ -416,6 +440,8 @@ work_fold(struct pr_job *job, void *worker)
 	j->answers_n = f->answers_n;
 	f->answers = NULL;
 	f->answers_n = f->answers_cap = 0;
+	j->hard = f->hard;
+	f->hard = (struct hard){0};
 }
 
 static void
@@ -454,6 +480,7 @@ fold_done(struct pr_job *job)
 	for (size_t i = 0; i < j->answers_n; i++)
 		answer_apply(d, &j->answers[i]);
 	free(j->answers);
+	hard_tell(d, &j->hard);
 	if (j->needed) {
 		d->released_at = j->needed;
 		pr_journal_release(d->journal, j->needed, EVENTS_KEEP);
@@ -473,10 +500,15 @@ fold_done(struct pr_job *job)
 static uint64_t
 fold_needed(const struct pr_delivery *d)
 {
+	uint64_t needed = d->folded;
+	uint64_t bounced =
+	    d->options.bounced_needs ? d->options.bounced_needs(d->options.context) : UINT64_MAX;
+	if (bounced < needed)
+		needed = bounced;
 	if (pr_list_empty(&d->open))
-		return d->folded;
+		return needed;
 	uint64_t oldest = PR_CONTAINER(d->open.next, struct send, order)->lsn;
-	return oldest < d->folded ? oldest : d->folded;
+	return oldest < needed ? oldest : needed;
 }
 
 /* Where a restart must begin to read moves on in two steps. Intents of rows that are not
@@ -711,6 +743,7 @@ fold_close(struct pr_delivery *d)
 	if (f->cursor)
 		pr_cursor_close(f->cursor);
 	free(f->answers);
+	free(f->hard.rows);
 	pr_arena_finish(&f->arena);
 	free(f->records);
 	free(f->journal_dir);

@@ -23,6 +23,7 @@
  *   forget.c   rows of a person who is to be forgotten
  *   reopen.c   a finished one again, for its rows in doubt
  *   leave.c    somebody whom a token names has left; whom.c whom it means
+ *   late.c     mails that came back about rows; hard.c rows whose address is no good
  *   view.c     lanes, as people see them
  *   delivery.c the room's contract; wiring of the above
  *
@@ -62,6 +63,7 @@ struct look;
 struct group;
 struct keeping;
 struct suppressing;
+struct round;
 
 /* A row between its grant and its outcome. */
 struct send {
@@ -357,6 +359,10 @@ struct pr_delivery {
 	struct pr_list wanting;      /* sites, by wanting */
 	struct pr_list idle_sites;   /* sites without anything to send, for a while */
 	struct pr_list reopen_later; /* verbs, by waiter.link */
+	struct pr_list late;         /* struct pr_late, not looked up yet */
+	struct pr_list late_again;   /* the same, for another try */
+	struct pr_timer late_timer;
+	struct round *late_round; /* NULL: none is under way */
 	struct pr_map by_serial;
 
 	struct keeping *keeping;         /* kept.c */
@@ -646,6 +652,9 @@ void outcome_unreachable(struct send *s, const struct pr_smtp_result *r, const s
 /* A row that was read and may not be written to. */
 void outcome_suppressed(struct pr_campaign *c, const struct pr_row *row, const char *why);
 void outcome_append(struct pr_campaign *c, uint32_t row, const struct pr_outcome *o);
+/* The same for a campaign that is under way no more. */
+void outcome_append_ended(struct pr_delivery *d, uint32_t serial, uint32_t row,
+                          const struct pr_outcome *o);
 /* A row that is not open: resolve. */
 void outcome_settle(struct pr_campaign *c, const struct pr_row *row, enum pr_state from,
                     enum pr_state to, uint8_t flags, const char *why);
@@ -674,6 +683,10 @@ void fold_start(struct pr_delivery *d);
 void work_fold_attach(struct folder *f, uint32_t serial, pr_ledger *l);
 void work_fold_leave(struct folder *f, uint32_t serial); /* its folder in done/ moves */
 int work_fold_to(struct folder *f, uint64_t lsn, struct pr_error *e);
+/* Of a campaign under way or in done/, and its id. PR_ENOENT: there is none; PR_EAGAIN: its folder
+ * is moving. */
+int work_fold_ledger(struct folder *f, uint32_t serial, pr_ledger **ledger,
+                     char id[PR_CAMPAIGN_ID_MAX], struct pr_error *e);
 
 /* ---- finished.c: on the folder lane ---- */
 struct finished;
@@ -707,6 +720,20 @@ struct answer {
 	unsigned arrived_n;
 };
 void answer_apply(struct pr_delivery *d, const struct answer *a);
+
+/* ---- hard.c ---- */
+struct hard { /* rows that bounced and were not told yet */
+	struct pr_bounced *rows;
+	size_t n, cap;
+};
+/* Those of these records. */
+int hard_note(struct hard *h, pr_ledger *l, const struct pr_record *records, size_t n,
+              struct pr_error *e);
+void hard_tell(struct pr_delivery *d, struct hard *h); /* and frees */
+
+/* ---- late.c ---- */
+void late_init(struct pr_delivery *d);
+void late_give_up(struct pr_delivery *d); /* the daemon ends */
 
 /* ---- arrive.c ---- */
 void campaign_first_state(struct pr_campaign *c, const struct pr_recipients_result *r);

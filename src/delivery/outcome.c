@@ -10,6 +10,8 @@
  */
 #include "internal.h"
 
+#include "postrider/classify/policy.h"
+
 #include <stdlib.h>
 
 void
@@ -22,21 +24,28 @@ counts_move(struct pr_campaign *c, enum pr_state from, enum pr_state to)
 }
 
 void
-outcome_append(struct pr_campaign *c, uint32_t row, const struct pr_outcome *o)
+outcome_append_ended(struct pr_delivery *d, uint32_t serial, uint32_t row,
+                     const struct pr_outcome *o)
 {
-	struct pr_delivery *d = c->delivery;
 	struct pr_buf *payload = &d->scratch;
 	pr_buf_clear(payload);
 	pr_outcome_encode(o, payload);
 	struct pr_record r = {.type = PR_RECORD_OUTCOME,
-	                      .campaign = c->serial,
+	                      .campaign = serial,
 	                      .row = row,
 	                      .at_ms = pr_utc_ms(),
 	                      .payload = payload->data,
 	                      .payload_n = (uint16_t)payload->len};
 	pr_journal_append(d->journal, &r);
-	c->last_lsn = pr_journal_end(d->journal);
 	d->outcome_records++;
+}
+
+void
+outcome_append(struct pr_campaign *c, uint32_t row, const struct pr_outcome *o)
+{
+	struct pr_delivery *d = c->delivery;
+	outcome_append_ended(d, c->serial, row, o);
+	c->last_lsn = pr_journal_end(d->journal);
 	if (o->due_ms)
 		refill_note_due(c, o->due_ms);
 }
@@ -143,6 +152,20 @@ finish(struct send *s, struct pr_outcome *o)
 	campaign_check_end(c);
 }
 
+/* By what it was before give_up made it `expired`. */
+static uint8_t
+flags_of(const struct send *s, const struct pr_smtp_result *r, const struct pr_verdict *v,
+         enum pr_state state)
+{
+	const struct pr_delivery_options *o = &s->campaign->delivery->options;
+	bool soft = state == PR_BOUNCED && !v->suppress && pr_soft_counts(v->class_);
+	bool ends =
+	    state == PR_DELIVERED && o->is_bouncing && o->is_bouncing(o->context, s->envelope.to);
+	return (uint8_t)((r->wrong_return_path ? PR_OUTCOME_WRONG_RETURN : 0) |
+	                 (v->suppress ? PR_OUTCOME_SUPPRESS : 0) | (soft ? PR_OUTCOME_SOFT : 0) |
+	                 (ends ? PR_OUTCOME_ENDS : 0));
+}
+
 void
 outcome_result(struct send *s, const struct pr_smtp_result *r, const char *mx,
                const struct pr_verdict *v)
@@ -154,7 +177,6 @@ outcome_result(struct send *s, const struct pr_smtp_result *r, const char *mx,
 	    .state = (uint8_t)v->state,
 	    .class_ = (uint8_t)v->class_,
 	    .code = r->answered ? (uint16_t)r->reply.code : 0,
-	    .flags = r->wrong_return_path ? PR_OUTCOME_WRONG_RETURN : 0,
 	    .attempts = (uint16_t)(s->attempts + (s->attempts < UINT16_MAX)),
 	    .doubts = s->doubts,
 	    .version = s->version,
@@ -172,6 +194,7 @@ outcome_result(struct send *s, const struct pr_smtp_result *r, const char *mx,
 	}
 	if (r->answered)
 		slice_count(s, &o);
+	o.flags |= flags_of(s, r, v, (enum pr_state)o.state);
 	finish(s, &o);
 }
 

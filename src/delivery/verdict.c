@@ -66,8 +66,8 @@ said_to(enum pr_smtp_stage stage)
 /* A reply that is made to cost much still costs below a millisecond. */
 #define LOOKED_AT_MAX 512
 
-static enum pr_class
-class_of(const pr_rules *rules, const struct pr_smtp_result *r)
+static struct pr_finding
+judge(const pr_rules *rules, const struct pr_smtp_result *r)
 {
 	const uint8_t *e = r->reply.enhanced;
 	struct pr_said said = {.to = said_to(r->stage),
@@ -76,20 +76,22 @@ class_of(const pr_rules *rules, const struct pr_smtp_result *r)
 	                       .text = r->reply.text};
 	if (said.text.n > LOOKED_AT_MAX)
 		said.text.n = LOOKED_AT_MAX;
-	return pr_classify(rules, &said).class_;
+	return pr_classify(rules, &said);
 }
 
 static struct pr_verdict
 on_answer(const pr_rules *rules, const struct pr_smtp_result *r)
 {
 	const struct pr_reply *reply = &r->reply;
-	struct pr_verdict v = {.class_ = class_of(rules, r)};
+	struct pr_finding finding = judge(rules, r);
+	struct pr_verdict v = {.class_ = finding.class_};
 	if (reply->code < 300 && r->stage == PR_STAGE_DOT) {
 		v.state = PR_DELIVERED;
 		return v;
 	}
 	bool again = reply->code < 500 || passes_in_time(reply);
 	v.state = again ? PR_DEFERRED : PR_BOUNCED;
+	v.suppress = !again && r->stage >= PR_STAGE_RCPT && finding.action == PR_ACTION_SUPPRESS;
 	v.early_retry = v.class_ == PR_CLASS_GREYLISTED;
 	v.lane_backs_off =
 	    reply->code == 421 || about_sender(v.class_) || (r->stage == PR_STAGE_MAIL && again);
@@ -121,7 +123,7 @@ pr_verdict_connection(const pr_rules *rules, const struct pr_smtp_result *r)
 	if (r->stage == PR_STAGE_QUIT)
 		return v;
 	if (r->answered)
-		v.class_ = class_of(rules, r);
+		v.class_ = judge(rules, r).class_;
 	else if (r->stage != PR_STAGE_IDLE)
 		v.class_ = PR_CLASS_NETWORK;
 	v.lane_backs_off = r->stage != PR_STAGE_IDLE || about_sender(v.class_);

@@ -76,6 +76,16 @@ end_row(struct findings *f, struct row *w)
 	*w = (struct row){0};
 }
 
+/* "dns; mx1.example.com" */
+static struct pr_str
+host_of(struct pr_str value)
+{
+	const char *semicolon = value.n ? memchr(value.p, ';', value.n) : NULL;
+	if (semicolon)
+		value = pr_str_n(semicolon + 1, value.n - (size_t)(semicolon + 1 - value.p));
+	return pr_str_trim(value);
+}
+
 static void
 take_field(struct findings *f, struct row *w, const struct field *in)
 {
@@ -91,6 +101,8 @@ take_field(struct findings *f, struct row *w, const struct field *in)
 	};
 	if (pr_str_eq_nocase(in->name, PR_STR("Original-Envelope-Id")) && !f->out->envelope_id.n)
 		f->out->envelope_id = in->value;
+	if (pr_str_eq_nocase(in->name, PR_STR("Reporting-MTA")) && !f->out->reporter.n)
+		f->out->reporter = host_of(in->value);
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
 		if (!pr_str_eq_nocase(in->name, pr_str(known[i].name)))
 			continue;

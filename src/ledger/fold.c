@@ -53,6 +53,17 @@ real_state(const struct entry *n)
 	return n->flags & FLAG_BY_MARK ? PR_PENDING : (enum pr_state)n->state;
 }
 
+/* Whether the table has a way there. late: what came back tells of mail that was sent, and moves
+ * no row that has come to be something else meanwhile. */
+static bool
+may_become(enum pr_state from, const struct entry *n, bool late)
+{
+	enum pr_state to = n->flags & FLAG_BY_MARK ? PR_PENDING : (enum pr_state)n->state;
+	if (late && from != PR_DELIVERED && from != PR_IN_DOUBT)
+		return false;
+	return reachable[from][to];
+}
+
 /* ---- outcomes ---- */
 
 static bool
@@ -98,9 +109,16 @@ apply_mark(const struct mark *mark, struct entry *n)
 	}
 }
 
-/* Over an entry that is there already. */
 static int
-put_over(struct fold *f, struct entry *n, struct pr_error *e)
+refuse(struct fold *f)
+{
+	f->p.refused++;
+	return 0;
+}
+
+/* Over an entry that is there already, as it is of what came late. */
+static int
+put_over(struct fold *f, struct entry *n, bool late, struct pr_error *e)
 {
 	sqlite3_stmt *s;
 	struct entry old = {.row = n->row};
@@ -109,16 +127,14 @@ put_over(struct fold *f, struct entry *n, struct pr_error *e)
 		return r;
 	sqlite3_bind_int64(s, 1, n->row);
 	if ((r = pr_db_step(s, e)) <= 0)
-		return r < 0 ? r
-		             : pr_fail(e, PR_ECORRUPT, "%s: row %u is damaged", f->l->path,
-		                       (unsigned)n->row);
+		return r < 0  ? r
+		       : late ? refuse(f)
+		              : pr_fail(e, PR_ECORRUPT, "%s: row %u is damaged", f->l->path,
+		                        (unsigned)n->row);
 	ledger_read_entry(s, 0, &old);
 	sqlite3_reset(s);
-	enum pr_state after = n->flags & FLAG_BY_MARK ? PR_PENDING : (enum pr_state)n->state;
-	if (!reachable[real_state(&old)][after]) {
-		f->p.refused++;
-		return 0;
-	}
+	if (!may_become(real_state(&old), n, late))
+		return refuse(f);
 	if (n->attempts == old.attempts && n->attempts)
 		n->last_ms = old.last_ms; /* evidence came later than the attempt */
 	return ledger_replace_entry(f->l, &old, n, &f->p.tally, e);
@@ -130,22 +146,24 @@ fold_row(struct fold *f, size_t *at, struct pr_error *e)
 {
 	const struct ledger_batch *b = &f->outcomes;
 	struct entry now, next;
-	bool have = false;
+	bool have = false, late = false;
 	uint32_t row = (uint32_t)(b->keys[*at] >> 32);
 	for (; *at < b->n && (uint32_t)(b->keys[*at] >> 32) == row; ++*at) {
 		if (!read_outcome(&b->records[(uint32_t)b->keys[*at]], &next) ||
-		    (have && !reachable[now.state][next.state])) {
-			f->p.refused++;
+		    (have &&
+		     !may_become((enum pr_state)now.state, &next, next.flags & PR_OUTCOME_LATE))) {
+			refuse(f);
 			continue;
 		}
+		late = have ? late : next.flags & PR_OUTCOME_LATE;
 		now = next;
 		have = true;
 	}
 	if (!have)
 		return 0;
 	apply_mark(&f->p.mark, &now);
-	int r = ledger_put_entry(f->l, &now, &f->p.tally, e);
-	return r == PR_EEXIST ? put_over(f, &now, e) : r;
+	int r = late ? PR_EEXIST : ledger_put_entry(f->l, &now, &f->p.tally, e);
+	return r == PR_EEXIST ? put_over(f, &now, late, e) : r;
 }
 
 /* ---- a batch ---- */

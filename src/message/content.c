@@ -344,6 +344,7 @@ pr_content_source_of(const struct pr_manifest *m, const struct pr_config *config
 	                              .hostname = config ? config->hostname.p : NULL,
 	                              .timezone = config ? config->timezone.p : NULL,
 	                              .dkim = config ? config->signing : NULL,
+	                              .bounce_domain = config ? config->bounce.domain.p : NULL,
 	                              .tokens = config ? config->tokens : NULL,
 	                              .track_url = config ? config->track.url.p : NULL,
 	                              .honeypot = config && config->track.honeypot};
@@ -351,7 +352,8 @@ pr_content_source_of(const struct pr_manifest *m, const struct pr_config *config
 		s.timezone = m->schedule.timezone;
 	if (b) {
 		s.unsubscribe_mailto = b->unsubscribe_mailto.p;
-		s.bounce_domain = b->bounce_domain.p;
+		if (b->bounce_domain.p)
+			s.bounce_domain = b->bounce_domain.p;
 		if (b->track_url.p)
 			s.track_url = b->track_url.p;
 		s.postal_address = b->postal_address.p;

@@ -25,6 +25,7 @@
 
 #define READ_SIZE 65536u
 #define SEAL_AT_ONCE (256u * 1024)
+#define LISTEN_BACKLOG 128
 
 struct pr_stream {
 	uv_tcp_t tcp;
@@ -332,18 +333,25 @@ begin_connect(pr_stream *s, const struct pr_address *to, const struct pr_address
 	return r;
 }
 
-pr_stream *
-pr_stream_connect(pr_loop *loop, const struct pr_address *to, const struct pr_address *source,
-                  const struct pr_stream_events *events, void *context)
+static pr_stream *
+make(pr_loop *loop, const struct pr_stream_events *events, void *context)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	pthread_once(&once, pr_net_ignore_sigpipe);
 	pr_stream *s = pr_calloc(1, sizeof *s);
 	s->events = *events;
 	s->context = context;
 	PR_ASSERT(uv_tcp_init(pr_loop_uv(loop), &s->tcp) == 0); /* no flags: cannot fail */
 	s->tcp.data = s->connecting.data = s;
 	pr_turn_hook_init(&s->flush, loop, PR_TURN_NET, on_flush);
+	return s;
+}
+
+pr_stream *
+pr_stream_connect(pr_loop *loop, const struct pr_address *to, const struct pr_address *source,
+                  const struct pr_stream_events *events, void *context)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, pr_net_ignore_sigpipe);
+	pr_stream *s = make(loop, events, context);
 	int r = begin_connect(s, to, source);
 	if (r < 0) {
 		because(s, PR_ESYSTEM, uv_strerror(r));
@@ -361,7 +369,97 @@ pr_stream_close(pr_stream *s)
 	end(s);
 }
 
+/* ---- peers that come to us ---- */
+
+struct pr_listener {
+	uv_tcp_t tcp;
+	pr_loop *loop;
+	void (*on_peer)(void *context, pr_listener *l);
+	void *context;
+};
+
+static void
+on_knock(uv_stream_t *tcp, int status)
+{
+	pr_listener *l = tcp->data;
+	if (status == 0)
+		l->on_peer(l->context, l);
+}
+
+static void
+on_listener_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void
+pr_listener_close(pr_listener *l)
+{
+	if (l)
+		uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
+}
+
+static int
+listen_failed(int status, struct pr_error *e)
+{
+	int code = status == UV_EADDRINUSE ? PR_EEXIST
+	           : status == UV_EACCES   ? PR_EDENIED
+	                                   : PR_ESYSTEM;
+	return pr_fail(e, code, "cannot listen: %s", uv_strerror(status));
+}
+
+int
+pr_listener_open(pr_loop *loop, const struct pr_address *at, void (*on_peer)(void *, pr_listener *),
+                 void *context, pr_listener **out, struct pr_error *e)
+{
+	pr_listener *l = pr_calloc(1, sizeof *l);
+	*l = (pr_listener){.loop = loop, .on_peer = on_peer, .context = context};
+	pr_net_ignore_sigpipe();
+	PR_ASSERT(uv_tcp_init(pr_loop_uv(loop), &l->tcp) == 0);
+	l->tcp.data = l;
+	int r = uv_tcp_bind(&l->tcp, (const struct sockaddr *)&at->sa, 0);
+	if (r == 0)
+		r = uv_listen((uv_stream_t *)&l->tcp, LISTEN_BACKLOG, on_knock);
+	if (r < 0) {
+		pr_listener_close(l);
+		return listen_failed(r, e);
+	}
+	*out = l;
+	return 0;
+}
+
+pr_stream *
+pr_listener_accept(pr_listener *l, const struct pr_stream_events *events, void *context,
+                   struct pr_address *peer)
+{
+	pr_stream *s = make(l->loop, events, context);
+	int n = sizeof peer->sa;
+	int r = uv_accept((uv_stream_t *)&l->tcp, (uv_stream_t *)&s->tcp);
+	if (r == 0)
+		r = uv_tcp_getpeername(&s->tcp, (struct sockaddr *)&peer->sa, &n);
+	if (r == 0)
+		r = uv_read_start((uv_stream_t *)&s->tcp, on_room, on_read);
+	if (r < 0) { /* nobody hears of it */
+		s->events = (struct pr_stream_events){0};
+		end(s);
+		return NULL;
+	}
+	peer->n = (socklen_t)n;
+	uv_tcp_nodelay(&s->tcp, 1);
+	s->connected = true;
+	return s;
+}
+
 /* ---- TLS ---- */
+
+void
+pr_stream_secure_server(pr_stream *s, pr_tls_server *server)
+{
+	if (s->closing)
+		return;
+	PR_ASSERT(s->connected && !s->tls);
+	s->tls = tls_begin_server(server, &s->next);
+}
 
 void
 pr_stream_secure(pr_stream *s, pr_tls *tls, const struct pr_tls_want *want)

@@ -56,8 +56,8 @@ bio_create(BIO *bio)
 	return 1;
 }
 
-static BIO_METHOD *
-make_method(void)
+BIO_METHOD *
+tls_make_method(void)
 {
 	BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "stream");
 	PR_ASSERT(m && BIO_meth_set_read_ex(m, bio_read) && BIO_meth_set_write_ex(m, bio_write) &&
@@ -155,7 +155,7 @@ pr_tls_create(const struct pr_tls_options *options, pr_tls **out, struct pr_erro
 {
 	pr_tls *tls = pr_calloc(1, sizeof *tls);
 	tls->ca_file = options->ca_file ? pr_strdup(options->ca_file) : NULL;
-	tls->method = make_method();
+	tls->method = tls_make_method();
 	tls->any = make_any();
 	tls->checked = make_checked();
 	tls_cache_init(&tls->cache);

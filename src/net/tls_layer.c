@@ -81,19 +81,37 @@ offer_session(struct tls_layer *t, const struct pr_tls_want *want)
 	SSL_SESSION_free(session);
 }
 
-struct tls_layer *
-tls_begin(pr_tls *tls, const struct pr_tls_want *want, struct pr_buf *line)
+static struct tls_layer *
+make(SSL_CTX *context, BIO_METHOD *method, struct pr_buf *line)
 {
 	struct tls_layer *t = pr_calloc(1, sizeof *t);
-	t->tls = tls;
 	t->line = line;
-	t->check = want->check;
-	t->ssl = SSL_new(want->check == PR_TLS_ANY ? tls->any : tls->checked);
-	BIO *bio = BIO_new(tls->method);
+	t->ssl = SSL_new(context);
+	BIO *bio = BIO_new(method);
 	PR_ASSERT(t->ssl && bio); /* out of memory */
 	BIO_set_data(bio, t);
 	SSL_set_bio(t->ssl, bio, bio);
 	SSL_set_app_data(t->ssl, t);
+	return t;
+}
+
+struct tls_layer *
+tls_begin_server(pr_tls_server *server, struct pr_buf *line)
+{
+	struct tls_layer *t = make(server->context, server->method, line);
+	t->server = pr_tls_server_ref(server);
+	SSL_set_accept_state(t->ssl);
+	ERR_clear_error();
+	return t;
+}
+
+struct tls_layer *
+tls_begin(pr_tls *tls, const struct pr_tls_want *want, struct pr_buf *line)
+{
+	struct tls_layer *t =
+	    make(want->check == PR_TLS_ANY ? tls->any : tls->checked, tls->method, line);
+	t->tls = tls;
+	t->check = want->check;
 	SSL_set_connect_state(t->ssl);
 	if (!set_name(t, want->name) || !set_check(t, want)) {
 		t->dead = true;
@@ -114,6 +132,7 @@ tls_end(struct tls_layer *t)
 	/* Without this OpenSSL takes a peer that hung up for a reason not to resume. */
 	SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(t->ssl);
+	pr_tls_server_unref(t->server);
 	pr_buf_finish(&t->clear);
 	free(t);
 }

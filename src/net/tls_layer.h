@@ -16,8 +16,15 @@ struct pr_tls {
 	char *ca_file; /* or NULL */
 };
 
+struct pr_tls_server {
+	SSL_CTX *context;
+	BIO_METHOD *method;
+	unsigned refs;
+};
+
 struct tls_layer {
-	pr_tls *tls;
+	pr_tls *tls;           /* NULL: a server's */
+	pr_tls_server *server; /* or NULL */
 	SSL *ssl;
 	enum pr_tls_check check;
 	bool secure;  /* the handshake is done */
@@ -41,6 +48,7 @@ enum tls_step {
 
 /* Ready for tls_shake. `line` must outlive it. */
 struct tls_layer *tls_begin(pr_tls *tls, const struct pr_tls_want *want, struct pr_buf *line);
+struct tls_layer *tls_begin_server(pr_tls_server *server, struct pr_buf *line);
 void tls_end(struct tls_layer *t);
 /* Octets from the line: looked at by the calls that follow, which use them up. */
 void tls_feed(struct tls_layer *t, const char *octets, size_t n);
@@ -60,6 +68,8 @@ tls_has_clear(const struct tls_layer *t)
 }
 
 /* ---- between the layer's own files ---- */
+
+BIO_METHOD *tls_make_method(void); /* joins OpenSSL to a layer */
 
 /* OpenSSL's verify callback: notes what is wrong with the certificate, forgives nothing. */
 int tls_on_certificate(int good, X509_STORE_CTX *chain);

@@ -14,14 +14,17 @@ struct answer {
 	const char *reply;
 	enum pr_state state;
 	enum pr_class class_;
-	bool lane_backs_off, early_retry;
+	bool lane_backs_off, early_retry, suppress;
 };
 
 static const struct answer answers[] = {
     {PR_STAGE_DOT, "250 2.0.0 Ok: queued", PR_DELIVERED, PR_CLASS_DELIVERED},
     {PR_STAGE_DOT, "250 spam filter passed", PR_DELIVERED, PR_CLASS_DELIVERED},
-    {PR_STAGE_RCPT, "550 5.1.1 user unknown", PR_BOUNCED, PR_CLASS_USER_UNKNOWN},
-    {PR_STAGE_RCPT, "550 no such user here", PR_BOUNCED, PR_CLASS_USER_UNKNOWN},
+    {PR_STAGE_RCPT, "550 5.1.1 user unknown", PR_BOUNCED, PR_CLASS_USER_UNKNOWN, .suppress = true},
+    {PR_STAGE_RCPT, "450 5.1.1 user unknown", PR_DEFERRED, PR_CLASS_USER_UNKNOWN},
+    {PR_STAGE_RCPT, "550 5.2.1 mailbox disabled", PR_BOUNCED, PR_CLASS_MAILBOX_DISABLED,
+     .suppress = true},
+    {PR_STAGE_RCPT, "550 no such user here", PR_BOUNCED, PR_CLASS_USER_UNKNOWN, .suppress = true},
     {PR_STAGE_RCPT, "550 nope", PR_BOUNCED, PR_CLASS_RECIPIENT_REFUSED},
     {PR_STAGE_RCPT, "450 4.2.0 Greylisted, see http://postgrey", PR_DEFERRED, PR_CLASS_GREYLISTED,
      .early_retry = true},
@@ -99,7 +102,8 @@ START_TEST(answers_cost_the_row_and_the_lane_what_they_should)
 	ck_assert(read_reply(a->reply, &p, &r.reply));
 	struct pr_verdict v = pr_verdict_message(rules, &r);
 	ck_assert_msg(v.state == a->state && v.class_ == a->class_ &&
-	                  v.lane_backs_off == a->lane_backs_off && v.early_retry == a->early_retry,
+	                  v.lane_backs_off == a->lane_backs_off &&
+	                  v.early_retry == a->early_retry && v.suppress == a->suppress,
 	              "%s: %s %s%s%s", a->reply, pr_state_word(v.state), pr_class_word(v.class_),
 	              v.lane_backs_off ? " lane" : "", v.early_retry ? " early" : "");
 	pr_reply_parser_finish(&p);

@@ -294,6 +294,40 @@ START_TEST(evidence_keeps_the_time_of_the_last_attempt)
 }
 END_TEST
 
+START_TEST(what_comes_late_moves_only_rows_that_were_delivered_or_are_in_doubt)
+{
+	static const struct pr_outcome late = {.state = PR_BOUNCED,
+	                                       .class_ = PR_CLASS_USER_UNKNOWN,
+	                                       .code = 550,
+	                                       .flags = PR_OUTCOME_LATE,
+	                                       .attempts = 1};
+	static const uint8_t states[] = {PR_DELIVERED, PR_IN_DOUBT, PR_DEFERRED, PR_SKIPPED};
+	pr_ledger *l = make_ledger(9, 1);
+	struct script s = {0};
+	for (uint32_t i = 0; i < 4; i++)
+		fold_one(l, i + 1, (struct pr_outcome){.state = states[i], .attempts = 1});
+	for (uint32_t row = 1; row <= 5; row++)
+		for (int twice = 0; twice < 2; twice++)
+			fold_one(l, row, late);
+	struct pr_counts c = counts_of(l);
+	ck_assert_uint_eq(c.of[PR_BOUNCED], 2);
+	ck_assert_int_eq(known(l, 1).code, 550);
+	ck_assert_int_eq(known(l, 3).state, PR_DEFERRED);
+	ck_assert_int_eq(known(l, 5).state, PR_PENDING);
+	/* within one batch, on a row that was deferred before, and on one that nobody had tried */
+	uint64_t lsn = pr_ledger_folded(l) + 1;
+	for (uint32_t row = 3; row <= 6; row += 3) {
+		script_outcome(&s, lsn++, row,
+		               (struct pr_outcome){.state = PR_DELIVERED, .attempts = 1});
+		script_outcome(&s, lsn++, row, late);
+	}
+	fold_script(l, &s, lsn);
+	ck_assert_uint_eq(counts_of(l).of[PR_BOUNCED], 4);
+	script_finish(&s);
+	pr_ledger_close(l);
+}
+END_TEST
+
 START_TEST(row_keeps_the_version_it_was_last_sent_with)
 {
 	pr_ledger *l = make_ledger(20, 3);
@@ -929,6 +963,7 @@ main(void)
 	    {outcomes_move_rows_by_the_table_and_not_otherwise},
 	    {last_outcome_of_a_row_in_a_batch_wins},
 	    {evidence_keeps_the_time_of_the_last_attempt},
+	    {what_comes_late_moves_only_rows_that_were_delivered_or_are_in_doubt},
 	    {row_keeps_the_version_it_was_last_sent_with},
 	    {due_rows_come_earliest_first_and_only_once},
 	    {rows_put_off_are_due_each_at_its_own_time},

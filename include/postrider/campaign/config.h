@@ -98,6 +98,14 @@ struct pr_brand {
 	struct pr_stop_loss stop_loss; /* as it says itself */
 };
 
+/* When an address that bounces, though never hard, is given up (feedback/policy.h). */
+struct pr_bounce_policy {
+	int64_t soft;      /* so many in a row ... */
+	int64_t campaigns; /* ... of so many campaigns ... */
+	int64_t span;      /* ... over so long, ms; soft 0: never */
+	int64_t full;      /* its mailbox has been full for so long, ms; 0: never */
+};
+
 enum pr_webhook_format { PR_WEBHOOK_NATIVE, PR_WEBHOOK_SENDGRID };
 /* What a webhook wants is a set of 1u << enum pr_state (PR_SENDING: a message was granted), and: */
 #define PR_WEBHOOK_CAMPAIGN (1u << PR_STATES) /* verbs on a campaign or on all */
@@ -174,7 +182,19 @@ struct pr_config {
 		struct pr_text ca_file; /* absolute; p NULL: the system's */
 		bool mta_sts;
 	} tls;
-	struct pr_yaml_array secrets;  /* struct pr_token_secret; the first one signs */
+	struct pr_yaml_array secrets; /* struct pr_token_secret; the first one signs */
+	struct {
+		struct pr_endpoint listen; /* host "": off */
+		struct pr_text domain; /* of return paths where no brand has one; p NULL: none */
+		struct pr_text complaints;      /* where feedback loops send to; p NULL: nowhere */
+		struct pr_text maildir;         /* absolute; p NULL: none is watched */
+		uint64_t size;                  /* octets of a mail */
+		struct pr_rate rate, peer_rate; /* mails, of all and of one peer */
+		int64_t connections;
+		struct pr_text cert_file, key_file; /* absolute; p NULL: no STARTTLS */
+	} bounce;
+	struct pr_text bounces; /* rules, absolute; p NULL: what is built in */
+	struct pr_bounce_policy policy;
 	struct pr_text shaping;        /* absolute; p NULL: what is built in */
 	struct pr_stop_loss stop_loss; /* for those that say nothing else */
 	int preflight;                 /* enum pr_preflight_mode */

@@ -13,6 +13,7 @@ struct pr_verdict {
 	enum pr_state state; /* PR_DELIVERED, PR_DEFERRED, PR_BOUNCED, PR_IN_DOUBT, or PR_PENDING:
 	                      * not the row's fault, try again as the lane allows */
 	enum pr_class class_;
+	bool suppress;       /* bounced: the address is no good, nobody writes to it again */
 	bool lane_backs_off; /* the answer speaks of the connection or the sender, not the row */
 	bool early_retry;    /* greylisted: the first retry is worth it soon */
 	int64_t retry_ms;    /* deferred: after so long; 0: by the schedule */

@@ -141,6 +141,9 @@ struct pr_outcome {
 #define PR_OUTCOME_HELD 2          /* in doubt, waits for `resolve` */
 #define PR_OUTCOME_WRONG_RETURN 4  /* accepted though its MAIL was refused */
 #define PR_OUTCOME_REFUSED_DOUBT 8 /* resolved by evidence or operator */
+#define PR_OUTCOME_SUPPRESS 16     /* bounced, and the address is no good */
+#define PR_OUTCOME_SOFT 32         /* bounced otherwise, and it says something about the address */
+#define PR_OUTCOME_ENDS 64         /* delivered to an address that had bounced so */
 #define PR_REPLY_MAX 400
 #define PR_MX_MAX 255
 

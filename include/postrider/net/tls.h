@@ -1,6 +1,7 @@
 /*
- * TLS for streams: the client's side (RFC 8446, RFC 5246), by STARTTLS (RFC 3207) or at
- * once (RFC 8314). TLS 1.2 and up; no compression, no renegotiation, no early data.
+ * TLS for streams (RFC 8446, RFC 5246), by STARTTLS (RFC 3207) or at once (RFC 8314): the
+ * client's side, and that of a server who asks for no certificate. TLS 1.2 and up; no compression,
+ *no renegotiation, no early data.
  *
  * Words
  *	check    how much the peer's certificate must prove
@@ -105,6 +106,17 @@ struct pr_tls_info {
  * The peer's own end during the handshake is PR_ETLS too; after it, PR_ENOENT, with or
  * without close_notify: SMTP has its own ends, and many peers just hang up. */
 void pr_stream_secure(pr_stream *s, pr_tls *tls, const struct pr_tls_want *want);
+
+/* The server's side of it, for a stream of a listener, after the 220 to STARTTLS has been written;
+ * the caller has to mind the same. */
+typedef struct pr_tls_server pr_tls_server;
+/* A certificate with its chain, and its key, in PEM. PR_EINVAL: not usable, the text tells which
+ * file. */
+int pr_tls_server_create(const char *cert_file, const char *key_file, pr_tls_server **out,
+                         struct pr_error *e);
+pr_tls_server *pr_tls_server_ref(pr_tls_server *s);
+void pr_tls_server_unref(pr_tls_server *s);                        /* NULL: nothing */
+void pr_stream_secure_server(pr_stream *s, pr_tls_server *server); /* referenced */
 
 /* Within on_close after PR_ETLS: the result type of RFC 8460, 4.3: "certificate-expired",
  * "certificate-host-mismatch", "certificate-not-trusted", "tlsa-invalid" (no record was usable)
