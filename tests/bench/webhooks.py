@@ -8,9 +8,7 @@ import time
 import bench
 from bench import pt
 
-import api_server
-
-OK = (200, {}, "")
+from api_server import OK, Receiver
 
 
 def answers(behaviour, go):
@@ -29,9 +27,9 @@ def measure(args, folder, behaviour):
     bench.note("webhook: %s ..." % behaviour)
     os.makedirs(folder)
     go = threading.Event()
-    with api_server.Api(answers(behaviour, go)) as receiver, \
+    with Receiver(answers(behaviour, go)) as receiver, \
             pt.Sink(folder, log=False) as sink:
-        hook = {"url": receiver.endpoint + "/hook", "events": "delivered"}
+        hook = {"url": receiver.url, "events": "delivered"}
         with pt.Daemon(folder, sink, args.connections, config={
                 "webhooks": [] if behaviour == "none" else [hook]}) as daemon:
             before = pt.cpu_us(daemon.pid)
@@ -53,7 +51,7 @@ def measure(args, folder, behaviour):
 
 def taken(args, receiver, begun):
     """What the receiver got until its last request, from its first one on or from `begun`."""
-    rows = {event["row"] for request in receiver.requests for event in request.json()}
+    rows = {event["row"] for event in receiver.events()}
     if len(rows) != args.count:
         raise AssertionError("%d events of %d came" % (len(rows), args.count))
     seconds = receiver.requests[-1].at - (begun or receiver.requests[0].at)
