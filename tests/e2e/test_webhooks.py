@@ -13,37 +13,13 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import accounted  # noqa: E402
-import api_server  # noqa: E402
 import postrider_test as pt  # noqa: E402
+from api_server import OK, Receiver  # noqa: E402
 
-OK = (200, {}, "")
 SOME_FAULTS = ["on=rcpt,share=10%,reply=550 5.1.1 no such user",
                "on=rcpt,share=25%,tries=1,reply=451 4.7.1 later"]
 SOON = {"first": "100ms", "max": "200ms", "jitter": 0}
 SECRET = "hook-secret"
-
-
-class Receiver(api_server.Api):
-    """Answers 200 unless `answer` says otherwise; `taken` holds the requests answered by 2xx."""
-
-    def __init__(self, answer=lambda request: OK, port=0):
-        self.taken = []
-        super().__init__(lambda request: self._judge(request, answer), port)
-
-    def _judge(self, request, answer):
-        said = answer(request)
-        if said != "drop" and 200 <= said[0] < 300:
-            with self.lock:
-                self.taken.append(request)
-        return said
-
-    @property
-    def url(self):
-        return self.endpoint + "/hook"
-
-    def events(self):
-        with self.lock:
-            return [event for request in self.taken for event in request.json()]
 
 
 class WebhookTest(pt.TestCase):
@@ -66,16 +42,6 @@ class WebhookTest(pt.TestCase):
 
     def wait_taken(self, daemon, n=0):
         pt.wait_until(lambda: self.status(daemon, n)["backlog_bytes"] == 0, "the backlog to go")
-
-    def journal(self, daemon):
-        """All events that pages tell."""
-        events, after = [], "0"
-        while True:
-            page = daemon.get("/v1/events?limit=1000&after=" + after)
-            events += page["events"]
-            if len(page["events"]) < 1000:
-                return events
-            after = str(page["next"])
 
     def rows_of(self, events):
         """The last event of each row, by row."""
@@ -101,7 +67,7 @@ class WebhookTest(pt.TestCase):
         for n in range(3):
             self.wait_taken(daemon, n)
         self.assert_sendgrid(theirs.events(), campaign, daemon.results(campaign))
-        self.assertEqual(every.events(), self.journal(daemon))
+        self.assertEqual(every.events(), daemon.events())
         ids = [e["id"] for e in every.events()]
         self.assertEqual(ids, sorted(set(ids)))
         last = self.rows_of(every.events())
@@ -152,7 +118,7 @@ class WebhookTest(pt.TestCase):
         self.assertGreater(self.metric(daemon, "postrider_webhook_backlog_bytes"), 0)
         with Receiver(port=receiver.port) as back:
             self.wait_taken(daemon)
-            self.assertEqual(back.events(), self.journal(daemon))
+            self.assertEqual(back.events(), daemon.events())
         log = daemon.log()
         self.assertEqual((log.count("webhook_failing"), log.count("webhook_well")), (1, 1))
 
@@ -183,7 +149,7 @@ class WebhookTest(pt.TestCase):
             self.wait_taken(daemon, n)
             posts = [r.json() for r in receiver.requests if r.path == path]
             ids = [e["id"] for post in posts for e in post]
-            self.assertEqual(sorted(set(ids)), [e["id"] for e in self.journal(daemon)])
+            self.assertEqual(sorted(set(ids)), [e["id"] for e in daemon.events()])
             for before, after in zip(posts, posts[1:]):  # each goes on, or begins the last again
                 self.assertTrue(after[0]["id"] > before[-1]["id"] or
                                 after[0]["id"] == before[0]["id"])
@@ -203,22 +169,22 @@ class WebhookTest(pt.TestCase):
         self.assertEqual(len(receiver.requests), 2)
         daemon.post("/v1/reload")
         self.wait_taken(daemon)
-        self.assertEqual(receiver.events(), self.journal(daemon))
+        self.assertEqual(receiver.events(), daemon.events())
 
     def test_reload_adds_and_removes_and_a_restart_goes_on(self):
         one, two = self.enter(Receiver()), self.enter(Receiver())
         daemon = self.daemon({"url": one.url})
         self.send(daemon, 10, "a")
         self.wait_taken(daemon)
-        before = len(self.journal(daemon))
+        before = len(daemon.events())
         daemon.write_config(webhooks=[dict(self.hooks[0], url=two.url)])
         self.assertIn("webhooks", " ".join(daemon.post("/v1/reload")["changed"]))
         self.send(daemon, 10, "b")
         daemon.terminate()
         daemon.start()
         self.wait_taken(daemon)
-        self.assertEqual(one.events(), self.journal(daemon)[:before])
-        self.assertEqual(two.events(), self.journal(daemon)[before:])
+        self.assertEqual(one.events(), daemon.events()[:before])
+        self.assertEqual(two.events(), daemon.events()[before:])
         os.chmod(self.hooks[0]["secret_file"], 0o644)
         with self.assertRaises(pt.HTTPError) as refused:
             daemon.post("/v1/reload")
@@ -235,7 +201,7 @@ class WebhookTest(pt.TestCase):
         well.set()
         self.wait_taken(daemon)
         said = self.status(daemon)["missed"]
-        events = [e for e in self.journal(daemon) if e["type"] == "delivered"]
+        events = [e for e in daemon.events() if e["type"] == "delivered"]
         taken = {e["id"] for e in receiver.events()}
         self.assertEqual(receiver.events(), [e for e in events if e["id"] in taken])
         self.assertEqual(len(taken) + said["events"], 2000)

@@ -21,6 +21,8 @@ try:
 except ImportError:
     h2 = None
 
+OK = (200, {}, "")
+
 
 class Request:
     def __init__(self, path, headers, body, at):
@@ -100,6 +102,30 @@ class Api:
     def __exit__(self, *exception):
         self.server.shutdown()
         self.server.server_close()
+
+
+class Receiver(Api):
+    """Of a webhook: answers 200 unless `answer` says otherwise; `taken` holds the requests answered
+    by 2xx."""
+
+    def __init__(self, answer=lambda request: OK, port=0):
+        self.taken = []
+        super().__init__(lambda request: self._judge(request, answer), port)
+
+    def _judge(self, request, answer):
+        said = answer(request)
+        if said != "drop" and 200 <= said[0] < 300:
+            with self.lock:
+                self.taken.append(request)
+        return said
+
+    @property
+    def url(self):
+        return self.endpoint + "/hook"
+
+    def events(self):
+        with self.lock:
+            return [event for request in self.taken for event in request.json()]
 
 
 def certify(folder, name="localhost"):

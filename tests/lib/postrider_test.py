@@ -440,6 +440,16 @@ class Daemon(Process):
             return campaign if campaign and campaign["state"] in states else None
         return wait_until(there, "%s to be %s" % (name, " or ".join(states)), timeout, every)
 
+    def events(self):
+        """All events that there are, from the first page to the last."""
+        events, after = [], "0"
+        while True:
+            page = self.get("/v1/events?limit=1000&after=" + after)
+            events += page["events"]
+            if len(page["events"]) < 1000:
+                return events
+            after = str(page["next"])
+
     def results(self, campaign):
         """The rows of results.csv of a finished campaign object, as dictionaries."""
         path = os.path.join(self.spool, "done", campaign["id"], "results.csv")
