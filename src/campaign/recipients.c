@@ -142,6 +142,12 @@ add_good(struct import *in, const struct checked_row *row)
 	return r < 0 ? r : duplicates_add(in->duplicates, address, row->row, row->line, in->e);
 }
 
+static bool
+has_mailbox(const struct checked_row *row)
+{
+	return row->fault == ROW_GOOD || row->fault == ROW_MISSING || row->fault == ROW_NO_CONSENT;
+}
+
 static void
 count_fault(struct pr_recipients_result *result, enum row_fault fault)
 {
@@ -160,7 +166,7 @@ static int
 add_bad(struct import *in, const struct checked_row *row)
 {
 	char shown[255]; /* what stood there, safe to show */
-	bool known = row->fault == ROW_MISSING || row->fault == ROW_NO_CONSENT;
+	bool known = has_mailbox(row);
 	struct pr_str email = known ? pr_str_n(row->mailbox.address, row->mailbox.n)
 	                            : pr_str(pr_str_show(row->value, shown, sizeof shown));
 	struct pr_str domain = known ? pr_mailbox_domain(&row->mailbox) : PR_STR("");
@@ -183,8 +189,8 @@ on_row(void *context, const struct checked_row *row)
 		if (s->stop && atomic_load_explicit(s->stop, memory_order_relaxed))
 			return pr_fail(in->e, PR_ECANCELLED, "the import was stopped");
 	}
-	bool known = row->fault == ROW_GOOD || row->fault == ROW_MISSING;
-	int r = known ? is_forgotten(in, pr_str_n(row->mailbox.address, row->mailbox.n)) : 0;
+	int r =
+	    has_mailbox(row) ? is_forgotten(in, pr_str_n(row->mailbox.address, row->mailbox.n)) : 0;
 	if (r != 0)
 		return r < 0 ? r : add_forgotten(in, row);
 	return row->fault == ROW_GOOD ? add_good(in, row) : add_bad(in, row);
@@ -300,13 +306,12 @@ static int
 show_row(void *context, const struct checked_row *row)
 {
 	struct reading *r = context;
-	bool known =
-	    row->fault == ROW_GOOD || row->fault == ROW_MISSING || row->fault == ROW_NO_CONSENT;
 	struct pr_row shown = {.row = row->row,
 	                       .data = row->data,
 	                       .state = row->fault == ROW_GOOD ? PR_PENDING : PR_SKIPPED,
-	                       .email = known ? pr_str_n(row->mailbox.address, row->mailbox.n)
-	                                      : row->value};
+	                       .email = has_mailbox(row)
+	                                    ? pr_str_n(row->mailbox.address, row->mailbox.n)
+	                                    : row->value};
 	if (r->reader->each(r->reader->context, &shown, row->line,
 	                    row->fault == ROW_GOOD ? NULL : row->why))
 		return 0;

@@ -521,13 +521,14 @@ START_TEST(forgotten_people_are_numbers_without_address_and_fields)
 	snprintf(path, sizeof path, "%s/audience.db", folder);
 	ok(pr_audience_open(path, PR_AUDIENCE_WRITE, &audience, &e), &e);
 	suppress_for("ann@a.example", "all", PR_SUPPRESSION_FORGOTTEN);
-	int r = import_as(&m, "email,name\nAnn@A.example,Ann\nbob@a.example,Bob\n"
-	                      "ANN@a.example,\ncat@a.example,\n");
+	m.consent.column = (struct pr_text){.p = "ok", .n = 2};
+	int r = import_as(&m, "email,name,ok\nAnn@A.example,Ann,1\nbob@a.example,Bob,1\n"
+	                      "ANN@a.example,,1\ncat@a.example,,1\nann@a.example,Ann,no\n");
 	pr_audience_close(audience);
 	audience = NULL;
 	ck_assert_int_eq(r, 0);
-	ck_assert_uint_eq(result.forgotten, 2);
-	ck_assert_uint_eq(result.suppressed, 2);
+	ck_assert_uint_eq(result.forgotten, 3);
+	ck_assert_uint_eq(result.suppressed, 3);
 	ck_assert_uint_eq(result.skipped, 1);
 	ck_assert_ptr_null(strcasestr(rejects(), "ann@"));
 	ok(pr_ledger_row(ledger, 1, &b, &e), &e);
