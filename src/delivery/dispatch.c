@@ -292,12 +292,9 @@ void
 dispatch_park(struct pr_campaign *c, struct pr_list *rows, unsigned rows_n)
 {
 	struct pr_batch *due = batch_for(rows_n);
-	return_rows(c, rows, due);
-	due_park(c, due);
-	if (due->n) /* it was resumed meanwhile */
-		refill_give_back(c, due);
-	else
-		pr_batch_unref(due);
+	return_rows(c, rows, due); /* their numbers are what is left of them */
+	due_park_all(c, due);
+	pr_batch_unref(due);
 }
 
 void

@@ -80,24 +80,52 @@ put_off(struct pr_campaign *c, struct put_off_job *j)
 	pr_lane_submit(c->delivery->folder_lane, &j->job);
 }
 
+static struct put_off_job *
+parking(unsigned n)
+{
+	struct put_off_job *j = pr_calloc(1, sizeof *j + n * sizeof *j->rows);
+	j->soonest_ms = INT64_MAX;
+	return j;
+}
+
+static void
+park_row(struct put_off_job *j, uint32_t row)
+{
+	j->rows[j->n++] = (struct pr_put_off){.row = row, .due_utc_ms = PR_LEDGER_PARKED_MS};
+}
+
+static void
+park(struct pr_campaign *c, struct put_off_job *j)
+{
+	if (j->n)
+		put_off(c, j);
+	else
+		free(j);
+}
+
 void
 due_park(struct pr_campaign *c, struct pr_batch *b)
 {
 	unsigned kept = 0;
 	if (pr_list_empty(&c->paused))
 		return;
-	struct put_off_job *j = pr_calloc(1, sizeof *j + b->n * sizeof *j->rows);
-	j->soonest_ms = INT64_MAX;
+	struct put_off_job *j = parking(b->n);
 	for (unsigned i = 0; i < b->n; i++)
 		if (slice_stops(c, b->rows[i].email))
-			j->rows[j->n++] = (struct pr_put_off){b->rows[i].row, PR_LEDGER_PARKED_MS};
+			park_row(j, b->rows[i].row);
 		else
 			b->rows[kept++] = b->rows[i];
 	b->n = kept;
-	if (j->n)
-		put_off(c, j);
-	else
-		free(j);
+	park(c, j);
+}
+
+void
+due_park_all(struct pr_campaign *c, const struct pr_batch *b)
+{
+	struct put_off_job *j = parking(b->n);
+	for (unsigned i = 0; i < b->n; i++)
+		park_row(j, b->rows[i].row);
+	park(c, j);
 }
 
 void

@@ -610,6 +610,8 @@ bool slices_fold(struct pr_str before, const struct pr_change *c, int64_t at_ms,
 /* ---- due.c ---- */
 /* Rows of paused slices leave the batch: parked in the ledger until the slice goes on. */
 void due_park(struct pr_campaign *c, struct pr_batch *b);
+/* All rows of the batch, of which only the numbers are looked at. */
+void due_park_all(struct pr_campaign *c, const struct pr_batch *b);
 
 /* ---- behind.c ---- */
 void behind_push(struct pr_campaign *c, uint32_t domain); /* rows from domain.from on */
