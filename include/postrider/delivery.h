@@ -177,6 +177,11 @@ void pr_delivery_each_provider(pr_delivery *d,
                                             const uint64_t messages[PR_STATES]),
                                void *context);
 
+/* Receivers that are not believed now: they call far more users unknown than usual. */
+void pr_delivery_each_storm(pr_delivery *d,
+                            void (*each)(void *context, const char *receiver, int64_t since_ms),
+                            void *context);
+
 /* MTA-STS policies across a restart, in state.db: what pr_sts has to save (line NULL: forget it),
  * and at the start all that is there. */
 void pr_delivery_keep_policy(pr_delivery *d, const char *domain, const char *line);

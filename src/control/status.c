@@ -103,6 +103,24 @@ add_track(struct request *q, struct pr_buf *b)
 	            (unsigned long long)n.dropped);
 }
 
+static void
+on_storm(void *context, const char *receiver, int64_t since_ms)
+{
+	struct pr_buf *b = context;
+	char at[PR_RFC3339_SIZE];
+	pr_buf_adds(b, b->data[b->len - 1] == '[' ? "{\"receiver\":" : ",{\"receiver\":");
+	pr_buf_add_json(b, pr_str(receiver));
+	pr_buf_addf(b, ",\"since\":\"%s\"}", pr_format_rfc3339(since_ms, at));
+}
+
+static void
+add_storms(struct request *q, struct pr_buf *b)
+{
+	pr_buf_adds(b, ",\"unknown_user_storms\":[");
+	pr_delivery_each_storm(q->control->options.delivery, on_storm, b);
+	pr_buf_addc(b, ']');
+}
+
 void
 get_status(struct request *q)
 {
@@ -130,6 +148,7 @@ get_status(struct request *q)
 	add_numbers(&b, &s);
 	add_webhooks(q, &b);
 	add_track(q, &b);
+	add_storms(q, &b);
 	pr_buf_addc(&b, '}');
 	request_json(q, &b);
 }

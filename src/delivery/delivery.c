@@ -337,6 +337,7 @@ pr_delivery_close(pr_delivery *d)
 	if (d->folder)
 		fold_close(d);
 	suppress_close(d);
+	storms_close(d);
 	free_sends(d);
 	pr_map_finish(&d->by_serial);
 	pr_buf_finish(&d->scratch);

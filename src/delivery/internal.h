@@ -35,6 +35,7 @@
 
 #include "postrider/delivery.h"
 #include "postrider/delivery/judge.h"
+#include "postrider/classify/storm.h"
 #include "postrider/delivery/verdict.h"
 #include "postrider/message.h"
 #include "postrider/routes.h"
@@ -369,6 +370,7 @@ struct pr_delivery {
 	struct suppressing *suppressing; /* suppress.c; NULL: nobody is */
 	struct pr_list changed_lanes, groups, tallies;
 	struct pr_map groups_by_key;
+	struct pr_map receivers; /* storm.c */
 	struct pr_hash_key key_of_groups;
 	pr_zone *zone; /* whose days quotas are of */
 	int64_t kept_ms;
@@ -530,6 +532,7 @@ void group_durable(struct group *g, const char *text); /* what it claimed */
 #define KEPT_QUOTA "quota/"
 #define KEPT_SHAPE "shape/"
 #define KEPT_WAIT "wait/"
+#define KEPT_STORM "storm/"
 int kept_open(struct pr_delivery *d, struct pr_error *e);
 void kept_close(struct pr_delivery *d);
 const char *kept_find(struct pr_delivery *d, const char *key); /* NULL: nothing */
@@ -587,6 +590,8 @@ void dispatch_defer(struct flow *f, const struct pr_smtp_result *r, const struct
 #define PR_RESUME_SLICE_VERB "resume_slice" /* NAME in the detail */
 #define PR_SLICES_FACT "slices"
 /* A domain's receiver is known. */
+/* Who the receiver of a row is, as slices have it: a view. */
+struct pr_str slice_receiver(const struct send *s);
 void slice_of_site(struct pr_campaign *c, const char *domain, const struct site *site);
 void slice_count(const struct send *s, const struct pr_outcome *o); /* it was answered */
 struct pr_leaving;
@@ -689,6 +694,11 @@ int work_fold_to(struct folder *f, uint64_t lsn, struct pr_error *e);
  * is moving. */
 int work_fold_ledger(struct folder *f, uint32_t serial, pr_ledger **ledger,
                      char id[PR_CAMPAIGN_ID_MAX], struct pr_error *e);
+
+/* ---- storm.c ---- */
+/* Counts a verdict that came from an answer; changes what is not to be believed. */
+void storm_judge(const struct send *s, struct pr_verdict *v);
+void storms_close(struct pr_delivery *d);
 
 /* ---- finished.c: on the folder lane ---- */
 struct finished;

@@ -223,6 +223,8 @@ kept_open(struct pr_delivery *d, struct pr_error *e)
 		r = pr_statedb_each_fact(db, KEPT_SHAPE, on_fact, d, e);
 	if (r == 0)
 		r = pr_statedb_each_fact(db, KEPT_WAIT, on_fact, d, e);
+	if (r == 0)
+		r = pr_statedb_each_fact(db, KEPT_STORM, on_fact, d, e);
 	return r < 0 ? r : pr_statedb_each_fact(db, POLICY, on_fact, d, e);
 }
 

@@ -168,11 +168,14 @@ flags_of(const struct send *s, const struct pr_smtp_result *r, const struct pr_v
 
 void
 outcome_result(struct send *s, const struct pr_smtp_result *r, const char *mx,
-               const struct pr_verdict *v)
+               const struct pr_verdict *said)
 {
 	char line[PR_REPLY_MAX];
+	struct pr_verdict judged = *said, *v = &judged;
 	struct pr_campaign *c = s->campaign;
 	struct pr_str text = r->answered ? r->reply.text : pr_str(r->why ? r->why : "");
+	if (r->answered)
+		storm_judge(s, v);
 	struct pr_outcome o = {
 	    .state = (uint8_t)v->state,
 	    .class_ = (uint8_t)v->class_,

@@ -122,6 +122,14 @@ slice_of(struct pr_campaign *c, struct pr_str domain)
 	return lead(c, domain, policy ? pr_str(policy->provider) : domain);
 }
 
+struct pr_str
+slice_receiver(const struct send *s)
+{
+	struct pr_str domain = domain_in(pr_str(s->envelope.to));
+	const struct slice *of = slice_of(s->campaign, domain);
+	return of ? pr_str(of->name) : domain;
+}
+
 /* ---- counting ---- */
 
 static void

@@ -315,6 +315,15 @@ class ReplyTest(BounceCase):
         pt.wait_until(lambda: self.suppressed() == {("user2@example.com", "all", "bounced")},
                       "the one suppression")
 
+    def test_a_receiver_that_knows_nobody_all_at_once_is_not_believed(self):
+        campaign = self.begin(rows=150, rules=['on=rcpt,reply="550 5.1.1 no such user"'])
+        self.assertEqual(campaign["counts"]["bounced"], 150)
+        storms = self.daemon.get("/v1/status")["unknown_user_storms"]
+        self.assertEqual([s["receiver"] for s in storms], ["example.com"])
+        pt.wait_until(lambda: len(self.suppressed()) >= 19, "those before it was noticed")
+        self.kill()
+        self.assertLessEqual(len(self.suppressed()), 25)
+
     def test_who_bounces_again_and_again_is_given_up_unless_mail_arrives_between(self):
         """user2 is always full, user3 every second time."""
         config = dict(self.configure(), policy={"soft": 3, "campaigns": 3, "span": "0s"})
