@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import postrider_test as pt
 
 LATER = ("plan", "reschedule", "contacts",
-         "segment", "track", "forget", "export", "feedback", "purge", "backup")
+         "segment", "track", "purge", "backup")
 
 
 def run(*arguments, env=None, **more):
