@@ -42,9 +42,11 @@ static const char *const texts[AU_N] = {
     [AU_OF] = "SELECT " COLUMNS " FROM suppressions WHERE address IN (?1, ?2)"
 	      " ORDER BY address, scope",
     [AU_ADD] = "INSERT OR IGNORE INTO suppressions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    /* Or it says that the person is forgotten (5), which nothing else may hide. */
     [AU_LONGER] = "UPDATE suppressions SET reason = ?3, note = ?4, source = ?5, at_ms = ?6,"
-		  " until_ms = ?7 WHERE address = ?1 AND scope = ?2 AND until_ms <> 0"
-		  " AND (?7 = 0 OR ?7 > until_ms)",
+		  " until_ms = ?7 WHERE address = ?1 AND scope = ?2"
+		  " AND ((until_ms <> 0 AND (?7 = 0 OR ?7 > until_ms))"
+		  " OR (?3 = 5 AND reason <> 5))",
     [AU_REMOVE] = "DELETE FROM suppressions WHERE address = ? AND scope = ?",
     [AU_REMOVE_ALL] = "DELETE FROM suppressions WHERE address = ?",
     [AU_REHASH] = "INSERT OR IGNORE INTO suppressions SELECT ?2, scope, reason, '', '', at_ms,"

@@ -86,9 +86,10 @@ tell(struct receiver *r, bool blows)
 	r->blows = blows;
 	r->since_ms = pr_utc_ms();
 	PR_LOG(blows ? PR_LOG_WARNING : PR_LOG_INFO, "unknown_user_storm",
-	       blows ? "%s calls far more users unknown than usual: it is not believed, they are not "
-	               "suppressed"
-	             : "%s is believed again about unknown users",
+	       blows
+	           ? "%s calls far more users unknown than usual: it is not believed, they are not "
+	             "suppressed"
+	           : "%s is believed again about unknown users",
 	       r->name);
 }
 
@@ -96,8 +97,7 @@ void
 storm_judge(const struct send *s, struct pr_verdict *v)
 {
 	struct pr_delivery *d = s->campaign->delivery;
-	bool unknown =
-	    v->state == PR_BOUNCED && v->suppress && v->class_ == PR_CLASS_USER_UNKNOWN;
+	bool unknown = v->state == PR_BOUNCED && v->suppress && v->class_ == PR_CLASS_USER_UNKNOWN;
 	int64_t now = due_now(d);
 	struct receiver *r =
 	    s->message && (unknown || v->state == PR_DELIVERED) ? receiver_of(s, now) : NULL;

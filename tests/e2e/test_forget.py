@@ -90,7 +90,7 @@ class EverywhereTest(ForgetCase):
         daemon.post("/v1/campaigns/%s/pause" % paused["id"])
         pt.wait_until(lambda: os.listdir(os.path.join(daemon.spool, "rejected")), "a refusal")
         daemon.cli("suppress", "add", PERSON, "--list", "news", "--reason", "unsubscribed")
-        os.makedirs(os.path.join(daemon.state, "feedback", "new"))
+        os.makedirs(os.path.join(daemon.state, "feedback", "new"), exist_ok=True)
         with open(os.path.join(daemon.state, "feedback", "new", "1.mail"), "w",
                   encoding="utf-8") as f:
             f.write("To: bounces\n\n<%s>: unknown\n" % PERSON)
@@ -158,7 +158,8 @@ class EverywhereTest(ForgetCase):
         self.assertIn("unknown here", rows["old"]["reply"])
         self.assertEqual(rows["old"]["fields"]["city"], SECRET)
         self.assertEqual(rows["old"]["engagement"], [])
-        self.assertEqual(told["suppressions"][0]["scope"], "list news")
+        self.assertEqual({(s["scope"], s["reason"]) for s in told["suppressions"]},
+                         {("all", "bounced"), ("list news", "unsubscribed")})
         self.assertEqual(told["audit"][0]["verb"], "add")
         self.assertIn(("bounced", rows["old"]["campaign"]),
                       [(e["type"], e["campaign"]) for e in told["events"]])

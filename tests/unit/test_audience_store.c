@@ -223,8 +223,11 @@ START_TEST(who_was_forgotten_is_known_by_the_hash_alone)
 	ck_assert_int_eq(is_forgotten(a, "ANN@a.example"), 1);
 	ck_assert_int_eq(is_forgotten(a, "bob@a.example"), 0);
 	ck_assert_int_eq(is_forgotten(a, "eve@a.example"), 0); /* she may get other mail */
+	add_one(a, suppression("bob@a.example", "all", PR_SUPPRESSION_FORGOTTEN), &added);
+	ck_assert(added); /* though closed to all before */
+	ck_assert_int_eq(is_forgotten(a, "bob@a.example"), 1);
 	ok(pr_audience_forgets(a, &n, &e), &e);
-	ck_assert_uint_eq(n, 2);
+	ck_assert_uint_eq(n, 3);
 	remove_one(a, "ann@a.example", NULL);
 	ck_assert_int_eq(is_forgotten(a, "ann@a.example"), 0);
 	pr_audience_close(a);

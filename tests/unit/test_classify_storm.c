@@ -78,8 +78,8 @@ START_TEST(what_is_usual_survives_as_text)
 }
 END_TEST
 
-static const char *const wrong[] = {"", "1", "1 2", "10 11 5", "a b c", "10 1 -5", "5000000000 1 5",
-                                    "10 1 5 6", "1.5 1 5"};
+static const char *const wrong[] = {
+    "", "1", "1 2", "10 11 5", "a b c", "10 1 -5", "5000000000 1 5", "10 1 5 6", "1.5 1 5"};
 
 START_TEST(other_text_is_not_believed)
 {

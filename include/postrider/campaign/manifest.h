@@ -107,9 +107,9 @@ struct pr_manifest {
 	int in_doubt;             /* enum pr_manifest_in_doubt */
 	struct pr_texts required; /* columns */
 	struct pr_consent consent;
-	struct pr_texts law;     /* beside the brand's: see pr_laws_of */
-	struct pr_text track_at; /* where it stands; no text */
+	struct pr_texts law; /* beside the brand's: see pr_laws_of */
 	struct pr_manifest_track track;
+	struct pr_text track_at; /* where it stands; no text */
 	bool hold, again;
 	bool keep_source; /* also where the configuration says so */
 	struct pr_schedule schedule;

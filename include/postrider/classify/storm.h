@@ -13,13 +13,13 @@
 
 #include "postrider/base/buf.h"
 
-#define PR_STORM_LEAST 20    /* unknown users in the last minutes: fewer are no storm */
-#define PR_STORM_TIMES 5.0   /* as many as usual */
-#define PR_STORM_SHARE 0.2   /* and at least this share of those tried */
-#define PR_STORM_USUAL 0.02  /* where nothing is known */
+#define PR_STORM_LEAST 20     /* unknown users in the last minutes: fewer are no storm */
+#define PR_STORM_TIMES 5.0    /* as many as usual */
+#define PR_STORM_SHARE 0.2    /* and at least this share of those tried */
+#define PR_STORM_USUAL 0.02   /* where nothing is known */
 #define PR_STORM_KNOWN 1000.0 /* tries that weigh as much as PR_STORM_USUAL */
 
-struct pr_storm { /* of one receiver; zeroes: new */
+struct pr_storm {                      /* of one receiver; zeroes: new */
 	double tried, unknown;         /* in the last days */
 	double tried_now, unknown_now; /* in the last minutes */
 	int64_t at_ms;                 /* as of then */
