@@ -5,7 +5,8 @@ Postrider is measured from the moment its campaign leaves `importing` until it i
 the others from the start of smtp-source until the sink has the last message.
 
 --tls: STARTTLS to the sink, AES-GCM. --dkim rsa|ed25519: each message is signed; beside it what
-`openssl speed` signs on all cores right after."""
+`openssl speed` signs on all cores right after. --track: twelve links, pages, an open pixel and a
+return path of its own in each message."""
 import os
 import re
 import socket
@@ -55,6 +56,21 @@ def signing(folder, args):
     return {"dkim": [{"domain": "acme.example", "selector": "b", "key_file": key}]}
 
 
+def tracking(folder, args):
+    """(configuration, files of the campaign, its manifest) with all that is answered to."""
+    if not args.track:
+        return {}, None, None
+    key = os.path.join(folder, "token.key")
+    with open(key, "w", encoding="ascii") as f:
+        f.write("a secret of the bench, long enough\n")
+    os.chmod(key, 0o600)
+    links = "".join('<p><a href="https://www.acme.example/shop/%d">No %d</a></p>\n' % (i, i)
+                    for i in range(12))
+    return ({"secrets": [{"id": "a", "file": key}], "track": {"url": "https://t.acme.example"},
+             "brands": {"acme": {"bounce_domain": "bounce.acme.example"}}}, links,
+            {"brand": "acme", "list": "news"})
+
+
 def openssl_speed(algorithm):
     """Signatures a second of all cores."""
     bench.note("openssl speed ...")
@@ -66,11 +82,18 @@ def openssl_speed(algorithm):
 
 def run_postrider(folder, args):
     bench.note("Postrider: %d messages ..." % args.count)
-    campaign = pt.make_campaign(folder, "bench", args.count, args.domains, bench.OCTETS)
+    config, links, manifest = tracking(folder, args)
+    campaign = pt.make_campaign(folder, "bench", args.count, args.domains, bench.OCTETS,
+                                manifest=manifest)
+    if links:
+        with open(os.path.join(campaign, "body.html"), "r+", encoding="utf-8") as f:
+            html = f.read()
+            f.seek(0)
+            f.write(html.replace("</body>", links + "</body>"))
     env = slow_sync(folder, args.slow_sync)
     with pt.Sink(folder, *(["--tls", "required"] if args.tls else []), log=False) as sink, \
          pt.Daemon(folder, sink, args.connections, env=env, start=False,
-                   config=signing(folder, args)) as daemon:
+                   config={**signing(folder, args), **config}) as daemon:
         if args.tls:
             daemon.config["routes"]["default"]["tls"] = "required"
             daemon.write_config()
@@ -132,6 +155,7 @@ def main():
         postfix_count=(10000, "messages of Postfix"), domains=(1, "recipient domains"),
         connections=(20, "connections of Postrider"), slow_sync=("", "delay each sync: 10ms"),
         tls=(False, "STARTTLS to the sink"), dkim=("", "sign with a key: rsa or ed25519"),
+        track=(False, "links, pages, pixel and return paths"),
         only=("", "run only postrider, postfix or smtp-source"),
         timeout=(600.0, "seconds for each"))
     rows, facts = [], {}
