@@ -8,6 +8,9 @@
  *   page.c    looking through it
  *   memory.c  what is remembered of addresses
  *   desk.c    the one writer
+ *   contact_attribute.c  attributes of contacts: names, types, values
+ *   contact_change.c     contacts: inserting, updating, deleting
+ *   contact_look.c       looking through them
  *
  * Tables
  *   facts         by key: the key of hashes
@@ -16,6 +19,8 @@
  *   suppressions  by address (or "#" and hash) and scope, so that what is imported in the
  *                 order of addresses costs no more than its octets
  *   audit         a line for each order
+ *   contacts      by id; an index by address. attributes names its columns
+ *   lists, members, consents  of contacts
  */
 #ifndef AUDIENCE_INTERNAL_H
 #define AUDIENCE_INTERNAL_H
@@ -52,6 +57,20 @@ enum audience_statement {
 	AU_REMEMBER,
 	AU_UNREMEMBER,
 	AU_REMEMBERED,
+	AU_ATTRIBUTES,
+	AU_ATTRIBUTE_ADD,
+	AU_LISTS,
+	AU_LIST_FIND,
+	AU_LIST_ADD,
+	AU_LISTS_OF,
+	AU_MEMBER_ADD,
+	AU_MEMBERS_GONE,
+	AU_CONSENT_PUT,
+	AU_CONSENTS_OF,
+	AU_CONSENTS_GONE,
+	AU_CONTACTS_N,
+	AU_CONTACT_ID,
+	AU_CONTACT_GONE,
 	AU_N
 };
 

@@ -12,9 +12,20 @@
 
 #define UNTRACKED_INDEX                                                                            \
 	"CREATE INDEX untracked ON suppressions (scope) WHERE scope = '" PR_SCOPE_OPENS "';"
+/* Attributes are columns of contacts: "a_" and their name (contact_change.c). */
+#define CONTACTS                                                                                   \
+	"CREATE TABLE contacts (id INTEGER PRIMARY KEY, address TEXT NOT NULL UNIQUE,"             \
+	" timezone TEXT, language TEXT, created_ms INTEGER, updated_ms INTEGER);"                  \
+	"CREATE TABLE attributes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"              \
+	" type INTEGER);"                                                                          \
+	"CREATE TABLE lists (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"                  \
+	"CREATE TABLE members (list INTEGER, contact INTEGER, PRIMARY KEY (list, contact))"        \
+	" WITHOUT ROWID;"                                                                          \
+	"CREATE TABLE consents (contact INTEGER, purpose TEXT, version TEXT, source TEXT,"         \
+	" at_ms INTEGER, until_ms INTEGER, PRIMARY KEY (contact, purpose)) WITHOUT ROWID;"
 static const char schema[] =
     "PRAGMA application_id = 1347567957;" /* AUDIENCE_APPLICATION */
-    "PRAGMA user_version = 2;"
+    "PRAGMA user_version = 3;"
     "CREATE TABLE facts (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE totals (one INTEGER PRIMARY KEY, generation INTEGER, entries INTEGER,"
     " hashed INTEGER, known_by TEXT NOT NULL DEFAULT '');"
@@ -22,10 +33,11 @@ static const char schema[] =
     "CREATE TABLE suppressions (address TEXT, scope TEXT, reason INTEGER, note TEXT, source TEXT,"
     " at_ms INTEGER, until_ms INTEGER, PRIMARY KEY (address, scope)) WITHOUT ROWID;" UNTRACKED_INDEX
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, at_ms INTEGER, uid INTEGER, by TEXT, verb TEXT,"
-    " address TEXT, scope TEXT, reason TEXT, source TEXT, n INTEGER);";
+    " address TEXT, scope TEXT, reason TEXT, source TEXT, n INTEGER);" CONTACTS;
 
 static const struct pr_db_migration migrations[] = {
     {1, "ALTER TABLE totals ADD COLUMN known_by TEXT NOT NULL DEFAULT '';" UNTRACKED_INDEX},
+    {2, CONTACTS},
     {0, NULL},
 };
 
@@ -65,6 +77,26 @@ static const char *const texts[AU_N] = {
     [AU_REMEMBER] = "INSERT OR REPLACE INTO facts VALUES (?, ?)",
     [AU_UNREMEMBER] = "DELETE FROM facts WHERE key = ?",
     [AU_REMEMBERED] = "SELECT key FROM facts WHERE key > 'soft ' AND key < 'soft!'",
+    [AU_ATTRIBUTES] = "SELECT name, type FROM attributes ORDER BY id",
+    [AU_ATTRIBUTE_ADD] = "INSERT INTO attributes VALUES (NULL, ?, ?)",
+    [AU_LISTS] = "SELECT name, (SELECT count(*) FROM members WHERE list = lists.id) FROM lists"
+		 " ORDER BY name",
+    [AU_LIST_FIND] = "SELECT id FROM lists WHERE name = ?",
+    [AU_LIST_ADD] = "INSERT INTO lists SELECT NULL, ?1 WHERE (SELECT count(*) FROM lists) < ?2",
+    [AU_LISTS_OF] = "SELECT name FROM lists WHERE EXISTS (SELECT 1 FROM members"
+		    " WHERE list = lists.id AND contact = ?) ORDER BY name",
+    [AU_MEMBER_ADD] = "INSERT OR IGNORE INTO members VALUES (?, ?)",
+    [AU_MEMBERS_GONE] = "DELETE FROM members WHERE list IN (SELECT id FROM lists)"
+			" AND contact = ?",
+    [AU_CONSENT_PUT] = "INSERT INTO consents VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+		       " ON CONFLICT DO UPDATE SET version = ?3, source = ?4, at_ms = ?5,"
+		       " until_ms = ?6 WHERE at_ms <= ?5",
+    [AU_CONSENTS_OF] = "SELECT purpose, version, source, at_ms, until_ms FROM consents"
+		       " WHERE contact = ?",
+    [AU_CONSENTS_GONE] = "DELETE FROM consents WHERE contact = ?",
+    [AU_CONTACTS_N] = "SELECT count(*) FROM contacts",
+    [AU_CONTACT_ID] = "SELECT id FROM contacts WHERE address = ?",
+    [AU_CONTACT_GONE] = "DELETE FROM contacts WHERE id = ?",
 };
 
 int
