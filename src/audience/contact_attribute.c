@@ -16,9 +16,10 @@ static const char *const words[PR_ATTRIBUTE_TYPES] = {"text", "number", "boolean
 
 /* What every contact has: columns of the view that segments are written over. */
 static const char *const taken[] = {
-    "email",   "lists",   "timezone",  "language", "created", "updated",
-    "recency", "frequency", "monetary", "stage",    "value",   "engagement",
-    "consent_purpose", "consent_text", "consent_at", "consent_source", "consent_until",
+    "email",          "lists",         "timezone",        "language",     "created",
+    "updated",        "recency",       "frequency",       "monetary",     "stage",
+    "value",          "engagement",    "consent_purpose", "consent_text", "consent_at",
+    "consent_source", "consent_until",
 };
 
 const char *

@@ -133,12 +133,12 @@ prepare_update(struct putting *p, struct pr_error *e)
 
 /* ---- lists ---- */
 
-/* 1 and *id: there is such a list. */
-static int
-find_list(pr_audience *a, struct pr_str name, int64_t *id, struct pr_error *e)
+int
+audience_id_of(pr_audience *a, enum audience_statement which, struct pr_str name, int64_t *id,
+               struct pr_error *e)
 {
 	sqlite3_stmt *s;
-	int r = audience_statement(a, AU_LIST_FIND, &s, e);
+	int r = audience_statement(a, which, &s, e);
 	if (r < 0)
 		return r;
 	pr_db_bind_text(s, 1, name);
@@ -170,7 +170,7 @@ make_list(pr_audience *a, struct pr_str name, int64_t *id, struct pr_error *e)
 static int
 list_id(pr_audience *a, struct pr_str name, int64_t *id, struct pr_error *e)
 {
-	int r = find_list(a, name, id, e);
+	int r = audience_id_of(a, AU_LIST_FIND, name, id, e);
 	return r == 0 ? make_list(a, name, id, e) : r < 0 ? r : 0;
 }
 
@@ -243,8 +243,8 @@ put_consent(pr_audience *a, const struct pr_contact_consent *c, int64_t contact,
 	return pr_db_run(s, e);
 }
 
-static void
-bind_said(sqlite3_stmt *s, int at, struct pr_str v)
+void
+audience_bind(sqlite3_stmt *s, int at, struct pr_str v)
 {
 	if (v.p)
 		pr_db_bind_text(s, at, v);
@@ -252,27 +252,11 @@ bind_said(sqlite3_stmt *s, int at, struct pr_str v)
 		sqlite3_bind_null(s, at);
 }
 
-/* 1 and *id: there is such a contact. */
-static int
-find_contact(pr_audience *a, struct pr_str normal, int64_t *id, struct pr_error *e)
-{
-	sqlite3_stmt *s;
-	int r = audience_statement(a, AU_CONTACT_ID, &s, e);
-	if (r < 0)
-		return r;
-	pr_db_bind_text(s, 1, normal);
-	r = pr_db_step(s, e);
-	if (r == 1)
-		*id = sqlite3_column_int64(s, 0);
-	sqlite3_reset(s);
-	return r;
-}
-
 static int
 upsert(const struct putting *p, const struct pr_contact *c, struct pr_str normal, int64_t *id,
        struct pr_error *e)
 {
-	int there = find_contact(p->a, normal, id, e);
+	int there = audience_id_of(p->a, AU_CONTACT_ID, normal, id, e);
 	sqlite3_stmt *s = there == 1 ? p->update : p->insert;
 	if (there < 0)
 		return there;
@@ -280,11 +264,11 @@ upsert(const struct putting *p, const struct pr_contact *c, struct pr_str normal
 		sqlite3_bind_int64(s, 1, *id);
 	else
 		pr_db_bind_text(s, 1, normal);
-	bind_said(s, 2, c->timezone);
-	bind_said(s, 3, c->language);
+	audience_bind(s, 2, c->timezone);
+	audience_bind(s, 3, c->language);
 	sqlite3_bind_int64(s, 4, p->now_ms);
 	for (size_t i = 0; i < p->b->attributes_n; i++)
-		bind_said(s, FIRST_VALUE + (int)i, c->values[i]);
+		audience_bind(s, FIRST_VALUE + (int)i, c->values[i]);
 	int r = pr_db_run(s, e);
 	if (r < 0)
 		return r;
@@ -345,14 +329,15 @@ pr_contacts_put(pr_audience *a, struct pr_contact_batch *b, int64_t end_mono_ms,
 int
 pr_contact_delete(pr_audience *a, struct pr_str address, bool *found, struct pr_error *e)
 {
+	static const enum audience_statement gone[] = {
+	    AU_MEMBERS_GONE, AU_CONSENTS_GONE, AU_EVENTS_GONE, AU_DERIVED_GONE, AU_CONTACT_GONE};
 	char room[ADDRESS_MAX + 1];
 	int64_t id = 0;
-	int r = find_contact(a, audience_normal(address, room), &id, e);
+	int r = audience_id_of(a, AU_CONTACT_ID, audience_normal(address, room), &id, e);
 	*found = r == 1;
 	if (r != 1)
 		return r;
-	r = run_for(a, AU_MEMBERS_GONE, id, e);
-	if (r == 0)
-		r = run_for(a, AU_CONSENTS_GONE, id, e);
-	return r == 0 ? run_for(a, AU_CONTACT_GONE, id, e) : r;
+	for (unsigned i = 0; r >= 0 && i < sizeof gone / sizeof *gone; i++)
+		r = run_for(a, gone[i], id, e);
+	return r < 0 ? r : 0;
 }

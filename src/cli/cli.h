@@ -8,9 +8,11 @@
  *   http.c       requests to the status socket
  *   text.c       numbers, durations, times, bars; table.c aligned columns
  *   init.c check.c preview.c doctor.c submit.c replace.c verbs.c show.c sites.c report.c watch.c
- *   events.c suppress.c suppress_import.c person.c contacts.c contacts_import.c: commands; proof.c,
+ *   events.c suppress.c suppress_import.c person.c contacts.c contacts_import.c track.c:
+ *   commands; proof.c,
  *   proof_send.c: another
- *   sub.c        commands of several verbs; rows.c the rows of files they read
+ *   sub.c        commands of several verbs; rows.c the rows of files they read, pieces.c
+ *                what of them goes to the daemon
  *
  * Standard output holds what was asked for, and nothing else; what went wrong goes to standard
  * error with what to do. Text that came from elsewhere passes cli_show first.
@@ -194,6 +196,22 @@ int cli_rows_sort(struct cli_rows *r, struct pr_error *e); /* after the last was
 /* 1: *out; 0: no more. About by address; the same address in the order of the file. */
 int cli_rows_next(struct cli_rows *r, struct cli_row *out, struct pr_error *e);
 
+/* ---- pieces.c: rows to the daemon ---- */
+struct cli_pieces {
+	struct cli *c;
+	const char *path;
+	/* A body up to its first row, which stands in an array at the end; then each row. */
+	void (*begin)(void *context, struct pr_buf *body);
+	void (*add)(void *context, struct pr_buf *body, const struct cli_row *row);
+	/* Of a piece that was accepted: the lines its rows stood on. */
+	void (*answered)(void *context, const json_t *answer, const uint64_t *lines, size_t n);
+	void *context;
+};
+/* All rows, sorted; what went wrong was said. */
+enum cli_exit cli_rows_send(struct cli_rows *rows, const struct cli_pieces *p);
+/* The rows that an answer says were left out, by their lines. */
+void cli_bad_forgotten(struct cli_bad *b, const json_t *answer, const uint64_t *lines, size_t n);
+
 /* The records of a file, see pr_csv_read; each answers PR_ENOENT where a column is missing. */
 enum cli_exit cli_read_csv(const char *name, int (*each)(void *, const struct pr_csv_record *),
                            void *context, const char *no_column);
@@ -240,6 +258,7 @@ enum cli_exit cli_run_export(struct cli *c);
 enum cli_exit cli_run_forget(struct cli *c);
 enum cli_exit cli_run_contacts(struct cli *c);
 enum cli_exit cli_run_contacts_import(struct cli *c); /* its words are import FILE */
+enum cli_exit cli_run_track(struct cli *c);
 enum cli_exit cli_run_status(struct cli *c);
 enum cli_exit cli_run_campaigns(struct cli *c);
 enum cli_exit cli_run_campaign(struct cli *c);

@@ -118,6 +118,10 @@ static const struct cli_option contacts_options[] = {
     {"format", "F", "export: csv (default) or jsonl", 0, false},
     {"out", "FILE", "export: write it there", 0, false},
     {0}};
+static const struct cli_option track_options[] = {
+    {"event", "NAME", "of rows that have none", 0, false},
+    {"dry-run", NULL, "only say what is wrong in the file", 0, false},
+    {0}};
 static const struct cli_option adopt_options[] = {
     {"trust-ledger", NULL, "the ledger is right: go on with what it says is unsent", 0, false},
     {"hold-unsent", NULL, "it may be old: keep back all that is unsent in it", 0, false},
@@ -261,6 +265,13 @@ const struct cli_command cli_commands[] = {
      "read 2027-01-31), and stays. For operators.",
      1, CLI_WORDS_MAX, contacts_options, cli_run_contacts, PEOPLE},
 
+    {"track", "import FILE", "what customers did: orders, visits, reviews, any event",
+     "FILE is CSV with a header, or JSON lines: email, event (order, visit, review, signup, any\n"
+     "name), time, and amount, currency, item, id where there are any. The same address, event,\n"
+     "time, id and item is counted once, so a file may be imported again. An\n"
+     "address that is no contact becomes one, unless it asked to be forgotten. For operators.",
+     1, 2, track_options, cli_run_track, PEOPLE},
+
     {"adopt", "ID", "let a campaign go on whose folder was restored or copied",
      "Its ledger and the daemon's own state disagree, so it is held (reason: restored).", 1, 1,
      adopt_options, cli_run_adopt, KEEP},
@@ -284,4 +295,4 @@ const struct cli_command cli_commands[] = {
      filter_options, run_address, FILTER},
     {0}};
 
-const char *const cli_later[] = {"plan", "reschedule", "segment", "track", "purge", "backup", NULL};
+const char *const cli_later[] = {"plan", "reschedule", "segment", "purge", "backup", NULL};

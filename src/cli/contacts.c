@@ -119,9 +119,9 @@ known_type(const json_t *known, const char *name)
 {
 	size_t i;
 	const json_t *one;
-	json_array_foreach(json_object_get(known, "attributes"), i, one)
-		if (strcmp(cli_text_of(one, "name"), name) == 0)
-			return cli_text_of(one, "type");
+	json_array_foreach(json_object_get(known, "attributes"), i,
+	                   one) if (strcmp(cli_text_of(one, "name"), name) ==
+	                            0) return cli_text_of(one, "type");
 	return NULL;
 }
 
@@ -228,8 +228,8 @@ write_csv(struct exporting *x, const json_t *contact)
 	add_consent(x, json_array_get(consents, 0));
 	json_array_foreach(x->attributes, i, one)
 	{
-		const json_t *v =
-		    json_object_get(json_object_get(contact, "attributes"), cli_text_of(one, "name"));
+		const json_t *v = json_object_get(json_object_get(contact, "attributes"),
+		                                  cli_text_of(one, "name"));
 		char *text = v ? value_text(v) : NULL;
 		add_cell(x, text);
 		free(text);
@@ -339,8 +339,7 @@ print_known(const json_t *answer)
 	    printf("  list %-25s %s\n", cli_show(cli_text_of(one, "name")),
 	           cli_number(cli_number_of(one, "contacts"), number));
 	json_array_foreach(json_object_get(answer, "attributes"), i, one)
-	    printf("  %-30s %s\n", cli_show(cli_text_of(one, "name")),
-	           cli_text_of(one, "type"));
+	    printf("  %-30s %s\n", cli_show(cli_text_of(one, "name")), cli_text_of(one, "type"));
 }
 
 static enum cli_exit

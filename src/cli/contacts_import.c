@@ -11,15 +11,8 @@
 
 #include "postrider/campaign/contact.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
-#define PIECE_ROWS 10000u
-#define PIECE_MAX (2 * PIECE_ROWS) /* with those of the same address as the last */
-#define SENDERS 2u
-/* The daemon takes 1 MiB: a row may hold six times its octets once it is JSON. */
-#define PIECE_OCTETS (700u << 10)
-#define PIECE_OCTETS_MAX (750u << 10)
 #define COLUMNS_MAX (PR_ATTRIBUTES_MAX + PR_CONTACT_ROLES)
 #define ROW_MAX (32u << 10) /* octets of a contact */
 
@@ -29,19 +22,6 @@ struct column {
 	bool seen;      /* in any row */
 	unsigned could; /* types that all values so far are of */
 	enum pr_attribute_type type;
-};
-
-/* A piece on its way: while the daemon writes one down it reads the next. */
-struct sender {
-	struct cli cli; /* with a connection of its own */
-	pthread_t thread;
-	bool busy;
-	struct pr_buf body;
-	struct cli_reply reply;
-	uint64_t lines[PIECE_MAX];
-	size_t n; /* rows */
-	int result;
-	struct pr_error error;
 };
 
 struct file {
@@ -55,7 +35,6 @@ struct file {
 	bool begun;
 	struct pr_contact_reader reader;
 	struct pr_arena arena; /* of one row */
-	struct sender senders[SENDERS];
 	uint64_t added, updated;
 };
 
@@ -77,9 +56,9 @@ find_type(struct file *f, struct column *column)
 	size_t i;
 	const json_t *one;
 	const char *name = column->as.name, *type = NULL;
-	json_array_foreach(json_object_get(f->known, "attributes"), i, one)
-		if (strcmp(cli_text_of(one, "name"), name) == 0)
-			type = cli_text_of(one, "type");
+	json_array_foreach(json_object_get(f->known, "attributes"), i,
+	                   one) if (strcmp(cli_text_of(one, "name"), name) == 0) type =
+	    cli_text_of(one, "type");
 	for (unsigned k = 0; k < f->c->arguments.given_n; k++) {
 		const char *said = f->c->arguments.given[k].value, *equals = said;
 		if (strcmp(f->c->arguments.given[k].option->name, "type") == 0 &&
@@ -94,8 +73,8 @@ find_type(struct file *f, struct column *column)
 static void
 tell_apart(struct file *f, char name[PR_ATTRIBUTE_NAME_SIZE])
 {
-	size_t n = strlen(name) < PR_ATTRIBUTE_NAME_SIZE - 5 ? strlen(name)
-	                                                     : PR_ATTRIBUTE_NAME_SIZE - 5;
+	size_t n =
+	    strlen(name) < PR_ATTRIBUTE_NAME_SIZE - 5 ? strlen(name) : PR_ATTRIBUTE_NAME_SIZE - 5;
 	for (unsigned i = 2; find_column(f, name); i++)
 		snprintf(name + n, 5, "_%u", i % 1000);
 }
@@ -235,8 +214,7 @@ text_of(struct file *f, const json_t *v, bool *bad)
 		json_array_foreach(v, i, one)
 		{
 			*bad |= !json_is_string(one);
-			pr_buf_addf(&b, "%s%s", i ? "," : "",
-			            *bad ? "" : json_string_value(one));
+			pr_buf_addf(&b, "%s%s", i ? "," : "", *bad ? "" : json_string_value(one));
 		}
 	} else
 		*bad |= !json_is_null(v);
@@ -367,8 +345,9 @@ is_sent(const struct file *f, size_t i)
 /* ---- to the daemon ---- */
 
 static void
-begin_piece(const struct file *f, struct pr_buf *body)
+begin_piece(void *context, struct pr_buf *body)
 {
+	const struct file *f = context;
 	struct pr_buf source = {0};
 	const char *slash = strrchr(f->bad.file, '/'), *list = cli_value(f->c, "list");
 	pr_buf_addf(&source, "import %s", slash ? slash + 1 : f->bad.file);
@@ -394,8 +373,9 @@ begin_piece(const struct file *f, struct pr_buf *body)
 }
 
 static void
-add_row(const struct file *f, struct pr_buf *body, const struct cli_row *row)
+add_row(void *context, struct pr_buf *body, const struct cli_row *row)
 {
+	const struct file *f = context;
 	pr_buf_adds(body, body->data[body->len - 1] == '[' ? "[" : ",[");
 	pr_buf_add_json(body, row->fields[0]);
 	for (size_t i = 0; i + 1 < row->n; i++) {
@@ -408,110 +388,24 @@ add_row(const struct file *f, struct pr_buf *body, const struct cli_row *row)
 }
 
 static void
-note_answer(struct file *f, const struct sender *s)
+note_answer(void *context, const json_t *answer, const uint64_t *lines, size_t n)
 {
-	size_t i;
-	const json_t *one;
-	json_t *answer = json_loadb(s->reply.body.data, s->reply.body.len, 0, NULL);
+	struct file *f = context;
 	f->added += cli_number_of(answer, "added");
 	f->updated += cli_number_of(answer, "updated");
-	json_array_foreach(json_object_get(answer, "forgotten"), i, one)
-	{
-		json_int_t row = json_integer_value(one);
-		if (row >= 1 && (size_t)row <= s->n)
-			cli_bad_note(&f->bad, s->lines[row - 1], PR_STR("its address"),
-			             "asked to be forgotten");
-	}
-	json_decref(answer);
-}
-
-static void *
-send_body(void *context)
-{
-	struct sender *s = context;
-	s->result = cli_request(&s->cli, "/v1/contacts", s->body.data, &s->reply, &s->error);
-	return NULL;
-}
-
-/* Free for the next piece, when the last is through. */
-static enum cli_exit
-await(struct file *f, struct sender *s)
-{
-	if (!s->busy)
-		return CLI_DONE;
-	pthread_join(s->thread, NULL);
-	s->busy = false;
-	enum cli_exit result = CLI_DONE;
-	if (s->result < 0)
-		result = cli_fail("%s", s->error.text);
-	else if (s->reply.status >= 400)
-		result = cli_refused(f->c, &s->reply);
-	else
-		note_answer(f, s);
-	pr_buf_finish(&s->reply.body);
-	pr_buf_clear(&s->body);
-	s->n = 0;
-	return result;
-}
-
-static enum cli_exit
-send_piece(struct sender *s)
-{
-	pr_buf_adds(&s->body, "]}");
-	s->busy = pthread_create(&s->thread, NULL, send_body, s) == 0;
-	return s->busy ? CLI_DONE : cli_fail("cannot start a thread");
-}
-
-/* Rows of one address stay in one piece: two pieces may be done in any order. */
-static bool
-is_full(const struct sender *s, struct pr_str last, const struct cli_row *next)
-{
-	bool full = s->n >= PIECE_ROWS || s->body.len > PIECE_OCTETS;
-	bool must = s->n == PIECE_MAX || s->body.len > PIECE_OCTETS_MAX;
-	return must || (full && !pr_str_eq_nocase(last, next->fields[0]));
-}
-
-static enum cli_exit
-send_rows(struct file *f, struct pr_error *e)
-{
-	struct cli_row row;
-	struct pr_str last = PR_STR("");
-	struct sender *s = f->senders;
-	enum cli_exit result = CLI_DONE;
-	int r = cli_rows_sort(f->rows, e);
-	while (result == CLI_DONE && r >= 0 && (r = cli_rows_next(f->rows, &row, e)) == 1) {
-		if (s->n && is_full(s, last, &row)) {
-			result = send_piece(s);
-			s = s == f->senders ? s + 1 : f->senders;
-			if (result != CLI_DONE || (result = await(f, s)) != CLI_DONE)
-				break;
-		}
-		if (s->n == 0)
-			begin_piece(f, &s->body);
-		s->lines[s->n++] = row.line;
-		add_row(f, &s->body, &row);
-		last = row.fields[0];
-	}
-	if (r < 0)
-		return cli_fail("%s", e->text);
-	return result == CLI_DONE && s->n ? send_piece(s) : result;
+	cli_bad_forgotten(&f->bad, answer, lines, n);
 }
 
 static enum cli_exit
 send_all(struct file *f)
 {
-	struct pr_error e;
-	for (unsigned i = 0; i < SENDERS; i++) {
-		f->senders[i].cli = *f->c;
-		f->senders[i].cli.curl = NULL;
-	}
-	enum cli_exit result = send_rows(f, &e);
-	for (unsigned i = 0; i < SENDERS; i++) {
-		enum cli_exit last = await(f, &f->senders[i]);
-		result = result == CLI_DONE ? last : result;
-		pr_buf_finish(&f->senders[i].body);
-		cli_http_finish(&f->senders[i].cli);
-	}
+	struct cli_pieces pieces = {.c = f->c,
+	                            .path = "/v1/contacts",
+	                            .begin = begin_piece,
+	                            .add = add_row,
+	                            .answered = note_answer,
+	                            .context = f};
+	enum cli_exit result = cli_rows_send(f->rows, &pieces);
 	if (result != CLI_DONE && f->added + f->updated)
 		cli_fail("%llu were imported before; import the file again to go on",
 		         (unsigned long long)(f->added + f->updated));
@@ -535,11 +429,11 @@ columns_json(const struct file *f)
 static void
 tell_json(const struct file *f, uint64_t good, bool dry)
 {
-	json_t *o = json_pack(
-	    "{s:I,s:I,s:I,s:I,s:I,s:b,s:o,s:o}", "rows", (json_int_t)(good + f->bad.n), "good",
-	    (json_int_t)good, "added", (json_int_t)f->added, "updated", (json_int_t)f->updated,
-	    "bad_rows", (json_int_t)f->bad.n, "dry_run", dry, "attributes", columns_json(f), "bad",
-	    cli_bad_json(&f->bad));
+	json_t *o =
+	    json_pack("{s:I,s:I,s:I,s:I,s:I,s:b,s:o,s:o}", "rows", (json_int_t)(good + f->bad.n),
+	              "good", (json_int_t)good, "added", (json_int_t)f->added, "updated",
+	              (json_int_t)f->updated, "bad_rows", (json_int_t)f->bad.n, "dry_run", dry,
+	              "attributes", columns_json(f), "bad", cli_bad_json(&f->bad));
 	json_dumpf(o, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(o);

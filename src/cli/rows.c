@@ -33,9 +33,8 @@ cli_bad_note(struct cli_bad *b, uint64_t line, struct pr_str value, const char *
 	if (!b->list)
 		b->list = json_array();
 	if (b->n++ < BAD_KEPT)
-		json_array_append_new(b->list,
-		                      json_pack("{s:I,s:s,s:s}", "line", (json_int_t)line, "value",
-		                                shown, "reason", why));
+		json_array_append_new(b->list, json_pack("{s:I,s:s,s:s}", "line", (json_int_t)line,
+		                                         "value", shown, "reason", why));
 	if (!b->quiet && b->n <= BAD_SHOWN)
 		fprintf(stderr, "%s:%llu: %s: %s\n", cli_show(b->file), (unsigned long long)line,
 		        shown, why);

@@ -61,6 +61,17 @@ write_audit(struct contacts_request *s, pr_audience *a, uint64_t n)
 
 /* ---- putting ---- */
 
+void
+add_forgotten(struct pr_buf *b, const bool *forgotten, size_t n)
+{
+	unsigned told = 0;
+	pr_buf_adds(b, ",\"forgotten\":[");
+	for (size_t i = 0; i < n; i++)
+		if (forgotten[i])
+			pr_buf_addf(b, "%s%zu", told++ ? "," : "", i + 1);
+	pr_buf_addc(b, ']');
+}
+
 static int
 put_step(struct pr_audience_work *w, pr_audience *a, int64_t end_mono_ms)
 {
@@ -76,13 +87,10 @@ put_done(struct pr_audience_work *w, int result)
 {
 	struct contacts_request *s = PR_CONTAINER(w, struct contacts_request, work);
 	struct pr_buf b = {0};
-	pr_buf_addf(&b, "{\"ok\":true,\"added\":%llu,\"updated\":%llu,\"forgotten\":[",
+	pr_buf_addf(&b, "{\"ok\":true,\"added\":%llu,\"updated\":%llu",
 	            (unsigned long long)s->batch.added, (unsigned long long)s->batch.kept);
-	for (size_t i = 0; result == 0 && i < s->batch.n; i++)
-		if (s->batch.forgotten[i])
-			pr_buf_addf(&b, "%s%zu", pr_str_ends(pr_buf_str(&b), "[") ? "" : ",",
-			            i + 1);
-	pr_buf_adds(&b, "]}");
+	add_forgotten(&b, s->batch.forgotten, s->batch.n);
+	pr_buf_addc(&b, '}');
 	answer(s, result, &w->error, &b);
 	pr_buf_finish(&b);
 }

@@ -23,6 +23,8 @@ struct contacts_request {
 };
 
 bool contacts_allowed(struct request *q); /* false when it was answered */
+/* ,"forgotten":[the rows that were left out, the first is 1] */
+void add_forgotten(struct pr_buf *b, const bool *forgotten, size_t n);
 /* The batch, from `text`. PR_EINVAL: `error` names row and column. */
 int contacts_read(struct contacts_request *s);
 

@@ -92,8 +92,8 @@ text_of(struct reading *r, const json_t *value)
 {
 	char room[40];
 	if (json_is_string(value))
-		return pr_arena_copy(&r->s->arena, pr_str_n(json_string_value(value),
-		                                            json_string_length(value)));
+		return pr_arena_copy(&r->s->arena,
+		                     pr_str_n(json_string_value(value), json_string_length(value)));
 	if (json_is_boolean(value))
 		return json_is_true(value) ? PR_STR("true") : PR_STR("false");
 	if (json_is_integer(value))

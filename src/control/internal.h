@@ -11,7 +11,8 @@
  *   verbs.c    what changes something; replace.c corrected content
  *   suppress.c whom mail may not go to
  *   feedback.c mails that came back
- *   contacts.c the people known; contacts_read.c what is said of them
+ *   contacts.c the people known; contacts_read.c what is said of them; track.c what
+ *              they did
  *   submit.c   new campaigns; handing.c walks the path of what is handed over
  *   preview.c  the message of a row
  *   rows.c     rows of a campaign, one person's story: read on the reader lane
@@ -150,6 +151,7 @@ void get_contact(struct request *q);
 void get_contact_attributes(struct request *q);
 void post_contacts(struct request *q);
 void post_contact_delete(struct request *q);
+void post_track(struct request *q);
 void post_reload(struct request *q);
 void post_drain(struct request *q);
 

@@ -47,6 +47,7 @@ static const struct {
     {"POST", {"v1", "feedback"}, post_feedback, false},
     {"POST", {"v1", "contacts"}, post_contacts, false},
     {"POST", {"v1", "contacts", "delete"}, post_contact_delete, false},
+    {"POST", {"v1", "track"}, post_track, false},
     {"POST", {"v1", "pause"}, post_all, false},
     {"POST", {"v1", "resume"}, post_all, false},
     {"POST", {"v1", "reload"}, post_reload, false},

@@ -220,6 +220,49 @@ class OneContactTest(ContactsCase):
         self.assertEqual(self.daemon.request("GET", "/v1/contact?address=a@b.example")[0], 404)
 
 
+class TrackTest(ContactsCase):
+    def track(self, name, text, *words):
+        return json.loads(self.daemon.cli("track", "import", self.write(name, text), *words).stdout)
+
+    def test_events_come_from_csv_and_json_lines_and_are_counted_once(self):
+        self.import_text("c.csv", "email\nann@a.example\nold@a.example\n")
+        self.daemon.cli("suppress", "add", "old@a.example", "--reason", "forgotten")
+        text = ("Customer Email;Event;Created At;Total;Currency;SKU;Order ID\n"
+                "Ann@a.example;order;2024-05-01T10:00:00Z;19.90;EUR;shoes;1001\n"
+                "Ann@a.example;order;2024-05-01T10:00:00Z;5;EUR;socks;1001\n"
+                "bob@a.example;visit;2024-05-02;;;;\n"
+                "nobody;visit;2024-05-02;;;;\n"
+                "bob@a.example;a visit;2024-05-02;;;;\n"
+                "bob@a.example;visit;soon;;;;\n"
+                "bob@a.example;order;2024-05-02;much;;;\n"
+                "old@a.example;visit;2024-05-02;;;;\n")
+        dry = self.track("e.csv", text, "--dry-run")
+        self.assertEqual((dry["good"], dry["added"]), (4, 0))
+        done = self.track("e.csv", text)
+        self.assertEqual((done["added"], done["there"], done["contacts"]), (3, 0, 1), done)
+        self.assertEqual([b["line"] for b in done["bad"]], [5, 6, 7, 8, 9])
+        for bad, why in zip(done["bad"][1:], ("has no event", "has no time", "amount", "forgotten")):
+            self.assertIn(why, bad["reason"])
+        again = self.track("e.csv", text)
+        self.assertEqual((again["added"], again["there"]), (0, 3))
+        lines = "".join(json.dumps(o) + "\n" for o in (
+            {"email": "ann@a.example", "time": "2024-06-01", "amount": 7.5, "id": 9},
+            {"email": "cat@a.example", "event": "signup", "time": "2024-06-01"}, ["x"]))
+        done = self.track("e.jsonl", lines, "--event", "order")
+        self.assertEqual((done["added"], done["contacts"], done["bad_rows"]), (2, 1, 1), done)
+        self.assertEqual({c["email"] for c in self.daemon.get("/v1/contacts")["contacts"]},
+                         {"ann@a.example", "bob@a.example", "cat@a.example"})
+
+    def test_the_socket_refuses_a_wrong_event_whole(self):
+        for rows, why in (([["a@b.example", "visit", "2024-01-01"], ["a", "visit", "2024-01-01"]],
+                           "row 2"), ([["a@b.example", "", "2024-01-01"]], "row 1: the event"),
+                          ([["a@b.example", "x", "2024-01-01", "y"]], "amount"), ({}, "rows")):
+            status, answer = self.daemon.request("POST", "/v1/track", {"rows": rows})
+            self.assertEqual(status, 400, rows)
+            self.assertIn(why, answer["error"]["message"])
+        self.assertEqual(self.daemon.get("/v1/contacts/attributes")["total"], 0)
+
+
 class LoadTest(ContactsCase):
     def test_a_suppression_does_not_wait_behind_an_import_and_what_was_answered_holds(self):
         n = 60000

@@ -13,10 +13,17 @@
 static const struct {
 	const char *head, *name; /* NULL: none */
 } names[] = {
-    {"First Name", "first_name"}, {"  a--b  ", "a_b"},        {"2nd", "_2nd"},
-    {"Email", "email_"},          {"Recency", "recency_"},    {"consent_at", "consent_at_"},
-    {"\xC3\x84", NULL},           {"", NULL},                 {"a\"; DROP TABLE x", "a_drop_table_x"},
-    {"order", "order"},           {"_", NULL},
+    {"First Name", "first_name"},
+    {"  a--b  ", "a_b"},
+    {"2nd", "_2nd"},
+    {"Email", "email_"},
+    {"Recency", "recency_"},
+    {"consent_at", "consent_at_"},
+    {"\xC3\x84", NULL},
+    {"", NULL},
+    {"a\"; DROP TABLE x", "a_drop_table_x"},
+    {"order", "order"},
+    {"_", NULL},
 };
 
 START_TEST(a_name_is_made_of_small_letters)

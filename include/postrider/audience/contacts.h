@@ -29,11 +29,11 @@
 /* ---- attributes ---- */
 
 enum pr_attribute_type { /* stored: append only */
-	PR_ATTRIBUTE_TEXT = 0,
-	PR_ATTRIBUTE_NUMBER = 1,
-	PR_ATTRIBUTE_BOOLEAN = 2,
-	PR_ATTRIBUTE_DATE = 3, /* a day, or a point in time in UTC */
-	PR_ATTRIBUTE_TYPES
+	                 PR_ATTRIBUTE_TEXT = 0,
+	                 PR_ATTRIBUTE_NUMBER = 1,
+	                 PR_ATTRIBUTE_BOOLEAN = 2,
+	                 PR_ATTRIBUTE_DATE = 3, /* a day, or a point in time in UTC */
+	                 PR_ATTRIBUTE_TYPES
 };
 struct pr_attribute {
 	char name[PR_ATTRIBUTE_NAME_SIZE];
