@@ -1,5 +1,6 @@
 /*
- * The audience: whom mail may not go to (`audience.db` in the state folder).
+ * The audience: whom mail may not go to (`audience.db` in the state folder). Whom it may go to
+ * stands in the same file: see audience/contacts.h.
  *
  * Words
  *   suppression  an address, what it is closed to (scope), why, since when, until when
@@ -33,7 +34,7 @@
 #include "postrider/base/trace.h"
 #include "postrider/loop.h"
 
-#define PR_AUDIENCE_SCHEMA 2
+#define PR_AUDIENCE_SCHEMA 4
 #define PR_AUDIENCE_LIST_MAX 64 /* octets of a list's name, as in manifests */
 #define PR_SCOPE_SIZE (PR_AUDIENCE_LIST_MAX + 6)
 #define PR_SCOPE_OPENS "opens"

@@ -4,6 +4,8 @@
  */
 #include "internal.h"
 
+#include "postrider/audience/contacts.h"
+
 int
 pr_audience_change_begin(pr_audience *a, struct pr_error *e)
 {
@@ -96,6 +98,9 @@ forget(pr_audience *a, struct pr_str normal, struct pr_str hash, struct pr_error
 		r = run(a, AU_FORGETS_MORE, (struct pr_str){0}, (struct pr_str){0}, e);
 	if (r >= 0)
 		r = pr_audience_remember(a, pr_audience_key(a, normal), (struct pr_str){0}, e);
+	bool contact;
+	if (r >= 0)
+		r = pr_contact_delete(a, normal, &contact, e);
 	if (r < 0)
 		return r;
 	a->totals.hashed += (uint64_t)moved;

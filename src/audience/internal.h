@@ -8,6 +8,10 @@
  *   page.c    looking through it
  *   memory.c  what is remembered of addresses
  *   desk.c    the one writer
+ *   contact_attribute.c  attributes of contacts: names, types, values
+ *   contact_change.c     contacts: inserting, updating, deleting
+ *   contact_look.c       looking through them
+ *   track.c   events of customers, and what is derived from them
  *
  * Tables
  *   facts         by key: the key of hashes
@@ -16,6 +20,9 @@
  *   suppressions  by address (or "#" and hash) and scope, so that what is imported in the
  *                 order of addresses costs no more than its octets
  *   audit         a line for each order
+ *   contacts      by id; an index by address. attributes names its columns
+ *   lists, members, consents  of contacts
+ *   events, event_names       what contacts did; derived  from it, a row for each who did anything
  */
 #ifndef AUDIENCE_INTERNAL_H
 #define AUDIENCE_INTERNAL_H
@@ -52,6 +59,30 @@ enum audience_statement {
 	AU_REMEMBER,
 	AU_UNREMEMBER,
 	AU_REMEMBERED,
+	AU_ATTRIBUTES,
+	AU_ATTRIBUTE_ADD,
+	AU_LISTS,
+	AU_LIST_FIND,
+	AU_LIST_ADD,
+	AU_LISTS_OF,
+	AU_MEMBER_ADD,
+	AU_MEMBERS_GONE,
+	AU_CONSENT_PUT,
+	AU_CONSENTS_OF,
+	AU_CONSENTS_GONE,
+	AU_CONTACTS_N,
+	AU_CONTACT_ID,
+	AU_CONTACT_GONE,
+	AU_CONTACT_MAKE,
+	AU_EVENT_NAME,
+	AU_EVENT_NAME_ADD,
+	AU_EVENT_PUT,
+	AU_EVENTS_OF,
+	AU_EVENTS_GONE,
+	AU_EVENT_COUNTS,
+	AU_DERIVED_PUT,
+	AU_DERIVED_OF,
+	AU_DERIVED_GONE,
 	AU_N
 };
 
@@ -78,6 +109,11 @@ struct pr_str audience_hash(const pr_audience *a, struct pr_str normal, char out
 struct pr_str audience_token_of(const pr_audience *a, size_t i, struct pr_str normal,
                                 char out[PR_AUDIENCE_TOKEN_SIZE]);
 bool audience_stops(const pr_audience *a, struct pr_str scope, const struct pr_audience_who *who);
+
+/* A statement that gives the id of a name. 1 and *id: there is one. */
+int audience_id_of(pr_audience *a, enum audience_statement which, struct pr_str name, int64_t *id,
+                   struct pr_error *e);
+void audience_bind(sqlite3_stmt *s, int at, struct pr_str v); /* p NULL: NULL */
 
 /* For tests: migrations other than the program's. */
 int audience_open_as(const char *path, enum pr_audience_mode mode, const struct pr_db_schema *kind,

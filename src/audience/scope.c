@@ -7,6 +7,8 @@
  */
 #include "internal.h"
 
+#include "postrider/audience/contacts.h"
+
 #include <stdio.h>
 
 static const char *const words[PR_SUPPRESSION_REASONS] = {"manual",  "unsubscribed", "complained",
@@ -29,9 +31,9 @@ pr_suppression_parse(struct pr_str word, enum pr_suppression_reason *out)
 	return false;
 }
 
-/* Letters, digits, '-', '_', '.', as manifests have it. */
-static bool
-is_list(struct pr_str list)
+/* As manifests have it. */
+bool
+pr_list_name_is_good(struct pr_str list)
 {
 	bool good = list.n > 0 && list.n <= PR_AUDIENCE_LIST_MAX;
 	for (size_t i = 0; good && i < list.n; i++) {
@@ -54,7 +56,7 @@ pr_scope_of(struct pr_str list, struct pr_str class_, enum pr_suppression_reason
 {
 	if (list.p && class_.p)
 		*why = "say a list or a class, not both";
-	else if (list.p && !is_list(list))
+	else if (list.p && !pr_list_name_is_good(list))
 		*why = "the list must be 1 to 64 letters, digits, '-', '_' or '.'";
 	else if (class_.p && !is_class(class_))
 		*why = "the class must be marketing, transactional or all";

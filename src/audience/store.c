@@ -12,9 +12,31 @@
 
 #define UNTRACKED_INDEX                                                                            \
 	"CREATE INDEX untracked ON suppressions (scope) WHERE scope = '" PR_SCOPE_OPENS "';"
+/* Attributes are columns of contacts: "a_" and their name (contact_change.c). */
+#define CONTACTS                                                                                   \
+	"CREATE TABLE contacts (id INTEGER PRIMARY KEY, address TEXT NOT NULL UNIQUE,"             \
+	" timezone TEXT, language TEXT, created_ms INTEGER, updated_ms INTEGER);"                  \
+	"CREATE TABLE attributes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"              \
+	" type INTEGER);"                                                                          \
+	"CREATE TABLE lists (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"                  \
+	"CREATE TABLE members (list INTEGER, contact INTEGER, PRIMARY KEY (list, contact))"        \
+	" WITHOUT ROWID;"                                                                          \
+	"CREATE TABLE consents (contact INTEGER, purpose TEXT, version TEXT, source TEXT,"         \
+	" at_ms INTEGER, until_ms INTEGER, PRIMARY KEY (contact, purpose)) WITHOUT ROWID;"
+/* The first names have meanings (track.c). */
+#define EVENTS                                                                                     \
+	"CREATE TABLE event_names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"            \
+	"INSERT INTO event_names VALUES (1, 'order'), (2, 'open'), (3, 'click'), (4, 'visit'),"    \
+	" (5, 'review'), (6, 'signup');"                                                           \
+	"CREATE TABLE events (contact INTEGER, name INTEGER, at_ms INTEGER, id TEXT, item TEXT,"   \
+	" amount NUMERIC, currency TEXT, PRIMARY KEY (contact, name, at_ms, id, item))"            \
+	" WITHOUT ROWID;"                                                                          \
+	"CREATE TABLE derived (contact INTEGER PRIMARY KEY, orders INTEGER, revenue REAL,"         \
+	" first_order_ms INTEGER, last_order_ms INTEGER, gap_ms INTEGER, engagement REAL,"         \
+	" engaged_ms INTEGER);"
 static const char schema[] =
     "PRAGMA application_id = 1347567957;" /* AUDIENCE_APPLICATION */
-    "PRAGMA user_version = 2;"
+    "PRAGMA user_version = 4;"
     "CREATE TABLE facts (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE totals (one INTEGER PRIMARY KEY, generation INTEGER, entries INTEGER,"
     " hashed INTEGER, known_by TEXT NOT NULL DEFAULT '');"
@@ -22,10 +44,12 @@ static const char schema[] =
     "CREATE TABLE suppressions (address TEXT, scope TEXT, reason INTEGER, note TEXT, source TEXT,"
     " at_ms INTEGER, until_ms INTEGER, PRIMARY KEY (address, scope)) WITHOUT ROWID;" UNTRACKED_INDEX
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, at_ms INTEGER, uid INTEGER, by TEXT, verb TEXT,"
-    " address TEXT, scope TEXT, reason TEXT, source TEXT, n INTEGER);";
+    " address TEXT, scope TEXT, reason TEXT, source TEXT, n INTEGER);" CONTACTS EVENTS;
 
 static const struct pr_db_migration migrations[] = {
     {1, "ALTER TABLE totals ADD COLUMN known_by TEXT NOT NULL DEFAULT '';" UNTRACKED_INDEX},
+    {2, CONTACTS},
+    {3, EVENTS},
     {0, NULL},
 };
 
@@ -67,6 +91,41 @@ static const char *const texts[AU_N] = {
     [AU_REMEMBER] = "INSERT OR REPLACE INTO facts VALUES (?, ?)",
     [AU_UNREMEMBER] = "DELETE FROM facts WHERE key = ?",
     [AU_REMEMBERED] = "SELECT key FROM facts WHERE key > 'soft ' AND key < 'soft!'",
+    [AU_ATTRIBUTES] = "SELECT name, type FROM attributes ORDER BY id",
+    [AU_ATTRIBUTE_ADD] = "INSERT INTO attributes VALUES (NULL, ?, ?)",
+    [AU_LISTS] = "SELECT name, (SELECT count(*) FROM members WHERE list = lists.id) FROM lists"
+		 " ORDER BY name",
+    [AU_LIST_FIND] = "SELECT id FROM lists WHERE name = ?",
+    [AU_LIST_ADD] = "INSERT INTO lists SELECT NULL, ?1 WHERE (SELECT count(*) FROM lists) < ?2",
+    [AU_LISTS_OF] = "SELECT name FROM lists WHERE EXISTS (SELECT 1 FROM members"
+		    " WHERE list = lists.id AND contact = ?) ORDER BY name",
+    [AU_MEMBER_ADD] = "INSERT OR IGNORE INTO members VALUES (?, ?)",
+    [AU_MEMBERS_GONE] = "DELETE FROM members WHERE list IN (SELECT id FROM lists)"
+			" AND contact = ?",
+    [AU_CONSENT_PUT] = "INSERT INTO consents VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+		       " ON CONFLICT DO UPDATE SET version = ?3, source = ?4, at_ms = ?5,"
+		       " until_ms = ?6 WHERE at_ms <= ?5",
+    [AU_CONSENTS_OF] = "SELECT purpose, version, source, at_ms, until_ms FROM consents"
+		       " WHERE contact = ?",
+    [AU_CONSENTS_GONE] = "DELETE FROM consents WHERE contact = ?",
+    [AU_CONTACTS_N] = "SELECT count(*) FROM contacts",
+    [AU_CONTACT_ID] = "SELECT id FROM contacts WHERE address = ?",
+    [AU_CONTACT_GONE] = "DELETE FROM contacts WHERE id = ?",
+    [AU_CONTACT_MAKE] = "INSERT INTO contacts (address, created_ms, updated_ms) VALUES"
+			" (?1, ?2, ?2)",
+    [AU_EVENT_NAME] = "SELECT id FROM event_names WHERE name = ?",
+    [AU_EVENT_NAME_ADD] = "INSERT INTO event_names SELECT NULL, ?1 WHERE"
+			  " (SELECT count(*) FROM event_names) < ?2",
+    [AU_EVENT_PUT] = "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
+    [AU_EVENTS_OF] = "SELECT name, at_ms, amount FROM events WHERE contact = ?"
+		     " ORDER BY name, at_ms",
+    [AU_EVENTS_GONE] = "DELETE FROM events WHERE contact = ?",
+    [AU_EVENT_COUNTS] = "SELECT event_names.name, count(*) FROM events, event_names"
+			" ON event_names.id = events.name GROUP BY events.name ORDER BY 2 DESC",
+    [AU_DERIVED_PUT] = "INSERT OR REPLACE INTO derived VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    [AU_DERIVED_OF] = "SELECT orders, revenue, first_order_ms, last_order_ms, gap_ms,"
+		      " engagement, engaged_ms FROM derived WHERE contact = ?",
+    [AU_DERIVED_GONE] = "DELETE FROM derived WHERE contact = ?",
 };
 
 int

@@ -8,7 +8,11 @@
  *   http.c       requests to the status socket
  *   text.c       numbers, durations, times, bars; table.c aligned columns
  *   init.c check.c preview.c doctor.c submit.c replace.c verbs.c show.c sites.c report.c watch.c
- *   events.c suppress.c suppress_import.c person.c: commands; proof.c, proof_send.c: another
+ *   events.c suppress.c suppress_import.c person.c contacts.c contacts_import.c track.c:
+ *   commands; proof.c,
+ *   proof_send.c: another
+ *   sub.c        commands of several verbs; rows.c the rows of files they read, pieces.c
+ *                what of them goes to the daemon
  *
  * Standard output holds what was asked for, and nothing else; what went wrong goes to standard
  * error with what to do. Text that came from elsewhere passes cli_show first.
@@ -20,6 +24,7 @@
 #include "postrider/base/error.h"
 #include "postrider/base/problem.h"
 #include "postrider/campaign/config.h"
+#include "postrider/campaign/csv.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -36,7 +41,7 @@ struct cli_option {
 	bool later;  /* known, but not available yet */
 };
 
-#define CLI_WORDS_MAX 4u
+#define CLI_WORDS_MAX 64u
 #define CLI_GIVEN_MAX 32u
 
 struct cli_command {
@@ -155,6 +160,69 @@ struct cli_table *cli_table_create(const char *heads);     /* "ID\tSTATE\t>RATE"
 void cli_table_add(struct cli_table *t, const char *cell); /* copied; next cell of the row */
 void cli_table_print(struct cli_table *t, FILE *to);       /* and destroys */
 
+/* ---- sub.c: commands whose first word is a verb ---- */
+#define CLI_SUB_OPTIONS 8u
+struct cli_sub {
+	const char *word;
+	enum cli_exit (*run)(struct cli *c);
+	unsigned least, most; /* words, with its own */
+	const char *options[CLI_SUB_OPTIONS];
+};
+enum cli_exit cli_run_sub(struct cli *c, const struct cli_sub *subs); /* ended by a NULL word */
+
+/* ---- rows.c: rows of a file on their way to the daemon ---- */
+struct cli_bad { /* rows that cannot be used; {0} but file and quiet to begin */
+	const char *file;
+	bool quiet; /* --json: they come with the answer */
+	uint64_t n;
+	json_t *list; /* the first of them; json_decref ends it */
+};
+void cli_bad_note(struct cli_bad *b, uint64_t line, struct pr_str value, const char *why);
+void cli_bad_tell(const struct cli_bad *b);    /* how many were not shown */
+json_t *cli_bad_json(const struct cli_bad *b); /* a reference of one's own */
+
+struct cli_rows;
+struct cli_row { /* views until the next call */
+	uint64_t line;
+	const struct pr_str *fields;
+	size_t n;
+};
+struct cli_rows *cli_rows_create(void);
+void cli_rows_destroy(struct cli_rows *r);
+size_t cli_rows_count(const struct cli_rows *r);
+/* Copied; the first field is the address. What goes wrong is told by the next call. */
+void cli_rows_add(struct cli_rows *r, uint64_t line, const struct pr_str *fields, size_t n);
+int cli_rows_sort(struct cli_rows *r, struct pr_error *e); /* after the last was added, once */
+/* 1: *out; 0: no more. About by address; the same address in the order of the file. */
+int cli_rows_next(struct cli_rows *r, struct cli_row *out, struct pr_error *e);
+
+/* ---- pieces.c: rows to the daemon ---- */
+struct cli_pieces {
+	struct cli *c;
+	const char *path;
+	/* A body up to its first row, which stands in an array at the end; then each row. */
+	void (*begin)(void *context, struct pr_buf *body);
+	void (*add)(void *context, struct pr_buf *body, const struct cli_row *row);
+	/* Of a piece that was accepted: the lines its rows stood on. */
+	void (*answered)(void *context, const json_t *answer, const uint64_t *lines, size_t n);
+	void *context;
+};
+/* All rows, sorted; what went wrong was said. */
+enum cli_exit cli_rows_send(struct cli_rows *rows, const struct cli_pieces *p);
+/* The rows that an answer says were left out, by their lines. */
+void cli_bad_forgotten(struct cli_bad *b, const json_t *answer, const uint64_t *lines, size_t n);
+
+/* The records of a file, see pr_csv_read; each answers PR_ENOENT where a column is missing. */
+enum cli_exit cli_read_csv(const char *name, int (*each)(void *, const struct pr_csv_record *),
+                           void *context, const char *no_column);
+bool cli_is_json_lines(const char *name); /* its first character is { */
+/* o: NULL where the line is no JSON. */
+enum cli_exit cli_read_json_lines(const char *name,
+                                  void (*each)(void *context, uint64_t line, json_t *o),
+                                  void *context);
+/* Without the white space, and the ' that guards spreadsheets, of a cell. */
+struct pr_str cli_unguarded(struct pr_str text);
+
 /* ---- campaign objects ---- */
 const char *cli_text_of(const json_t *object, const char *key); /* NULL: none */
 uint64_t cli_number_of(const json_t *object, const char *key);
@@ -188,6 +256,9 @@ enum cli_exit cli_run_feedback(struct cli *c);
 enum cli_exit cli_run_suppress_import(struct cli *c); /* its words are import FILE */
 enum cli_exit cli_run_export(struct cli *c);
 enum cli_exit cli_run_forget(struct cli *c);
+enum cli_exit cli_run_contacts(struct cli *c);
+enum cli_exit cli_run_contacts_import(struct cli *c); /* its words are import FILE */
+enum cli_exit cli_run_track(struct cli *c);
 enum cli_exit cli_run_status(struct cli *c);
 enum cli_exit cli_run_campaigns(struct cli *c);
 enum cli_exit cli_run_campaign(struct cli *c);

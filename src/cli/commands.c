@@ -110,6 +110,18 @@ static const struct cli_option suppress_options[] = {
 static const struct cli_option export_options[] = {
     {"out", "FILE", "write it there, readable by you alone", 0, false}, {0}};
 static const struct cli_option forget_options[] = {{"yes", NULL, "do not ask", 'y', false}, {0}};
+static const struct cli_option contacts_options[] = {
+    {"list", "NAME", "import: put all on this list; export: only those on it", 0, false},
+    {"type", "NAME=TYPE", "import: an attribute is text, number, boolean or date", 0, false},
+    {"dry-run", NULL, "import: only say what is wrong in the file, and which types it has", 0,
+     false},
+    {"format", "F", "export: csv (default) or jsonl", 0, false},
+    {"out", "FILE", "export: write it there", 0, false},
+    {0}};
+static const struct cli_option track_options[] = {
+    {"event", "NAME", "of rows that have none", 0, false},
+    {"dry-run", NULL, "only say what is wrong in the file", 0, false},
+    {0}};
 static const struct cli_option adopt_options[] = {
     {"trust-ledger", NULL, "the ledger is right: go on with what it says is unsent", 0, false},
     {"hold-unsent", NULL, "it may be old: keep back all that is unsent in it", 0, false},
@@ -235,6 +247,30 @@ const struct cli_command cli_commands[] = {
      "as far as it says so; what does not is kept in STATE/feedback. Says what it made of it.\n"
      "The same mail twice changes nothing. For operators.",
      0, 0, NULL, cli_run_feedback, PEOPLE},
+    {"contacts", "VERB [WHAT]", "the people known: import, export, show, set, delete",
+     "import FILE      CSV with a header, or JSON lines; also what Mailchimp and HubSpot export.\n"
+     "                 Who is there already is updated; an empty cell changes nothing. What is\n"
+     "                 wrong is listed and left out, and so is who asked to be forgotten.\n"
+     "export           All, as a file that import reads.\n"
+     "show ADDRESS     What is known of one.\n"
+     "set ADDRESS NAME=VALUE ...\n"
+     "                 Values of one, who is made if need be; NAME= takes a value away, lists=a,b\n"
+     "                 are all lists.\n"
+     "delete ADDRESS   All that is known, but suppressions.\n"
+     "known            How many there are, which lists and attributes.\n"
+     "\n"
+     "Columns: email, lists, timezone, language, consent_purpose, consent_text, consent_at,\n"
+     "consent_source, consent_until; any other is an attribute: \"First Name\" is first_name. Its\n"
+     "type is the narrowest that all values are of (numbers with leading zeros are text, dates\n"
+     "read 2027-01-31), and stays. For operators.",
+     1, CLI_WORDS_MAX, contacts_options, cli_run_contacts, PEOPLE},
+
+    {"track", "import FILE", "what customers did: orders, visits, reviews, any event",
+     "FILE is CSV with a header, or JSON lines: email, event (order, visit, review, signup, any\n"
+     "name), time, and amount, currency, item, id where there are any. The same address, event,\n"
+     "time, id and item is counted once, so a file may be imported again. An\n"
+     "address that is no contact becomes one, unless it asked to be forgotten. For operators.",
+     1, 2, track_options, cli_run_track, PEOPLE},
 
     {"adopt", "ID", "let a campaign go on whose folder was restored or copied",
      "Its ledger and the daemon's own state disagree, so it is held (reason: restored).", 1, 1,
@@ -259,5 +295,4 @@ const struct cli_command cli_commands[] = {
      filter_options, run_address, FILTER},
     {0}};
 
-const char *const cli_later[] = {"plan",  "reschedule", "contacts", "segment",
-                                 "track", "purge",      "backup",   NULL};
+const char *const cli_later[] = {"plan", "reschedule", "segment", "purge", "backup", NULL};

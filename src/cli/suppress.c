@@ -196,45 +196,19 @@ run_export(struct cli *c)
 
 /* ---- which of them ---- */
 
-static const struct {
-	const char *word;
-	enum cli_exit (*run)(struct cli *c);
-	unsigned words; /* with its own */
-	const char *options[8];
-} verbs[] = {
-    {"add", run_add, 2, {"list", "class", "reason", "until"}},
-    {"remove", run_remove, 2, {"list", "class"}},
-    {"list", run_list, 1, {"match", "limit", "after", "audit"}},
-    {"import", cli_run_suppress_import, 2, {"list", "class", "reason", "until", "dry-run"}},
-    {"export", run_export, 1, {"out"}},
-};
-
-static bool
-knows(unsigned verb, const char *option)
-{
-	for (unsigned i = 0; i < 8 && verbs[verb].options[i]; i++)
-		if (strcmp(verbs[verb].options[i], option) == 0)
-			return true;
-	return false;
-}
-
 enum cli_exit
 cli_run_suppress(struct cli *c)
 {
-	unsigned i = 0;
-	while (i < sizeof verbs / sizeof *verbs &&
-	       strcmp(verbs[i].word, c->arguments.words[0]) != 0)
-		i++;
-	if (i == sizeof verbs / sizeof *verbs)
-		return cli_usage(c, "there is no `suppress %s`", cli_show(c->arguments.words[0]));
-	if (c->arguments.n != verbs[i].words)
-		return cli_usage(c,
-		                 verbs[i].words == 1 ? "`suppress %s` takes nothing more"
-		                                     : "`suppress %s` needs one thing more",
-		                 verbs[i].word);
-	for (unsigned k = 0; k < c->arguments.given_n; k++)
-		if (!knows(i, c->arguments.given[k].option->name))
-			return cli_usage(c, "`suppress %s` has no option --%s", verbs[i].word,
-			                 c->arguments.given[k].option->name);
-	return verbs[i].run(c);
+	static const struct cli_sub subs[] = {
+	    {"add", run_add, 2, 2, {"list", "class", "reason", "until"}},
+	    {"remove", run_remove, 2, 2, {"list", "class"}},
+	    {"list", run_list, 1, 1, {"match", "limit", "after", "audit"}},
+	    {"import",
+	     cli_run_suppress_import,
+	     2,
+	     2,
+	     {"list", "class", "reason", "until", "dry-run"}},
+	    {"export", run_export, 1, 1, {"out"}},
+	    {0}};
+	return cli_run_sub(c, subs);
 }

@@ -14,15 +14,11 @@
 #include "postrider/campaign/address.h"
 #include "postrider/campaign/csv.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define PIECE_ROWS 10000u
 #define PIECE_OCTETS (900u << 10) /* the daemon takes 1 MiB */
 #define EXTRA_MAX 4000u           /* of a row, as JSON */
-#define BAD_SHOWN 20u
-#define BAD_KEPT 1000u /* for --json */
 
 enum column { ADDRESS, LIST, CLASS, SCOPE, REASON, NOTE, SOURCE, AT, UNTIL, COLUMNS };
 static const char *const names[COLUMNS] = {"address", "list",   "class", "scope", "reason",
@@ -37,8 +33,7 @@ struct file {
 	size_t n, room;
 	size_t columns[COLUMNS]; /* where each is; SIZE_MAX: nowhere */
 	bool begun;
-	uint64_t bad_n;
-	json_t *bad; /* the first of them */
+	struct cli_bad bad;
 	struct pr_buf extra;
 };
 
@@ -89,20 +84,6 @@ field(const struct file *f, const struct pr_csv_record *r, enum column k)
 {
 	size_t at = f->columns[k];
 	return at < r->n ? pr_str_trim(r->fields[at]) : PR_STR("");
-}
-
-static void
-note_bad(struct file *f, const struct pr_csv_record *r, struct pr_str value, const char *why)
-{
-	char shown[200];
-	pr_str_show(value, shown, sizeof shown);
-	if (f->bad_n++ < BAD_KEPT)
-		json_array_append_new(f->bad,
-		                      json_pack("{s:I,s:s,s:s}", "line", (json_int_t)r->line,
-		                                "value", shown, "reason", why));
-	if (!f->c->arguments.json && f->bad_n <= BAD_SHOWN)
-		fprintf(stderr, "%s:%llu: %s: %s\n", cli_show(f->name), (unsigned long long)r->line,
-		        shown, why);
 }
 
 static void
@@ -165,13 +146,11 @@ on_row(struct file *f, const struct pr_csv_record *r)
 {
 	struct pr_mailbox m;
 	const char *why = r->bad;
-	struct pr_str value = field(f, r, ADDRESS), text = value;
-	if (text.n > 1 && text.p[0] == '\'' && strchr("=+-@", text.p[1]))
-		text = pr_str_n(text.p + 1, text.n - 1); /* a guard against spreadsheets */
-	if (!why && pr_mailbox_parse(text, &m, &why) == 0)
+	struct pr_str value = field(f, r, ADDRESS);
+	if (!why && pr_mailbox_parse(cli_unguarded(value), &m, &why) == 0)
 		why = read_extra(f, r);
 	if (why)
-		note_bad(f, r, value, why);
+		cli_bad_note(&f->bad, r->line, value, why);
 	else
 		keep(f, &m);
 	return 0;
@@ -188,37 +167,6 @@ on_record(void *context, const struct pr_csv_record *r)
 		return on_row(f, r);
 	read_header(f, r);
 	return f->columns[ADDRESS] == SIZE_MAX ? PR_ENOENT : 0;
-}
-
-static enum cli_exit
-tell_problems(const struct pr_problems *problems, const struct pr_error *e)
-{
-	for (size_t i = 0; i < problems->n; i++)
-		cli_fail("%s, line %u: %s", cli_show(problems->items[i].file),
-		         problems->items[i].line, cli_show(problems->items[i].what));
-	return problems->n ? CLI_FAILED : cli_fail("%s", e->text);
-}
-
-static enum cli_exit
-read_file(struct file *f)
-{
-	struct pr_problems problems = {0};
-	struct pr_error e = {0};
-	struct pr_csv_options options = {.file = f->name, .encoding = "auto"};
-	enum cli_exit result = CLI_DONE;
-	int fd = open(f->name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return cli_fail_errno("cannot open %s", cli_show(f->name));
-	int r = pr_csv_read(fd, &options, on_record, f, &problems, &e);
-	close(fd);
-	if (r == PR_ENOENT)
-		result = cli_fail("%s: no column is called address or email, and the first line "
-		                  "holds no address",
-		                  cli_show(f->name));
-	else if (r < 0)
-		result = tell_problems(&problems, &e);
-	pr_problems_finish(&problems);
-	return result;
 }
 
 /* ---- to the daemon ---- */
@@ -305,18 +253,17 @@ tell(const struct file *f, bool dry, uint64_t changed)
 	char rows[CLI_TEXT], bad[CLI_TEXT], number[CLI_TEXT];
 	if (f->c->arguments.json) {
 		json_t *o =
-		    json_pack("{s:I,s:I,s:I,s:I,s:b,s:O}", "rows", (json_int_t)(f->n + f->bad_n),
+		    json_pack("{s:I,s:I,s:I,s:I,s:b,s:o}", "rows", (json_int_t)(f->n + f->bad.n),
 		              "good", (json_int_t)f->n, "changed", (json_int_t)changed, "bad_rows",
-		              (json_int_t)f->bad_n, "dry_run", dry, "bad", f->bad);
+		              (json_int_t)f->bad.n, "dry_run", dry, "bad", cli_bad_json(&f->bad));
 		json_dumpf(o, stdout, JSON_COMPACT);
 		putchar('\n');
 		json_decref(o);
 		return;
 	}
-	if (f->bad_n > BAD_SHOWN)
-		fprintf(stderr, "... and %s more\n", cli_number(f->bad_n - BAD_SHOWN, number));
+	cli_bad_tell(&f->bad);
 	cli_number(f->n, rows);
-	cli_number(f->bad_n, bad);
+	cli_number(f->bad.n, bad);
 	if (dry)
 		printf("%s good rows, %s bad; nothing was changed\n", rows, bad);
 	else
@@ -327,13 +274,16 @@ tell(const struct file *f, bool dry, uint64_t changed)
 enum cli_exit
 cli_run_suppress_import(struct cli *c)
 {
-	struct file f = {.c = c, .name = c->arguments.words[1], .bad = json_array()};
+	const char *name = c->arguments.words[1];
+	struct file f = {.c = c, .name = name, .bad = {.file = name, .quiet = c->arguments.json}};
 	bool dry = cli_given(c, "dry-run");
 	uint64_t changed = 0;
 	pr_arena_init(&f.arena);
 	for (int k = 0; k < COLUMNS; k++)
 		f.columns[k] = SIZE_MAX;
-	enum cli_exit result = read_file(&f);
+	enum cli_exit result = cli_read_csv(name, on_record, &f,
+	                                    "no column is called address or email, and the first "
+	                                    "line holds no address");
 	if (result == CLI_DONE && !dry)
 		result = send_all(&f, &changed);
 	if (result == CLI_DONE) {
@@ -342,7 +292,7 @@ cli_run_suppress_import(struct cli *c)
 			result = cli_fail("%s holds no address that can be used", cli_show(f.name));
 	}
 	free(f.rows);
-	json_decref(f.bad);
+	json_decref(f.bad.list);
 	pr_buf_finish(&f.extra);
 	pr_arena_finish(&f.arena);
 	return result;

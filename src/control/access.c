@@ -63,3 +63,11 @@ may_act(const struct request *q, uint32_t owner)
 {
 	return may_see_rows(q, owner);
 }
+
+bool
+must_operate(struct request *q, const char *why_not)
+{
+	if (!q->peer.is_operator)
+		request_fail(q, MHD_HTTP_FORBIDDEN, "denied", "%s", why_not);
+	return q->peer.is_operator;
+}

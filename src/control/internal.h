@@ -11,6 +11,8 @@
  *   verbs.c    what changes something; replace.c corrected content
  *   suppress.c whom mail may not go to
  *   feedback.c mails that came back
+ *   contacts.c the people known; contacts_read.c what is said of them; track.c what
+ *              they did
  *   submit.c   new campaigns; handing.c walks the path of what is handed over
  *   preview.c  the message of a row
  *   rows.c     rows of a campaign, one person's story: read on the reader lane
@@ -115,6 +117,7 @@ bool request_body(struct request *q, const char *const *keys, json_t **out);
 void peer_of(struct pr_control *c, struct MHD_Connection *connection, struct peer *out);
 bool may_see_rows(const struct request *q, uint32_t owner);
 bool may_act(const struct request *q, uint32_t owner);
+bool must_operate(struct request *q, const char *why_not); /* false when it was answered */
 
 /* ---- resource.c ---- */
 void resource_dispatch(struct request *q);
@@ -143,6 +146,12 @@ void post_suppression(struct request *q);
 void post_suppression_remove(struct request *q);
 void post_suppression_import(struct request *q);
 void post_feedback(struct request *q);
+void get_contacts(struct request *q);
+void get_contact(struct request *q);
+void get_contact_attributes(struct request *q);
+void post_contacts(struct request *q);
+void post_contact_delete(struct request *q);
+void post_track(struct request *q);
 void post_reload(struct request *q);
 void post_drain(struct request *q);
 

@@ -104,10 +104,7 @@ order_one(struct request *q, enum pr_audience_verb verb, const char *const *keys
 bool
 is_for_operators(struct request *q)
 {
-	if (!q->peer.is_operator)
-		request_fail(q, MHD_HTTP_FORBIDDEN, "denied",
-		             "only operators may do this; others may add an address");
-	return q->peer.is_operator;
+	return must_operate(q, "only operators may do this; others may add an address");
 }
 
 void

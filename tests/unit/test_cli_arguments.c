@@ -83,7 +83,7 @@ static const struct {
     {"status --json=yes", PR_EINVAL, "--json takes no value"},
     {"pause x --all=1", PR_EINVAL, "--all takes no value"},
     {"plan x", PR_EUNAVAILABLE, "plan is not available yet"},
-    {"--json contacts list", PR_EUNAVAILABLE, "contacts is not available yet"},
+    {"--json plan folder", PR_EUNAVAILABLE, "plan is not available yet"},
     {"pause x --variant b", PR_EUNAVAILABLE, "--variant is not available yet"},
     {"cancel x --domain d", PR_EUNAVAILABLE, "--domain is not available yet"},
 };

@@ -1,0 +1,57 @@
+/*
+ * What customers did, in the audience's file: orders, visits, whatever a shop tells, by contact.
+ *
+ * Words
+ *   event    a name ("order", "visit", any), a contact, a time; perhaps an amount, a currency, an
+ *            item, an id. The same contact, name, time, id and item again is the same event,
+ *            counted once
+ *   derived  what segments ask of a contact's events, kept beside them: made anew, in the same
+ *            transaction, for each contact that gets an event. So it is never old, and nothing
+ *            has to be built before it is asked
+ *
+ * Openings and clicks of campaigns are counted in their ledgers; whoever folds them by contact
+ * puts them here as events "open" and "click", and segments see them.
+ */
+#ifndef POSTRIDER_AUDIENCE_TRACK_H
+#define POSTRIDER_AUDIENCE_TRACK_H
+
+#include "postrider/audience.h"
+
+#define PR_EVENT_NAME_MAX 64  /* octets; letters, digits, '-', '_', '.', as lists' */
+#define PR_EVENT_NAMES_MAX 1000u
+#define PR_EVENT_ITEM_MAX 200 /* octets of an item or id: longer ones are refused above */
+
+struct pr_customer_event {
+	struct pr_str address; /* as pr_mailbox_parse gives it */
+	struct pr_str name, item, id, currency;
+	struct pr_str amount; /* a number as pr_attribute_read gives it; n 0: none */
+	int64_t at_ms;        /* UTC */
+};
+
+struct pr_event_batch { /* the caller's, with all its texts */
+	const struct pr_customer_event *events; /* those of a contact one behind the other */
+	size_t n;
+	size_t at;                   /* the next; 0 before the first call */
+	uint64_t added, there, made; /* made: new ones, those known before; new contacts */
+	bool *forgotten;             /* made, n: who was left out; false before the first call */
+};
+/* From `at` on, until all are done or the time (monotonic) is over. Within a transaction. An
+ * address that is no contact becomes one. PR_ELIMIT: too many names. */
+int pr_events_put(pr_audience *a, struct pr_event_batch *b, int64_t end_mono_ms,
+                  struct pr_error *e);
+
+int pr_event_counts(pr_audience *a, /* by name; counts every event: takes its time */
+                    bool (*each)(void *context, struct pr_str name, uint64_t events), void *context,
+                    struct pr_error *e);
+
+struct pr_derived { /* of one contact; times in ms UTC, 0: none */
+	uint64_t orders; /* at how many times; an order of several items is one */
+	double revenue;
+	int64_t first_order_ms, last_order_ms;
+	int64_t gap_ms;     /* between the last order and the one before it */
+	double engagement;  /* points as of engaged_ms; each halves every 30 days */
+	int64_t engaged_ms; /* the last event */
+};
+int pr_derived_of(pr_audience *a, int64_t contact, struct pr_derived *out, struct pr_error *e);
+
+#endif
