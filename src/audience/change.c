@@ -87,10 +87,11 @@ put(pr_audience *a, enum audience_statement which, struct pr_str key,
 	return r < 0 ? r : sqlite3_changes(a->db);
 }
 
-/* The address leaves the file. */
+/* The address leaves the file, and what is known of the person with it. */
 static int
 forget(pr_audience *a, struct pr_str normal, struct pr_str hash, struct pr_error *e)
 {
+	bool contact;
 	int moved = run(a, AU_REHASH, normal, hash, e);
 	int gone = moved < 0 ? moved : run(a, AU_REMOVE_ALL, normal, (struct pr_str){0}, e);
 	int r = gone < 0 ? gone : run(a, AU_AUDIT_REHASH, normal, hash, e);
@@ -98,7 +99,6 @@ forget(pr_audience *a, struct pr_str normal, struct pr_str hash, struct pr_error
 		r = run(a, AU_FORGETS_MORE, (struct pr_str){0}, (struct pr_str){0}, e);
 	if (r >= 0)
 		r = pr_audience_remember(a, pr_audience_key(a, normal), (struct pr_str){0}, e);
-	bool contact;
 	if (r >= 0)
 		r = pr_contact_delete(a, normal, &contact, e);
 	if (r < 0)

@@ -75,8 +75,9 @@ pr_contact_lists_of(pr_audience *a, int64_t id, bool (*each)(void *, struct pr_s
 }
 
 int
-pr_contact_consents_of(pr_audience *a, int64_t id, bool (*each)(void *, const struct pr_contact_consent *),
-                       void *context, struct pr_error *e)
+pr_contact_consents_of(pr_audience *a, int64_t id,
+                       bool (*each)(void *, const struct pr_contact_consent *), void *context,
+                       struct pr_error *e)
 {
 	sqlite3_stmt *s;
 	int r = audience_statement(a, AU_CONSENTS_OF, &s, e);
@@ -85,10 +86,10 @@ pr_contact_consents_of(pr_audience *a, int64_t id, bool (*each)(void *, const st
 	sqlite3_bind_int64(s, 1, id);
 	while ((r = pr_db_step(s, e)) == 1) {
 		struct pr_contact_consent c = {.purpose = pr_db_text(s, 0),
-		                       .text = pr_db_text(s, 1),
-		                       .source = pr_db_text(s, 2),
-		                       .at_ms = sqlite3_column_int64(s, 3),
-		                       .until_ms = sqlite3_column_int64(s, 4)};
+		                               .text = pr_db_text(s, 1),
+		                               .source = pr_db_text(s, 2),
+		                               .at_ms = sqlite3_column_int64(s, 3),
+		                               .until_ms = sqlite3_column_int64(s, 4)};
 		if (!each(context, &c))
 			break;
 	}

@@ -119,6 +119,9 @@ static const char *const texts[AU_N] = {
     [AU_EVENT_PUT] = "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
     [AU_EVENTS_OF] = "SELECT name, at_ms, amount FROM events WHERE contact = ?"
 		     " ORDER BY name, at_ms",
+    [AU_EVENTS_TOLD] = "SELECT event_names.name, at_ms, events.id, item, amount, currency"
+		       " FROM events JOIN event_names ON event_names.id = events.name"
+		       " WHERE contact = ? ORDER BY at_ms",
     [AU_EVENTS_GONE] = "DELETE FROM events WHERE contact = ?",
     [AU_EVENT_COUNTS] = "SELECT event_names.name, count(*) FROM events, event_names"
 			" ON event_names.id = events.name GROUP BY events.name ORDER BY 2 DESC",

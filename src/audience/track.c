@@ -260,6 +260,30 @@ pr_events_put(pr_audience *a, struct pr_event_batch *b, int64_t end_mono_ms, str
 }
 
 int
+pr_events_of(pr_audience *a, int64_t contact,
+             bool (*each)(void *context, const struct pr_customer_event *ev), void *context,
+             struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = audience_statement(a, AU_EVENTS_TOLD, &s, e);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, contact);
+	while ((r = pr_db_step(s, e)) == 1) {
+		const struct pr_customer_event ev = {.name = pr_db_text(s, 0),
+		                                     .at_ms = sqlite3_column_int64(s, 1),
+		                                     .id = pr_db_text(s, 2),
+		                                     .item = pr_db_text(s, 3),
+		                                     .amount = pr_db_text(s, 4),
+		                                     .currency = pr_db_text(s, 5)};
+		if (!each(context, &ev))
+			break;
+	}
+	sqlite3_reset(s);
+	return r < 0 ? r : 0;
+}
+
+int
 pr_event_counts(pr_audience *a, bool (*each)(void *, struct pr_str, uint64_t), void *context,
                 struct pr_error *e)
 {

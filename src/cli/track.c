@@ -177,11 +177,11 @@ tell(const struct file *f, uint64_t good, bool dry)
 	char one[CLI_TEXT], two[CLI_TEXT], three[CLI_TEXT], four[CLI_TEXT];
 	cli_bad_tell(&f->bad);
 	if (f->c->arguments.json) {
-		json_t *o = json_pack("{s:I,s:I,s:I,s:I,s:I,s:b,s:o}", "good", (json_int_t)good,
-		                      "added", (json_int_t)f->added, "there",
-		                      (json_int_t)f->there, "contacts", (json_int_t)f->made,
-		                      "bad_rows", (json_int_t)f->bad.n, "dry_run", dry, "bad",
-		                      cli_bad_json(&f->bad));
+		json_t *o =
+		    json_pack("{s:I,s:I,s:I,s:I,s:I,s:b,s:o}", "good", (json_int_t)good, "added",
+		              (json_int_t)f->added, "there", (json_int_t)f->there, "contacts",
+		              (json_int_t)f->made, "bad_rows", (json_int_t)f->bad.n, "dry_run", dry,
+		              "bad", cli_bad_json(&f->bad));
 		json_dumpf(o, stdout, JSON_COMPACT);
 		putchar('\n');
 		json_decref(o);
@@ -206,8 +206,8 @@ import(struct file *f)
 	bool dry = cli_given(f->c, "dry-run");
 	enum cli_exit result =
 	    cli_is_json_lines(f->bad.file)
-	        ? cli_read_json_lines(f->bad.file, on_object, f)
-	        : cli_read_csv(f->bad.file, on_record, f, "no column is called email");
+		? cli_read_json_lines(f->bad.file, on_object, f)
+		: cli_read_csv(f->bad.file, on_record, f, "no column is called email");
 	if (result == CLI_DONE && !dry)
 		result = cli_rows_send(f->rows, &pieces);
 	if (result != CLI_DONE)

@@ -22,6 +22,8 @@ struct contacts_request {
 	struct pr_error error;
 };
 
+/* Appends ,"contact":{...} or null, and "customer_events":[...]: for export. */
+int contact_export(pr_audience *a, struct pr_str address, struct pr_buf *out, struct pr_error *e);
 bool contacts_allowed(struct request *q); /* false when it was answered */
 /* ,"forgotten":[the rows that were left out, the first is 1] */
 void add_forgotten(struct pr_buf *b, const bool *forgotten, size_t n);

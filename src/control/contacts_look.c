@@ -2,6 +2,8 @@
  * connection of one's own. For operators. */
 #include "contacts.h"
 
+#include "postrider/audience/track.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -124,6 +126,55 @@ look_one(struct look_job *j, pr_audience *a)
 {
 	int r = pr_contact_find(a, pr_str(j->address), add_contact, j, &j->error);
 	return r < 0 ? r : j->result;
+}
+
+/* ---- all of one person ---- */
+
+static bool
+add_event(void *context, const struct pr_customer_event *ev)
+{
+	struct pr_buf *b = context;
+	comma(b);
+	pr_buf_adds(b, "{\"name\":");
+	pr_buf_add_json(b, ev->name);
+	add_time(b, "at", ev->at_ms);
+	if (ev->item.n)
+		json_text(b, "item", ev->item);
+	if (ev->id.n)
+		json_text(b, "id", ev->id);
+	if (ev->amount.n)
+		json_text(b, "amount", ev->amount);
+	if (ev->currency.n)
+		json_text(b, "currency", ev->currency);
+	pr_buf_addc(b, '}');
+	return true;
+}
+
+static bool
+add_person(void *context, const struct pr_contact_view *v)
+{
+	struct look_job *j = context;
+	if (!add_contact(j, v))
+		return false;
+	pr_buf_adds(&j->out, ",\"customer_events\":[");
+	j->result = pr_events_of(j->a, v->id, add_event, &j->out, &j->error);
+	pr_buf_addc(&j->out, ']');
+	return false;
+}
+
+int
+contact_export(pr_audience *a, struct pr_str address, struct pr_buf *out, struct pr_error *e)
+{
+	struct look_job j = {.a = a, .out = *out};
+	pr_buf_adds(&j.out, ",\"contact\":");
+	size_t before = j.out.len;
+	int r = pr_contact_find(a, address, add_person, &j, e);
+	if (j.out.len == before)
+		pr_buf_adds(&j.out, "null,\"customer_events\":[]");
+	*out = j.out;
+	if (j.result < 0)
+		*e = j.error;
+	return r < 0 && r != PR_ENOENT ? r : j.result;
 }
 
 static bool

@@ -4,6 +4,7 @@
  * The document is read on the reports lane, for every row of every campaign that is kept is looked
  * at: an address may be written in several ways, and stand in another row's fields.
  */
+#include "contacts.h"
 #include "reading.h"
 #include "suppress.h"
 
@@ -83,6 +84,8 @@ export_audience(struct export_job *j)
 	if (r == 0)
 		r = pr_audience_audits(a, address, AUDITS_MAX, add_audit, j, &j->error);
 	pr_buf_addc(&j->out, ']');
+	if (r == 0)
+		r = contact_export(a, address, &j->out, &j->error);
 	pr_audience_close(a);
 	return r;
 }

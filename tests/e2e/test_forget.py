@@ -90,6 +90,12 @@ class EverywhereTest(ForgetCase):
         daemon.post("/v1/campaigns/%s/pause" % paused["id"])
         pt.wait_until(lambda: os.listdir(os.path.join(daemon.spool, "rejected")), "a refusal")
         daemon.cli("suppress", "add", PERSON, "--list", "news", "--reason", "unsubscribed")
+        daemon.cli("contacts", "set", PERSON, "city=" + SECRET)
+        shop = os.path.join(self.folder, "shop.jsonl")
+        with open(shop, "w", encoding="utf-8") as f:
+            f.write(json.dumps({"email": PERSON, "event": "order", "time": "2026-05-01T10:00:00Z",
+                                "amount": 12.5, "item": SECRET}) + "\n")
+        daemon.cli("track", "import", shop)
         os.makedirs(os.path.join(daemon.state, "feedback", "new"), exist_ok=True)
         with open(os.path.join(daemon.state, "feedback", "new", "1.mail"), "w",
                   encoding="utf-8") as f:
@@ -160,7 +166,10 @@ class EverywhereTest(ForgetCase):
         self.assertEqual(rows["old"]["engagement"], [])
         self.assertEqual({(s["scope"], s["reason"]) for s in told["suppressions"]},
                          {("all", "bounced"), ("list news", "unsubscribed")})
-        self.assertEqual(told["audit"][0]["verb"], "add")
+        self.assertIn("add", {line["verb"] for line in told["audit"]})
+        self.assertEqual(told["contact"]["attributes"], {"city": SECRET})
+        self.assertEqual([(e["name"], e["item"]) for e in told["customer_events"]],
+                         [("order", SECRET)])
         self.assertIn(("bounced", rows["old"]["campaign"]),
                       [(e["type"], e["campaign"]) for e in told["events"]])
         self.assertTrue(any(path.endswith("feedback/new/1.mail") for path in told["files"]))
@@ -168,6 +177,7 @@ class EverywhereTest(ForgetCase):
         self.forget(daemon)
         told = self.export(daemon)
         self.assertEqual((told["campaigns"], told["events"], told["files"]), ([], [], []))
+        self.assertEqual((told["contact"], told["customer_events"]), (None, []))
         self.assertEqual({s["reason"] for s in told["suppressions"]},
                          {"unsubscribed", "forgotten"})
         self.assertNotIn("@", json.dumps(told["suppressions"] + told["audit"]))

@@ -129,7 +129,7 @@ int pr_contact_find(pr_audience *a, struct pr_str address,
 int pr_contact_lists_of(pr_audience *a, int64_t id, bool (*each)(void *context, struct pr_str name),
                         void *context, struct pr_error *e);
 int pr_contact_consents_of(pr_audience *a, int64_t id,
-                           bool (*each)(void *context, const struct pr_contact_consent *c), void *context,
-                           struct pr_error *e);
+                           bool (*each)(void *context, const struct pr_contact_consent *c),
+                           void *context, struct pr_error *e);
 
 #endif

@@ -17,7 +17,7 @@
 
 #include "postrider/audience.h"
 
-#define PR_EVENT_NAME_MAX 64  /* octets; letters, digits, '-', '_', '.', as lists' */
+#define PR_EVENT_NAME_MAX 64 /* octets; letters, digits, '-', '_', '.', as lists' */
 #define PR_EVENT_NAMES_MAX 1000u
 #define PR_EVENT_ITEM_MAX 200 /* octets of an item or id: longer ones are refused above */
 
@@ -28,7 +28,7 @@ struct pr_customer_event {
 	int64_t at_ms;        /* UTC */
 };
 
-struct pr_event_batch { /* the caller's, with all its texts */
+struct pr_event_batch {                         /* the caller's, with all its texts */
 	const struct pr_customer_event *events; /* those of a contact one behind the other */
 	size_t n;
 	size_t at;                   /* the next; 0 before the first call */
@@ -40,11 +40,15 @@ struct pr_event_batch { /* the caller's, with all its texts */
 int pr_events_put(pr_audience *a, struct pr_event_batch *b, int64_t end_mono_ms,
                   struct pr_error *e);
 
+/* All of a contact; `each` returns false to stop. Views; addresses are left out. */
+int pr_events_of(pr_audience *a, int64_t contact,
+                 bool (*each)(void *context, const struct pr_customer_event *ev), void *context,
+                 struct pr_error *e);
 int pr_event_counts(pr_audience *a, /* by name; counts every event: takes its time */
                     bool (*each)(void *context, struct pr_str name, uint64_t events), void *context,
                     struct pr_error *e);
 
-struct pr_derived { /* of one contact; times in ms UTC, 0: none */
+struct pr_derived {      /* of one contact; times in ms UTC, 0: none */
 	uint64_t orders; /* at how many times; an order of several items is one */
 	double revenue;
 	int64_t first_order_ms, last_order_ms;
