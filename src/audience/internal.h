@@ -11,6 +11,7 @@
  *   contact_attribute.c  attributes of contacts: names, types, values
  *   contact_change.c     contacts: inserting, updating, deleting
  *   contact_look.c       looking through them
+ *   segment_rewrite.c, segment.c  conditions over contacts
  *   track.c   events of customers, and what is derived from them
  *
  * Tables
@@ -84,6 +85,7 @@ enum audience_statement {
 	AU_DERIVED_PUT,
 	AU_DERIVED_OF,
 	AU_DERIVED_GONE,
+	AU_SCORES,
 	AU_N
 };
 

@@ -128,6 +128,7 @@ static const char *const texts[AU_N] = {
     [AU_DERIVED_PUT] = "INSERT OR REPLACE INTO derived VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [AU_DERIVED_OF] = "SELECT orders, revenue, first_order_ms, last_order_ms, gap_ms,"
 		      " engagement, engaged_ms FROM derived WHERE contact = ?",
+    [AU_SCORES] = "SELECT last_order_ms, orders, revenue FROM derived WHERE orders > 0",
     [AU_DERIVED_GONE] = "DELETE FROM derived WHERE contact = ?",
 };
 

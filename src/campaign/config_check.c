@@ -5,6 +5,7 @@
 #include "config_internal.h"
 
 #include "manifest_internal.h"
+#include "postrider/audience/segment.h"
 #include "postrider/campaign/address.h"
 
 #include <arpa/inet.h>
@@ -322,6 +323,19 @@ check_bounce(struct check *k)
 		     "bounce.tls: cert_file and key_file belong together");
 }
 
+/* ---- segments ---- */
+
+/* Columns are looked up when it is asked for: attributes come and go. */
+static void
+check_segment(struct check *k, const struct pr_pair *segment)
+{
+	struct pr_error e = {0};
+	if (pr_segment_check(pr_text_str(&segment->value), &e) < 0)
+		tell(k, &segment->value,
+		     "`postrider segment --help` tells what a condition may say", "segments.%s: %s",
+		     segment->name.p, e.text);
+}
+
 /* ---- what must not contradict ---- */
 
 static void
@@ -370,6 +384,8 @@ pr_config_check(struct pr_config *c, struct pr_problems *problems)
 		check_secret(&k, i);
 	for (size_t i = 0; i < c->brands.n; i++)
 		check_brand(&k, pr_config_brands(c) + i);
+	for (size_t i = 0; i < c->segments.n; i++)
+		check_segment(&k, &c->segments.items[i]);
 	check_track_url(&k, &c->track.url, "track.url");
 	if (config_check_track(c, problems) < 0)
 		k.failed = true;

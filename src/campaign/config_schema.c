@@ -379,6 +379,8 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "sources", .type = PR_YAML_NAMED, .schema = &source_schema,
 	 .offset = AT(sources)},
 	{.key = "brands", .type = PR_YAML_NAMED, .schema = &brand_schema, .offset = AT(brands)},
+	{.key = "segments", .type = PR_YAML_PAIRS, .flags = LINE, .max = 1000,
+	 .offset = AT(segments)},
 	{.key = "dns", .type = PR_YAML_SECTION, .schema = &dns_schema},
 	{.key = "tls", .type = PR_YAML_SECTION, .schema = &tls_schema},
 	{.key = "dkim", .type = PR_YAML_SECTIONS, .schema = &dkim_schema, .max = 1000,

@@ -8,7 +8,7 @@
  *   http.c       requests to the status socket
  *   text.c       numbers, durations, times, bars; table.c aligned columns
  *   init.c check.c preview.c doctor.c submit.c replace.c verbs.c show.c sites.c report.c watch.c
- *   events.c suppress.c suppress_import.c person.c contacts.c contacts_import.c track.c:
+ *   events.c suppress.c suppress_import.c person.c contacts.c contacts_import.c track.c segment.c:
  *   commands; proof.c,
  *   proof_send.c: another
  *   sub.c        commands of several verbs; rows.c the rows of files they read, pieces.c
@@ -259,6 +259,7 @@ enum cli_exit cli_run_forget(struct cli *c);
 enum cli_exit cli_run_contacts(struct cli *c);
 enum cli_exit cli_run_contacts_import(struct cli *c); /* its words are import FILE */
 enum cli_exit cli_run_track(struct cli *c);
+enum cli_exit cli_run_segment(struct cli *c);
 enum cli_exit cli_run_status(struct cli *c);
 enum cli_exit cli_run_campaigns(struct cli *c);
 enum cli_exit cli_run_campaign(struct cli *c);

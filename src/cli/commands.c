@@ -122,6 +122,8 @@ static const struct cli_option track_options[] = {
     {"event", "NAME", "of rows that have none", 0, false},
     {"dry-run", NULL, "only say what is wrong in the file", 0, false},
     {0}};
+static const struct cli_option segment_options[] = {
+    {"limit", "N", "sample: so many (10)", 0, false}, {0}};
 static const struct cli_option adopt_options[] = {
     {"trust-ledger", NULL, "the ledger is right: go on with what it says is unsent", 0, false},
     {"hold-unsent", NULL, "it may be old: keep back all that is unsent in it", 0, false},
@@ -230,9 +232,9 @@ const struct cli_command cli_commands[] = {
      1, 2, suppress_options, cli_run_suppress, PEOPLE},
 
     {"export", "ADDRESS", "all that is held of one person, as JSON",
-     "Suppressions with who ordered them, rows of all campaigns that are kept with all fields,\n"
-     "what came back, events, what webhooks are still to be told, files that name the address.\n"
-     "For operators.",
+     "Suppressions with who ordered them, the contact and what it did, rows of all campaigns that\n"
+     "are kept with all fields, what came back, events, what webhooks are still to be told, files\n"
+     "that name the address. For operators.",
      1, 1, export_options, cli_run_export, PEOPLE},
     {"forget", "ADDRESS", "erase one person from all that is kept",
      "What is unsent becomes suppressed, then the address is erased from campaigns, reports, the\n"
@@ -272,6 +274,23 @@ const struct cli_command cli_commands[] = {
      "address that is no contact becomes one, unless it asked to be forgotten. For operators.",
      1, 2, track_options, cli_run_track, PEOPLE},
 
+    {"segment", "VERB WHAT", "some of the contacts, by a condition: count, sample, explain",
+     "WHAT is a condition, or the name of one in postrider.yaml (segments).\n"
+     "  postrider segment count \"points > 100 AND in_list('vip') AND days_since('order') < 30\"\n"
+     "\n"
+     "It is an expression of SQL over what is known of one contact:\n"
+     "  email timezone language created updated, and each attribute (booleans are 1 and 0)\n"
+     "  recency frequency monetary   1 to 5: the fifth of all customers; 5 is best\n"
+     "  stage        'new', 'active', 'won_back', 'occasional', 'at_risk', 'lost'\n"
+     "  value        revenue a year;  engagement   0 to 100, halves in 30 days\n"
+     "  in_list('NAME')  days_since('EVENT')  count('EVENT'[, DAYS])  sum('EVENT'[, DAYS])\n"
+     "  abs coalesce date glob ifnull iif instr julianday length like lower ltrim max min nullif\n"
+     "  replace round rtrim strftime substr trim upper\n"
+     "What is not known is NULL, which is not true. `explain` also tells which lists and events "
+     "do\n"
+     "not exist. What is wrong is said with its place. For operators.",
+     2, 2, segment_options, cli_run_segment, PEOPLE},
+
     {"adopt", "ID", "let a campaign go on whose folder was restored or copied",
      "Its ledger and the daemon's own state disagree, so it is held (reason: restored).", 1, 1,
      adopt_options, cli_run_adopt, KEEP},
@@ -295,4 +314,4 @@ const struct cli_command cli_commands[] = {
      filter_options, run_address, FILTER},
     {0}};
 
-const char *const cli_later[] = {"plan", "reschedule", "segment", "purge", "backup", NULL};
+const char *const cli_later[] = {"plan", "reschedule", "purge", "backup", NULL};

@@ -12,7 +12,7 @@
  *   suppress.c whom mail may not go to
  *   feedback.c mails that came back
  *   contacts.c the people known; contacts_read.c what is said of them; track.c what
- *              they did
+ *              they did; segment.c some of them
  *   submit.c   new campaigns; handing.c walks the path of what is handed over
  *   preview.c  the message of a row
  *   rows.c     rows of a campaign, one person's story: read on the reader lane
@@ -152,6 +152,9 @@ void get_contact_attributes(struct request *q);
 void post_contacts(struct request *q);
 void post_contact_delete(struct request *q);
 void post_track(struct request *q);
+void post_segment_count(struct request *q);
+void post_segment_explain(struct request *q);
+void post_segment_sample(struct request *q);
 void post_reload(struct request *q);
 void post_drain(struct request *q);
 

@@ -14,7 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import postrider_test as pt
 
-LATER = ("plan", "reschedule", "segment", "purge", "backup")
+LATER = ("plan", "reschedule", "purge", "backup")
 
 
 def run(*arguments, env=None, **more):

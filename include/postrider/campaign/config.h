@@ -199,6 +199,7 @@ struct pr_config {
 	struct pr_stop_loss stop_loss; /* for those that say nothing else */
 	int preflight;                 /* enum pr_preflight_mode */
 	struct pr_yaml_array brands;   /* struct pr_brand */
+	struct pr_pairs segments;      /* names and conditions, see audience/segment.h */
 	struct pr_yaml_array webhooks; /* struct pr_webhook */
 	/* What message/dkim.h made of `dkim` before others share the configuration, and how it
 	 * ends; NULL: nothing is signed. */
