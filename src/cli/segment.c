@@ -61,7 +61,7 @@ print_sample(const json_t *answer)
 	size_t i;
 	const json_t *one;
 	json_array_foreach(json_object_get(answer, "sample"), i, one)
-		puts(cli_show(json_string_value(one)));
+	    puts(cli_show(json_string_value(one)));
 }
 
 static enum cli_exit
@@ -81,7 +81,7 @@ print_explained(const json_t *answer)
 	       cli_number(n, number), cli_number(of, total));
 	printf(of ? " (%s)\n" : "\n", cli_percent(n, of ? of : 1, share));
 	json_array_foreach(json_object_get(answer, "unknown"), i, one)
-		printf("There is no %s %s yet.\n", cli_text_of(one, "kind"),
+	    printf("There is no %s %s yet.\n", cli_text_of(one, "kind"),
 	           cli_show(cli_text_of(one, "name")));
 }
 

@@ -1,5 +1,6 @@
 /*
- * The shelf: campaigns that earlier runs finished, known by done/ID/report.json. Who owns them
+ * The shelf: campaigns that earlier runs finished, known by done/ID/report.json; one that is asked
+ * for, by its ledger as well. Who owns them
  * is read once, at the start; their objects on the reader lane. A report that cannot be read is
  * left out.
  */
@@ -121,6 +122,32 @@ veil(const struct request *q, json_t *campaign)
 		json_object_set_new(campaign, "last_error", json_null());
 }
 
+/* What changes after the end, as its ledger has it: the report may be some seconds old, or more
+ * after a kill. */
+static void
+take_counts(json_t *campaign, const char *done, const char *id)
+{
+	static const char *const keys[] = {"counts",       "opens",      "clicks",
+	                                   "unsubscribes", "complaints", "needs_decision"};
+	char dir[4400];
+	struct pr_error e;
+	struct pr_buf b = {0};
+	pr_ledger *l;
+	struct pr_campaign_view v = {.id = "", .name = ""};
+	snprintf(dir, sizeof dir, "%s/%s", done, id);
+	if (open_ledger(dir, &l, &e) < 0)
+		return;
+	if (pr_ledger_counts(l, &v.counts, &e) == 0 &&
+	    pr_ledger_engagements(l, &v.engaged, &e) == 0)
+		pr_report_campaign_json(&v, &b);
+	pr_ledger_close(l);
+	json_t *now = b.len ? json_loadb(b.data, b.len, 0, NULL) : NULL;
+	for (size_t i = 0; now && i < sizeof keys / sizeof *keys; i++)
+		json_object_set(campaign, keys[i], json_object_get(now, keys[i]));
+	json_decref(now);
+	pr_buf_finish(&b);
+}
+
 static bool
 add_one(struct shelf_job *j, const char *id)
 {
@@ -129,6 +156,7 @@ add_one(struct shelf_job *j, const char *id)
 	if (campaign) {
 		veil(j->request, campaign);
 		if (!j->list) {
+			take_counts(campaign, j->done, id);
 			json_object_set(campaign, "slices", json_object_get(report, "slices"));
 			json_object_set(campaign, "history", json_object_get(report, "history"));
 		}

@@ -6,7 +6,7 @@
  *   delivery: answered -> stale -> job: older report, ledger as it is now -> files replaced
  *
  * What is stale when the daemon is killed is said again at the next start, as far as the journal
- * is read then; the ledger, which the status socket asks, has it in any case.
+ * is read then; the status socket asks the ledger, which has it in any case.
  */
 #include "daemon.h"
 

@@ -367,7 +367,7 @@ class CircleTest(pt.TestCase):
         self.assert_webhook_is_down()
         self.daemon.kill()  # what it has told of is durable
         self.daemon.start()
-        self.assert_object(self.settled(lambda: self.daemon.campaign("first")))
+        self.assert_object(self.daemon.get("/v1/campaigns/" + campaign["id"]))
         self.assert_second()
         self.up.set()
         pt.wait_until(lambda: self.webhook()["backlog_bytes"] == 0, "the webhook to be told all")
