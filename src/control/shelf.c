@@ -1,8 +1,7 @@
 /*
  * The shelf: campaigns that earlier runs finished, known by done/ID/report.json; one that is asked
- * for, by its ledger as well. Who owns them
- * is read once, at the start; their objects on the reader lane. A report that cannot be read is
- * left out.
+ * for, by its ledger as well. Who owns them is read once, at the start; their objects on the reader
+ * lane. A report that cannot be read is left out.
  */
 #include "internal.h"
 
