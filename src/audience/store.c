@@ -123,8 +123,6 @@ static const char *const texts[AU_N] = {
 		       " FROM events JOIN event_names ON event_names.id = events.name"
 		       " WHERE contact = ? ORDER BY at_ms",
     [AU_EVENTS_GONE] = "DELETE FROM events WHERE contact = ?",
-    [AU_EVENT_COUNTS] = "SELECT event_names.name, count(*) FROM events, event_names"
-			" ON event_names.id = events.name GROUP BY events.name ORDER BY 2 DESC",
     [AU_DERIVED_PUT] = "INSERT OR REPLACE INTO derived VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [AU_DERIVED_OF] = "SELECT orders, revenue, first_order_ms, last_order_ms, gap_ms,"
 		      " engagement, engaged_ms FROM derived WHERE contact = ?",

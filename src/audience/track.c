@@ -282,18 +282,3 @@ pr_events_of(pr_audience *a, int64_t contact,
 	sqlite3_reset(s);
 	return r < 0 ? r : 0;
 }
-
-int
-pr_event_counts(pr_audience *a, bool (*each)(void *, struct pr_str, uint64_t), void *context,
-                struct pr_error *e)
-{
-	sqlite3_stmt *s;
-	int r = audience_statement(a, AU_EVENT_COUNTS, &s, e);
-	if (r < 0)
-		return r;
-	while ((r = pr_db_step(s, e)) == 1)
-		if (!each(context, pr_db_text(s, 0), (uint64_t)sqlite3_column_int64(s, 1)))
-			break;
-	sqlite3_reset(s);
-	return r < 0 ? r : 0;
-}

@@ -126,6 +126,8 @@ enum cli_exit
 cli_rows_send(struct cli_rows *rows, const struct cli_pieces *p)
 {
 	struct pr_error e;
+	if (!cli_socket(p->c)) /* here, not by each sender for itself */
+		return CLI_FAILED;
 	struct sender *senders = pr_calloc(SENDERS, sizeof *senders);
 	for (unsigned i = 0; i < SENDERS; i++) {
 		senders[i].cli = *p->c;

@@ -44,9 +44,6 @@ int pr_events_put(pr_audience *a, struct pr_event_batch *b, int64_t end_mono_ms,
 int pr_events_of(pr_audience *a, int64_t contact,
                  bool (*each)(void *context, const struct pr_customer_event *ev), void *context,
                  struct pr_error *e);
-int pr_event_counts(pr_audience *a, /* by name; counts every event: takes its time */
-                    bool (*each)(void *context, struct pr_str name, uint64_t events), void *context,
-                    struct pr_error *e);
 
 struct pr_derived {      /* of one contact; times in ms UTC, 0: none */
 	uint64_t orders; /* at how many times; an order of several items is one */
