@@ -2,7 +2,7 @@
  * Retention: finished campaigns go after retention.done, refused ones after
  * retention.rejected, looked for once an hour on the reports lane. A finished folder is as old
  * as its report.json, a refused one as its errors.txt; a folder without that file is left
- * alone: it is none of ours.
+ * alone: it is none of ours. Links of mail sent before retention.tokens lead nowhere any more.
  */
 #include "daemon.h"
 
@@ -19,9 +19,11 @@
 
 struct retention_job {
 	struct pr_job job;
-	char spool[4096];
-	int64_t done_ms, rejected_ms, now_ms;
+	char spool[4096], state_db[4200];
+	int64_t done_ms, rejected_ms, tokens_ms, now_ms;
 	unsigned removed;
+	int links; /* how dropping them went */
+	struct pr_error error;
 };
 
 static bool
@@ -50,12 +52,24 @@ sweep(const char *spool, const char *folder, const char *file, int64_t before_ms
 }
 
 static void
+drop_links(struct retention_job *j)
+{
+	pr_statedb *db;
+	j->links = pr_statedb_open(j->state_db, &db, &j->error);
+	if (j->links < 0)
+		return;
+	j->links = pr_statedb_drop_links(db, j->now_ms - j->tokens_ms, &j->error);
+	pr_statedb_close(db);
+}
+
+static void
 work_retention(struct pr_job *job, void *worker)
 {
 	(void)worker;
 	struct retention_job *j = PR_CONTAINER(job, struct retention_job, job);
 	j->removed = sweep(j->spool, "done", "report.json", j->now_ms - j->done_ms) +
 	             sweep(j->spool, "rejected", "errors.txt", j->now_ms - j->rejected_ms);
+	drop_links(j);
 }
 
 static void
@@ -64,6 +78,8 @@ retention_done(struct pr_job *job)
 	struct retention_job *j = PR_CONTAINER(job, struct retention_job, job);
 	if (j->removed)
 		PR_LOG(PR_LOG_INFO, "retention", "%u old folders removed", j->removed);
+	if (j->links < 0)
+		PR_LOG(PR_LOG_WARNING, "retention", "%s; tried again", j->error.text);
 	free(j);
 }
 
@@ -75,6 +91,8 @@ on_retention(struct pr_timer *t)
 	snprintf(j->spool, sizeof j->spool, "%s", d->config->spool.p);
 	j->done_ms = d->config->retention.done;
 	j->rejected_ms = d->config->retention.rejected;
+	j->tokens_ms = d->config->retention.tokens;
+	snprintf(j->state_db, sizeof j->state_db, "%s/state.db", d->config->state.p);
 	j->now_ms = pr_utc_ms();
 	j->job.work = work_retention;
 	j->job.done = retention_done;
