@@ -26,6 +26,7 @@ put_contacts(void)
 	char address[30];
 	for (unsigned i = 0; i < 10; i++) {
 		struct pr_str values[] = {pr_str(numbers[i]), pr_str(numbers[i % 2]), {0}};
+		snprintf(address, sizeof address, "c%u@a.example", i);
 		struct pr_contact c = {.address = pr_str(address), .values = values};
 		struct pr_contact_batch b = {.attributes = attributes,
 		                             .attributes_n = 3,
@@ -33,7 +34,6 @@ put_contacts(void)
 		                             .n = 1,
 		                             .list = pr_str(i < 3 ? "vip" : "all"),
 		                             .forgotten = forgotten};
-		snprintf(address, sizeof address, "c%u@a.example", i);
 		ok(pr_contacts_put(a, &b, INT64_MAX, &e), &e);
 	}
 }
