@@ -182,7 +182,10 @@ finished_is_full(const struct finished *f)
 uint64_t
 finished_needs(const struct finished *f)
 {
-	return f->back_n ? f->back[0].lsn : UINT64_MAX;
+	uint64_t least = UINT64_MAX;
+	for (size_t i = 0; i < f->back_n; i++)
+		least = f->back[i].lsn < least ? f->back[i].lsn : least;
+	return least;
 }
 
 void
@@ -206,14 +209,29 @@ finished_next(const struct finished *f, struct pr_record **out)
 	return n;
 }
 
+/* serial 0: of any campaign. */
+static void
+drop(struct finished *f, uint32_t serial, uint64_t from_lsn)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < f->back_n; i++) {
+		const struct pr_record *r = &f->back[i];
+		if ((serial == 0 || r->campaign == serial) && r->lsn >= from_lsn)
+			free((char *)r->payload);
+		else
+			f->back[kept++] = *r;
+	}
+	f->back_n = kept;
+}
+
 void
 finished_drop(struct finished *f, uint32_t serial)
 {
-	size_t kept = 0;
-	for (size_t i = 0; i < f->back_n; i++)
-		if (f->back[i].campaign == serial)
-			free((char *)f->back[i].payload);
-		else
-			f->back[kept++] = f->back[i];
-	f->back_n = kept;
+	drop(f, serial, 0);
+}
+
+void
+finished_undo(struct finished *f, uint64_t lsn)
+{
+	drop(f, 0, lsn);
 }

@@ -695,6 +695,10 @@ int work_fold_to(struct folder *f, uint64_t lsn, struct pr_error *e);
 int work_fold_ledger(struct folder *f, uint32_t serial, pr_ledger **ledger,
                      char id[PR_CAMPAIGN_ID_MAX], struct pr_error *e);
 
+/* ---- facts.c: on the folder lane ---- */
+/* Folds a record of a change; again changes nothing. */
+int work_fold_change(pr_ledger *l, const struct pr_record *r, struct pr_error *e);
+
 /* ---- storm.c ---- */
 /* Counts a verdict that came from an answer; changes what is not to be believed. */
 void storm_judge(const struct send *s, struct pr_verdict *v);
@@ -714,6 +718,8 @@ void finished_begin(struct finished *f, uint32_t serial);
 void finished_end(struct finished *f, uint32_t serial);
 bool finished_is_ending(const struct finished *f, uint32_t serial);
 void finished_keep_back(struct finished *f, const struct pr_record *records, size_t n);
+/* What was kept back from this place of the journal on is not: it is read again. */
+void finished_undo(struct finished *f, uint64_t lsn);
 bool finished_is_full(const struct finished *f);   /* nothing more may come */
 uint64_t finished_needs(const struct finished *f); /* where a restart must begin */
 /* What was kept back of one campaign that has ended, in order; 0: nothing. out: free() it; its
