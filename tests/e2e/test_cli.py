@@ -499,11 +499,15 @@ class DoubtTest(WithDaemon):
 
     def test_uncertain_rows_are_decided_by_a_person(self):
         name = self.submit("doubt", rows=1000, manifest={"in_doubt": "hold", "rate": "20/s"})
-        doubt = 2
-        pt.wait_until(lambda: self.daemon.campaign(name)["needs_decision"] == doubt, "the doubts")
-        self.assertIn("wait for you: postrider resolve", self.cli("campaign", name).stdout)
         path = "/v1/campaigns/%s/recipients?state=in_doubt" % name
-        rows = pt.wait_until(lambda: self.daemon.get(path)["recipients"], "the rows")
+
+        def doubts():
+            rows = self.daemon.get(path)["recipients"]
+            return rows if {1, 2} <= {row["row"] for row in rows} else None
+        rows = pt.wait_until(doubts, "the doubts")
+        doubt = self.daemon.campaign(name)["needs_decision"]
+        self.assertIn(doubt, (2, 3, 4))  # the message behind a dropped one may be on the wire, too
+        self.assertIn("wait for you: postrider resolve", self.cli("campaign", name).stdout)
         file = os.path.join(self.folder, "rows.csv")
         with open(file, "w", encoding="utf-8") as f:
             f.write("row,email\n%d,x@example.com\n" % rows[0]["row"])
