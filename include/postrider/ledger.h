@@ -28,7 +28,7 @@
 #include "postrider/journal/record.h"
 #include "postrider/ledger/people.h"
 
-#define PR_LEDGER_SCHEMA 2
+#define PR_LEDGER_SCHEMA 3
 #define PR_CAMPAIGN_ID_MAX 100
 
 typedef struct pr_ledger pr_ledger;
@@ -53,11 +53,20 @@ int pr_ledger_create(const char *path, const struct pr_ledger_identity *identity
                      struct pr_error *e);
 /* Remove a ledger and what SQLite left beside it; nothing there is fine. */
 void pr_ledger_remove(const char *path);
-/* One recipient. `state` is PR_PENDING, or PR_SKIPPED, PR_SUPPRESSED with a reason.
- * domain: the address's domain as sent (A-label, lower case). */
-int pr_ledger_add(pr_ledger *l, uint32_t row, struct pr_str email, struct pr_str domain,
-                  struct pr_str data, enum pr_state state, enum pr_class class_,
-                  struct pr_str reason, struct pr_error *e);
+struct pr_ledger_new {
+	uint32_t row; /* the next: 1, 2, ... */
+	struct pr_str email;
+	struct pr_str domain; /* of the address as sent: A-label, lower case */
+	struct pr_str data;   /* packed fields */
+	uint8_t state;        /* PR_PENDING, or PR_SKIPPED, PR_SUPPRESSED with a reason */
+	uint8_t class_;       /* enum pr_class */
+	struct pr_str reason;
+	/* Of a pending one: UTC of its own time, PR_LEDGER_PARKED_MS: it waits for
+	 * pr_ledger_unpark; 0: with the others, in file order. */
+	int64_t due_ms;
+};
+/* One recipient. */
+int pr_ledger_add(pr_ledger *l, const struct pr_ledger_new *n, struct pr_error *e);
 /* Make a row that was added `skipped` (a duplicate found after the fact). */
 int pr_ledger_skip(pr_ledger *l, uint32_t row, struct pr_str reason, struct pr_error *e);
 /* The rows are complete and durable: sending may begin. */
@@ -99,6 +108,7 @@ struct pr_row {
 	uint16_t attempts; /* so far */
 	uint16_t doubts;
 	uint16_t version;    /* of the content it was last sent with, as in pr_outcome */
+	uint8_t variant;     /* of that; 0: none, or it was never sent */
 	uint8_t state;       /* PR_PENDING, PR_DEFERRED or PR_IN_DOUBT */
 	int64_t first_ms;    /* UTC, 0: never tried */
 	struct pr_str email; /* as sent in RCPT: A-label domain */
@@ -159,6 +169,7 @@ struct pr_known { /* all that is known of a row: a line of results.csv */
 	enum pr_class class_;
 	uint16_t code, attempts, doubts;
 	uint16_t version; /* of the content it was last sent with; 0: it never was */
+	uint8_t variant;  /* of that; 0: none */
 	uint8_t enhanced[3], flags;
 	int64_t first_ms, last_ms, due_ms;
 	struct pr_str reply, mx;

@@ -105,9 +105,14 @@ static int
 add_suppressed(struct import *in, const struct checked_row *row, struct pr_str address)
 {
 	in->result->suppressed++;
-	return pr_ledger_add(in->ledger, row->row, address, pr_mailbox_domain(&row->mailbox),
-	                     row->data, PR_SUPPRESSED, PR_CLASS_SUPPRESSED, pr_buf_str(&in->why),
-	                     in->e);
+	struct pr_ledger_new n = {.row = row->row,
+	                          .email = address,
+	                          .domain = pr_mailbox_domain(&row->mailbox),
+	                          .data = row->data,
+	                          .state = PR_SUPPRESSED,
+	                          .class_ = PR_CLASS_SUPPRESSED,
+	                          .reason = pr_buf_str(&in->why)};
+	return pr_ledger_add(in->ledger, &n, in->e);
 }
 
 /* 1: a person whose data was erased: it does not come back. */
@@ -124,9 +129,12 @@ add_forgotten(struct import *in, const struct checked_row *row)
 {
 	in->result->suppressed++;
 	in->result->forgotten++;
-	return pr_ledger_add(in->ledger, row->row, PR_STR(""), pr_mailbox_domain(&row->mailbox),
-	                     PR_STR(""), PR_SUPPRESSED, PR_CLASS_SUPPRESSED, PR_STR("forgotten"),
-	                     in->e);
+	struct pr_ledger_new n = {.row = row->row,
+	                          .domain = pr_mailbox_domain(&row->mailbox),
+	                          .state = PR_SUPPRESSED,
+	                          .class_ = PR_CLASS_SUPPRESSED,
+	                          .reason = PR_STR("forgotten")};
+	return pr_ledger_add(in->ledger, &n, in->e);
 }
 
 static int
@@ -136,8 +144,12 @@ add_good(struct import *in, const struct checked_row *row)
 	int r = is_suppressed(in, address);
 	if (r != 0)
 		return r < 0 ? r : add_suppressed(in, row, address);
-	r = pr_ledger_add(in->ledger, row->row, address, pr_mailbox_domain(&row->mailbox),
-	                  row->data, PR_PENDING, PR_CLASS_NONE, PR_STR(""), in->e);
+	struct pr_ledger_new n = {.row = row->row,
+	                          .email = address,
+	                          .domain = pr_mailbox_domain(&row->mailbox),
+	                          .data = row->data,
+	                          .state = PR_PENDING};
+	r = pr_ledger_add(in->ledger, &n, in->e);
 	in->result->pending++;
 	return r < 0 ? r : duplicates_add(in->duplicates, address, row->row, row->line, in->e);
 }
@@ -167,12 +179,14 @@ add_bad(struct import *in, const struct checked_row *row)
 {
 	char shown[255]; /* what stood there, safe to show */
 	bool known = has_mailbox(row);
-	struct pr_str email = known ? pr_str_n(row->mailbox.address, row->mailbox.n)
-	                            : pr_str(pr_str_show(row->value, shown, sizeof shown));
-	struct pr_str domain = known ? pr_mailbox_domain(&row->mailbox) : PR_STR("");
+	struct pr_ledger_new n = {
+	    .row = row->row, .data = row->data, .state = PR_SKIPPED, .reason = pr_str(row->why)};
+	n.email = known ? pr_str_n(row->mailbox.address, row->mailbox.n)
+	                : pr_str(pr_str_show(row->value, shown, sizeof shown));
+	if (known)
+		n.domain = pr_mailbox_domain(&row->mailbox);
 	count_fault(in->result, row->fault);
-	int r = pr_ledger_add(in->ledger, row->row, email, domain, row->data, PR_SKIPPED,
-	                      PR_CLASS_NONE, pr_str(row->why), in->e);
+	int r = pr_ledger_add(in->ledger, &n, in->e);
 	return r < 0 ? r
 	             : rejects_add(&in->rejects, row->row, row->line, row->value, row->why, in->e);
 }

@@ -88,8 +88,9 @@ uint64_t
 send_record(const struct send *s, enum pr_record_type type)
 {
 	struct pr_delivery *d = s->campaign->delivery;
+	struct pr_intent i = {.version = s->version, .variant = s->variant};
 	pr_buf_clear(&d->scratch);
-	pr_intent_encode(s->version, &d->scratch);
+	pr_intent_encode(&i, &d->scratch);
 	struct pr_record r = {.type = (uint8_t)type,
 	                      .campaign = s->campaign->serial,
 	                      .row = s->number,
@@ -232,6 +233,7 @@ send_of_row(struct pr_campaign *c, const struct pr_row *row)
 	s->first_ms = row->first_ms;
 	s->version_before = row->version;
 	s->version = c->version;
+	s->variant_before = s->variant = row->variant;
 	s->stamp = row->stamp;
 	s->row = row;
 	counts_move(c, (enum pr_state)row->state, PR_SENDING);

@@ -82,7 +82,9 @@ struct send {
 	uint16_t attempts, doubts; /* before this try */
 	uint16_t version_before;   /* of the try before this one */
 	uint16_t version;          /* of the content it was granted with */
-	uint8_t from_state;        /* where it came from */
+	uint8_t variant_before;    /* the same of its variant; 0: none */
+	uint8_t variant;
+	uint8_t from_state; /* where it came from */
 	bool composed, durable, flying, wired;
 	uint8_t returns;  /* how often it came back unanswered */
 	int64_t wired_ms; /* when its last octets left */

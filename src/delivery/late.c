@@ -99,6 +99,7 @@ append(struct pr_delivery *d, struct pr_late *l)
 	                       .attempts = l->known.attempts,
 	                       .doubts = l->known.doubts,
 	                       .version = l->known.version,
+	                       .variant = l->known.variant,
 	                       .first_ms = l->known.first_ms,
 	                       .reply = l->reply,
 	                       .mx = l->mx};

@@ -183,6 +183,7 @@ outcome_result(struct send *s, const struct pr_smtp_result *r, const char *mx,
 	    .attempts = (uint16_t)(s->attempts + (s->attempts < UINT16_MAX)),
 	    .doubts = s->doubts,
 	    .version = s->version,
+	    .variant = s->variant,
 	    .first_ms = s->first_ms ? s->first_ms : due_now(c->delivery),
 	    .reply = one_line(text, line, sizeof line),
 	    .mx = pr_str(mx),
@@ -226,6 +227,7 @@ outcome_suppressed(struct pr_campaign *c, const struct pr_row *row, const char *
 	                       .attempts = s->attempts,
 	                       .doubts = s->doubts,
 	                       .version = s->version_before,
+	                       .variant = s->variant_before,
 	                       .first_ms = s->first_ms,
 	                       .reply = pr_str(why)};
 	finish(s, &o);
@@ -238,6 +240,7 @@ outcome_withdraw(struct send *s)
 	                       .attempts = s->attempts,
 	                       .doubts = s->doubts,
 	                       .version = s->version_before,
+	                       .variant = s->variant_before,
 	                       .first_ms = s->first_ms,
 	                       .due_ms = due_now(s->campaign->delivery)};
 	s->lane->waiting -= !s->flying;
@@ -252,6 +255,7 @@ outcome_unsendable(struct send *s)
 	                       .attempts = s->attempts,
 	                       .doubts = s->doubts,
 	                       .version = s->version_before,
+	                       .variant = s->variant_before,
 	                       .first_ms = s->first_ms,
 	                       .reply = one_line(pr_str(s->why), line, sizeof line)};
 	s->lane->waiting--;
@@ -268,6 +272,7 @@ outcome_settle(struct pr_campaign *c, const struct pr_row *row, enum pr_state fr
 	                       .attempts = row->attempts,
 	                       .doubts = row->doubts,
 	                       .version = row->version,
+	                       .variant = row->variant,
 	                       .first_ms = row->first_ms,
 	                       .reply = pr_str(why)};
 	if (to == PR_DELIVERED)

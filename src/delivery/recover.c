@@ -83,7 +83,7 @@ resume_clock(struct pr_delivery *d)
 
 struct open_row {
 	uint32_t campaign, row;
-	uint16_t version; /* of the content it was granted with */
+	struct pr_intent granted; /* with what */
 	bool wired;
 };
 
@@ -103,8 +103,8 @@ static void
 on_intent(struct replay *p, const struct pr_record *r)
 {
 	struct open_row *o = pr_calloc(1, sizeof *o);
-	if (pr_intent_decode(pr_str_n(r->payload, r->payload_n), &o->version) < 0)
-		o->version = 1; /* what matters more is that it is open */
+	if (pr_intent_decode(pr_str_n(r->payload, r->payload_n), &o->granted) < 0)
+		o->granted.version = 1; /* what matters more is that it is open */
 	o->campaign = r->campaign;
 	o->row = r->row;
 	free(pr_map_put(&p->open, key_of(r), o));
@@ -182,7 +182,7 @@ count_open(struct pr_campaign *c, enum pr_state from)
 }
 
 static int
-doubt(struct pr_campaign *c, uint32_t row, uint16_t version, struct pr_error *e)
+doubt(struct pr_campaign *c, uint32_t row, const struct pr_intent *granted, struct pr_error *e)
 {
 	struct pr_batch *b;
 	int r = pr_ledger_row(c->ledger, row, &b, e);
@@ -193,7 +193,8 @@ doubt(struct pr_campaign *c, uint32_t row, uint16_t version, struct pr_error *e)
 	struct pr_outcome o = {.state = PR_IN_DOUBT,
 	                       .attempts = (uint16_t)(known->attempts + 1),
 	                       .doubts = (uint16_t)(known->doubts + 1),
-	                       .version = version,
+	                       .version = granted->version,
+	                       .variant = granted->variant,
 	                       .first_ms = known->first_ms ? known->first_ms : due_now(c->delivery),
 	                       .reply = PR_STR("the daemon ended before the answer came")};
 	if (count_open(c, from)) {
@@ -219,7 +220,7 @@ settle_open(struct replay *p, struct pr_error *e)
 		struct open_row *o = p->open.slots[i].value;
 		struct pr_campaign *c = o ? pr_map_get(&p->delivery->by_serial, o->campaign) : NULL;
 		if (c && c->ledger && !c->restored) {
-			result = doubt(c, o->row, o->version, e);
+			result = doubt(c, o->row, &o->granted, e);
 			n++;
 		}
 	}

@@ -179,6 +179,7 @@ collect(void *context, const struct pr_known *k)
 	                                  .attempts = k->attempts,
 	                                  .doubts = k->doubts,
 	                                  .version = k->version,
+	                                  .variant = k->variant,
 	                                  .first_ms = k->first_ms};
 	return true;
 }
@@ -207,6 +208,7 @@ send_again(struct pr_campaign *c, const struct pr_row *row)
 	                       .attempts = row->attempts,
 	                       .doubts = row->doubts,
 	                       .version = row->version,
+	                       .variant = row->variant,
 	                       .first_ms = row->first_ms,
 	                       .due_ms = due_now(c->delivery),
 	                       .reply = PR_STR("to be sent again")};

@@ -162,11 +162,14 @@ static void
 read_record(const struct pr_record *r, struct pr_event *ev)
 {
 	struct pr_str payload = pr_str_n(r->payload, r->payload_n);
+	struct pr_intent intent;
 	switch (r->type) {
 	case PR_RECORD_INTENT:
 		ev->live = true;
-		if (pr_intent_decode(payload, &ev->version) == 0)
-			ev->type = PR_STR("sending");
+		if (pr_intent_decode(payload, &intent) < 0)
+			break;
+		ev->version = intent.version;
+		ev->type = PR_STR("sending");
 		break;
 	case PR_RECORD_OUTCOME:
 		ev->has_outcome = pr_outcome_decode(payload, &ev->outcome) == 0;

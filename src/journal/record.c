@@ -107,7 +107,7 @@ pr_outcome_encode(const struct pr_outcome *o, struct pr_buf *payload)
 	put64(p + 20, (uint64_t)o->first_ms);
 	put16(p + 28, (uint16_t)reply.n);
 	p[30] = (char)mx.n;
-	p[31] = 0;
+	p[31] = (char)o->variant;
 	put16(p + 32, o->version);
 	*put_line(put_line(p + OUTCOME_FIXED, reply), mx) = 0;
 	payload->len += size;
@@ -120,7 +120,7 @@ pr_outcome_decode(struct pr_str payload, struct pr_outcome *o)
 	if (payload.n < OUTCOME_FIXED)
 		return PR_ECORRUPT;
 	size_t reply_n = get16(p + 28), mx_n = (uint8_t)p[30];
-	if (payload.n != OUTCOME_FIXED + reply_n + mx_n || reply_n > PR_REPLY_MAX || p[31] ||
+	if (payload.n != OUTCOME_FIXED + reply_n + mx_n || reply_n > PR_REPLY_MAX ||
 	    (uint8_t)p[0] >= PR_STATES || (uint8_t)p[1] >= PR_CLASSES)
 		return PR_ECORRUPT;
 	*o = (struct pr_outcome){
@@ -133,6 +133,7 @@ pr_outcome_decode(struct pr_str payload, struct pr_outcome *o)
 	    .due_ms = (int64_t)get64(p + 12),
 	    .first_ms = (int64_t)get64(p + 20),
 	    .version = get16(p + 32),
+	    .variant = (uint8_t)p[31],
 	    .reply = pr_str_n(p + OUTCOME_FIXED, reply_n),
 	    .mx = pr_str_n(p + OUTCOME_FIXED + reply_n, mx_n),
 	};
@@ -140,25 +141,42 @@ pr_outcome_decode(struct pr_str payload, struct pr_outcome *o)
 	return 0;
 }
 
-/* ---- intent: nothing, or a version above 1 ---- */
+/* ---- intent: nothing, or a version, or with its variant, or with the person, too ---- */
+
+#define INTENT_VERSION 2
+#define INTENT_VARIANT 3
+#define INTENT_PERSON 11
 
 void
-pr_intent_encode(uint16_t version, struct pr_buf *payload)
+pr_intent_encode(const struct pr_intent *i, struct pr_buf *payload)
 {
-	if (version <= 1)
-		return;
-	pr_buf_grow(payload, 2);
-	put16(payload->data + payload->len, version);
-	payload->len += 2;
+	size_t size = i->person        ? INTENT_PERSON
+	              : i->variant     ? INTENT_VARIANT
+	              : i->version > 1 ? INTENT_VERSION
+	                               : 0;
+	char all[INTENT_PERSON];
+	put16(all, i->version ? i->version : 1);
+	all[2] = (char)i->variant;
+	put64(all + 3, i->person);
+	pr_buf_add(payload, all, size);
 }
 
 int
-pr_intent_decode(struct pr_str payload, uint16_t *version)
+pr_intent_decode(struct pr_str payload, struct pr_intent *i)
 {
-	uint16_t v = payload.n == 2 ? get16(payload.p) : 1;
-	if ((payload.n != 0 && payload.n != 2) || (payload.n == 2 && v <= 1))
+	struct pr_intent n = {.version = 1};
+	if (payload.n != 0 && payload.n != INTENT_VERSION && payload.n != INTENT_VARIANT &&
+	    payload.n != INTENT_PERSON)
 		return PR_ECORRUPT;
-	*version = v;
+	if (payload.n >= INTENT_VERSION)
+		n.version = get16(payload.p);
+	if (payload.n >= INTENT_VARIANT)
+		n.variant = (uint8_t)payload.p[2];
+	if (payload.n == INTENT_PERSON)
+		n.person = get64(payload.p + 3);
+	if (n.version == 0)
+		return PR_ECORRUPT;
+	*i = n;
 	return 0;
 }
 

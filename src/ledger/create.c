@@ -185,47 +185,69 @@ domain_number(pr_ledger *l, struct pr_str name, uint32_t *out, struct pr_error *
 /* ---- rows ---- */
 
 static int
-add_row(pr_ledger *l, uint32_t row, struct pr_str email, uint32_t domain, struct pr_str data,
-        struct pr_error *e)
+add_row(pr_ledger *l, const struct pr_ledger_new *n, uint32_t domain, struct pr_error *e)
 {
 	sqlite3_stmt *s;
 	int r = ledger_statement(l, ST_ROW_ADD, &s, e);
 	if (r < 0)
 		return r;
-	sqlite3_bind_int64(s, 1, row);
-	pr_db_bind_text(s, 2, email);
+	sqlite3_bind_int64(s, 1, n->row);
+	pr_db_bind_text(s, 2, n->email);
 	sqlite3_bind_int64(s, 3, domain);
-	pr_db_bind_blob(s, 4, data);
+	pr_db_bind_blob(s, 4, n->data);
 	return pr_db_run(s, e);
 }
 
 int
-pr_ledger_add(pr_ledger *l, uint32_t row, struct pr_str email, struct pr_str domain,
-              struct pr_str data, enum pr_state state, enum pr_class class_, struct pr_str reason,
-              struct pr_error *e)
+pr_ledger_add(pr_ledger *l, const struct pr_ledger_new *n, struct pr_error *e)
 {
-	uint32_t number;
-	PR_ASSERT(l->importing && row == l->p.tally.rows + 1);
-	PR_ASSERT(state == PR_PENDING || state == PR_SKIPPED || state == PR_SUPPRESSED);
-	int r = domain_number(l, domain, &number, e);
+	uint32_t domain;
+	PR_ASSERT(l->importing && n->row == l->p.tally.rows + 1);
+	PR_ASSERT(n->state == PR_PENDING || n->state == PR_SKIPPED || n->state == PR_SUPPRESSED);
+	int r = domain_number(l, n->domain, &domain, e);
 	if (r == 0)
-		r = add_row(l, row, email, number, data, e);
+		r = add_row(l, n, domain, e);
 	if (r < 0)
 		return r;
 	l->p.tally.rows++;
-	if (state == PR_PENDING)
+	if (n->state == PR_PENDING && !n->due_ms)
 		return 0;
-	struct entry entry = {
-	    .row = row, .state = (uint8_t)state, .class_ = (uint8_t)class_, .reply = reason};
+	struct entry entry = {.row = n->row,
+	                      .state = n->state,
+	                      .class_ = n->class_,
+	                      .due_ms = n->state == PR_PENDING ? n->due_ms : 0,
+	                      .reply = n->reason};
 	return ledger_put_entry(l, &entry, &l->p.tally, e);
+}
+
+/* What a row that waits for its own time has. */
+static int
+old_entry(pr_ledger *l, uint32_t row, struct entry *out, struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = ledger_statement(l, ST_ENTRY_GET, &s, e);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, row);
+	if ((r = pr_db_step(s, e)) == 1) {
+		ledger_read_entry(s, 0, out);
+		out->row = row;
+		out->reply = out->mx = PR_STR("");
+		sqlite3_reset(s);
+	}
+	return r;
 }
 
 int
 pr_ledger_skip(pr_ledger *l, uint32_t row, struct pr_str reason, struct pr_error *e)
 {
 	PR_ASSERT(l->importing && row >= 1 && row <= l->p.tally.rows);
-	struct entry entry = {.row = row, .state = PR_SKIPPED, .reply = reason};
-	return ledger_put_entry(l, &entry, &l->p.tally, e);
+	struct entry old, entry = {.row = row, .state = PR_SKIPPED, .reply = reason};
+	int r = old_entry(l, row, &old, e);
+	if (r < 0)
+		return r;
+	return r ? ledger_replace_entry(l, &old, &entry, &l->p.tally, e)
+	         : ledger_put_entry(l, &entry, &l->p.tally, e);
 }
 
 /* ---- the switch ---- */

@@ -33,6 +33,7 @@ ledger_read_entry(sqlite3_stmt *s, int at, struct entry *out)
 	out->reply = pr_db_text(s, at + 10);
 	out->mx = pr_db_text(s, at + 11);
 	out->version = (uint16_t)sqlite3_column_int(s, at + 12);
+	out->variant = (uint8_t)sqlite3_column_int(s, at + 13);
 }
 
 /* sign 1 adds the entry, -1 takes it away. */
@@ -88,6 +89,7 @@ bind_entry(pr_ledger *l, sqlite3_stmt *s, const struct entry *n, struct pr_error
 	pr_db_bind_text(s, 13, n->reply);
 	pr_db_bind_text(s, 14, n->mx);
 	sqlite3_bind_int(s, 15, n->version);
+	sqlite3_bind_int(s, 16, n->variant);
 	return r;
 }
 

@@ -80,6 +80,7 @@ read_outcome(const struct pr_record *r, struct entry *out)
 	                      .attempts = o.attempts,
 	                      .doubts = o.doubts,
 	                      .version = o.version,
+	                      .variant = o.variant,
 	                      .flags = o.flags,
 	                      .enhanced = (uint32_t)o.enhanced[0] << 16 |
 	                                  (uint32_t)o.enhanced[1] << 8 | o.enhanced[2],

@@ -140,6 +140,7 @@ struct entry {
 	uint32_t row;
 	uint8_t state, class_;
 	uint16_t code, attempts, doubts, version;
+	uint8_t variant;
 	uint32_t enhanced; /* a << 16 | b << 8 | c */
 	uint32_t flags;
 	int64_t first_ms, last_ms, due_ms; /* due 0: never */

@@ -31,7 +31,8 @@ const char ledger_schema[] =
     "CREATE TABLE rows (row INTEGER PRIMARY KEY, email TEXT, domain INTEGER, data BLOB);"
     "CREATE TABLE state (row INTEGER PRIMARY KEY, state INTEGER, class INTEGER, code INTEGER,"
     " enhanced INTEGER, flags INTEGER, attempts INTEGER, doubts INTEGER, first_ms INTEGER,"
-    " last_ms INTEGER, due_ms INTEGER, domain INTEGER, reply TEXT, mx TEXT, version INTEGER);"
+    " last_ms INTEGER, due_ms INTEGER, domain INTEGER, reply TEXT, mx TEXT, version INTEGER,"
+    " variant INTEGER);"
     "CREATE INDEX state_due ON state (due_ms) WHERE due_ms IS NOT NULL;"
     "CREATE INDEX state_due_domain ON state (domain, due_ms) WHERE due_ms IS NOT NULL;"
     "CREATE INDEX state_other ON state (state, row) WHERE state <> 2;"
@@ -39,11 +40,12 @@ const char ledger_schema[] =
     "CREATE TABLE by_domain (domain INTEGER, row INTEGER, PRIMARY KEY (domain, row))"
     " WITHOUT ROWID;" HITS;
 
-static const struct pr_db_migration migrations[] = {{1, HITS}, {0, NULL}};
+static const struct pr_db_migration migrations[] = {
+    {1, HITS}, {2, "ALTER TABLE state ADD COLUMN variant INTEGER;"}, {0, NULL}};
 
 #define ENTRY                                                                                      \
 	"s.state, s.class, s.code, s.enhanced, s.flags, s.attempts, s.doubts,"                     \
-	" s.first_ms, s.last_ms, s.due_ms, s.reply, s.mx, s.version"
+	" s.first_ms, s.last_ms, s.due_ms, s.reply, s.mx, s.version, s.variant"
 #define KNOWN "SELECT r.row, r.email, " ENTRY " FROM rows r LEFT JOIN state s ON s.row = r.row "
 #define PAGE "SELECT r.row, r.email, " ENTRY " FROM state s "
 
@@ -57,11 +59,13 @@ static const char *const texts[ST_N] = {
     [ST_DOMAIN_FIND] = "SELECT id FROM domains WHERE name = ?",
     [ST_ROW_ADD] = "INSERT INTO rows VALUES (?, ?, ?, ?)",
     [ST_ROW_DOMAIN] = "SELECT domain FROM rows WHERE row = ?",
-    [ST_ENTRY_ADD] = "INSERT OR IGNORE INTO state VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ST_ENTRY_ADD] = "INSERT OR IGNORE INTO state VALUES"
+		     " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ST_ENTRY_GET] = "SELECT " ENTRY " FROM state s WHERE s.row = ?",
     [ST_ENTRY_SET] = "UPDATE state SET state = ?2, class = ?3, code = ?4, enhanced = ?5,"
 		     " flags = ?6, attempts = ?7, doubts = ?8, first_ms = ?9, last_ms = ?10,"
-		     " due_ms = ?11, domain = ?12, reply = ?13, mx = ?14, version = ?15"
+		     " due_ms = ?11, domain = ?12, reply = ?13, mx = ?14, version = ?15,"
+		     " variant = ?16"
 		     " WHERE row = ?1",
     [ST_ENTRIES_FROM] = "SELECT row FROM state WHERE row >= ? ORDER BY row",
     [ST_FRESH_ROWS] = "SELECT row, domain, email, data FROM rows WHERE row >= ? ORDER BY row",

@@ -46,6 +46,7 @@ read_known(const struct mark *mark, sqlite3_stmt *s, struct pr_known *k)
 	                       .attempts = n.attempts,
 	                       .doubts = n.doubts,
 	                       .version = pr_version_sent(n.attempts, n.version),
+	                       .variant = n.attempts ? n.variant : 0,
 	                       .enhanced = {(uint8_t)(n.enhanced >> 16), (uint8_t)(n.enhanced >> 8),
 	                                    (uint8_t)n.enhanced},
 	                       .flags = (uint8_t)n.flags,

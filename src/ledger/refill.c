@@ -174,6 +174,7 @@ take_row(pr_ledger *l, uint32_t number, struct pr_batch *b, struct pr_error *e)
 	                       .attempts = entry.attempts,
 	                       .doubts = entry.doubts,
 	                       .version = entry.version,
+	                       .variant = entry.variant,
 	                       .first_ms = entry.first_ms,
 	                       .state = (uint8_t)ledger_effective(
 				   &l->p.mark, fresh ? PR_STATES : (enum pr_state)entry.state)};

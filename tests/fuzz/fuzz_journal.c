@@ -103,8 +103,8 @@ decode(const struct pr_record *r)
 		PR_ASSERT(again.len == payload.n);
 	}
 	(void)pr_change_decode(payload, &c);
-	uint16_t version;
-	(void)pr_intent_decode(payload, &version);
+	struct pr_intent i;
+	(void)pr_intent_decode(payload, &i);
 	pr_buf_finish(&again);
 }
 

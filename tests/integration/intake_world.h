@@ -90,8 +90,11 @@ pr_recipients_import(const struct pr_recipients_source *source, struct pr_recipi
 	if (recipients.import < 0)
 		return pr_fail(e, recipients.import, "asked to fail");
 	*result = (struct pr_recipients_result){.rows = 1, .pending = 1};
-	MUST(pr_ledger_add(*ledger, 1, PR_STR("a@example.com"), PR_STR("example.com"), PR_STR(""),
-	                   PR_PENDING, 0, PR_STR(""), e) == 0);
+	struct pr_ledger_new n = {.row = 1,
+	                          .email = PR_STR("a@example.com"),
+	                          .domain = PR_STR("example.com"),
+	                          .state = PR_PENDING};
+	MUST(pr_ledger_add(*ledger, &n, e) == 0);
 	return pr_ledger_import_done(*ledger, e);
 }
 

@@ -63,10 +63,13 @@ make_ledger(unsigned n, unsigned domains)
 		struct pr_str fields[] = {pr_str(email), pr_str("Ann")};
 		pr_fields_pack(&data, fields, 2);
 		bool skipped = row % 10 == 0;
-		ok(pr_ledger_add(l, row, pr_str(email), pr_str(domain), pr_buf_str(&data),
-		                 skipped ? PR_SKIPPED : PR_PENDING, PR_CLASS_NONE,
-		                 skipped ? PR_STR("bad") : PR_STR(""), &e),
-		   &e);
+		struct pr_ledger_new new_row = {.row = row,
+		                                .email = pr_str(email),
+		                                .domain = pr_str(domain),
+		                                .data = pr_buf_str(&data),
+		                                .state = skipped ? PR_SKIPPED : PR_PENDING,
+		                                .reason = skipped ? PR_STR("bad") : PR_STR("")};
+		ok(pr_ledger_add(l, &new_row, &e), &e);
 		pr_buf_finish(&data);
 	}
 	ok(pr_ledger_import_done(l, &e), &e);

@@ -148,17 +148,28 @@ END_TEST
 START_TEST(intent_says_its_version_only_above_the_first)
 {
 	static const struct {
-		uint16_t in, out;
+		struct pr_intent in, out;
 		size_t n;
-	} cases[] = {{0, 1, 0}, {1, 1, 0}, {2, 2, 2}, {65535, 65535, 2}};
+	} cases[] = {
+	    {{0, 0, 0}, {1, 0, 0}, 0},
+	    {{1, 0, 0}, {1, 0, 0}, 0},
+	    {{2, 0, 0}, {2, 0, 0}, 2},
+	    {{65535, 0, 0}, {65535, 0, 0}, 2},
+	    {{1, 255, 0}, {1, 255, 0}, 3},
+	    {{7, 2, 0}, {7, 2, 0}, 3},
+	    {{0, 0, UINT64_MAX}, {1, 0, UINT64_MAX}, 11},
+	    {{3, 20, 1}, {3, 20, 1}, 11},
+	};
 	struct pr_buf b = {0};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		uint16_t version = 77;
+		struct pr_intent out = {.version = 77};
 		pr_buf_clear(&b);
-		pr_intent_encode(cases[i].in, &b);
+		pr_intent_encode(&cases[i].in, &b);
 		ck_assert_uint_eq(b.len, cases[i].n);
-		ck_assert_int_eq(pr_intent_decode(pr_buf_str(&b), &version), 0);
-		ck_assert_uint_eq(version, cases[i].out);
+		ck_assert_int_eq(pr_intent_decode(pr_buf_str(&b), &out), 0);
+		ck_assert_uint_eq(out.version, cases[i].out.version);
+		ck_assert_uint_eq(out.variant, cases[i].out.variant);
+		ck_assert_uint_eq(out.person, cases[i].out.person);
 	}
 	pr_buf_finish(&b);
 }
@@ -166,12 +177,16 @@ END_TEST
 
 START_TEST(intent_of_any_other_length_or_version_is_corrupt)
 {
-	static const struct pr_str wrong[] = {
-	    {"\2", 1}, {"\2\0\0", 3}, {"\0\0", 2}, {"\1\0", 2}, {"\2\0\0\0", 4}};
+	static const struct pr_str wrong[] = {{"\2", 1},
+	                                      {"\0\0", 2},
+	                                      {"\0\0\1", 3},
+	                                      {"\2\0\0\0", 4},
+	                                      {"\2\0\0\0\0\0\0\0\0\0", 10},
+	                                      {"\2\0\0\0\0\0\0\0\0\0\0\0", 12}};
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-		uint16_t version = 77;
-		ck_assert_int_eq(pr_intent_decode(wrong[i], &version), PR_ECORRUPT);
-		ck_assert_uint_eq(version, 77);
+		struct pr_intent out = {.version = 77};
+		ck_assert_int_eq(pr_intent_decode(wrong[i], &out), PR_ECORRUPT);
+		ck_assert_uint_eq(out.version, 77);
 	}
 }
 END_TEST

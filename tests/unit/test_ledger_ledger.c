@@ -156,8 +156,12 @@ START_TEST(unfinished_import_is_no_ledger)
 	struct pr_error e = {0};
 	pr_ledger *l;
 	ok(pr_ledger_create(ledger_path, &i, NULL, 0, &l, &e), &e);
-	ok(pr_ledger_add(l, 1, PR_STR("a@b.c"), PR_STR("b.c"), PR_STR(""), PR_PENDING,
-	                 PR_CLASS_NONE, PR_STR(""), &e),
+	ok(pr_ledger_add(l,
+	                 &(struct pr_ledger_new){.row = 1,
+	                                         .email = PR_STR("a@b.c"),
+	                                         .domain = PR_STR("b.c"),
+	                                         .state = PR_PENDING},
+	                 &e),
 	   &e);
 	pr_ledger_close(l);
 	ck_assert_int_eq(pr_ledger_open(ledger_path, PR_LEDGER_FOLD, &l, &e), PR_ESTATE);
@@ -627,8 +631,12 @@ START_TEST(rows_of_an_address_are_found_and_colliding_hashes_are_not_believed)
 	ok(pr_ledger_create(ledger_path, &i, NULL, 0, &l, &e), &e);
 	static const char *const emails[] = {"a@x.example", "b@x.example", "a@x.example"};
 	for (uint32_t row = 1; row <= 3; row++)
-		ok(pr_ledger_add(l, row, pr_str(emails[row - 1]), PR_STR("x.example"), PR_STR(""),
-		                 PR_PENDING, PR_CLASS_NONE, PR_STR(""), &e),
+		ok(pr_ledger_add(l,
+		                 &(struct pr_ledger_new){.row = row,
+		                                         .email = pr_str(emails[row - 1]),
+		                                         .domain = PR_STR("x.example"),
+		                                         .state = PR_PENDING},
+		                 &e),
 		   &e);
 	ok(pr_ledger_import_done(l, &e), &e);
 	ck_assert_int_eq(pr_ledger_find(l, PR_STR("a@x.example"), collect_rows, &set, &e),
@@ -717,9 +725,11 @@ START_TEST(domains_beyond_the_cache_keep_their_numbers)
 		for (unsigned d = pass ? DOMAINS - 700 : 0; d < DOMAINS; d++) {
 			char name[32];
 			snprintf(name, sizeof name, "d%u.example", d);
-			ok(pr_ledger_add(l, ++row, PR_STR("x"), pr_str(name), PR_STR(""),
-			                 PR_PENDING, PR_CLASS_NONE, PR_STR(""), &e),
-			   &e);
+			struct pr_ledger_new n = {.row = ++row,
+			                          .email = PR_STR("x"),
+			                          .domain = pr_str(name),
+			                          .state = PR_PENDING};
+			ok(pr_ledger_add(l, &n, &e), &e);
 		}
 	ok(pr_ledger_import_done(l, &e), &e);
 	struct pr_batch *b = fresh(l, DOMAINS - 700, 1500);
@@ -781,6 +791,68 @@ START_TEST(damaged_file_is_called_corrupt)
 	fputs("this is no database at all", f);
 	fclose(f);
 	ck_assert_int_eq(pr_ledger_open(ledger_path, PR_LEDGER_FOLD, &l, &e), PR_ECORRUPT);
+}
+END_TEST
+
+/* 1 and 4 go with the others, 2 at its own time, 3 waits to be unparked, 5 is a duplicate found
+ * later that had a time. */
+START_TEST(rows_with_a_time_of_their_own_are_due_not_fresh)
+{
+	static const int64_t due[] = {0, 5000, PR_LEDGER_PARKED_MS, 0, 7000};
+	struct pr_ledger_identity i = identity();
+	struct pr_error e = {0};
+	pr_ledger *l;
+	ok(pr_ledger_create(ledger_path, &i, NULL, 0, &l, &e), &e);
+	for (uint32_t row = 1; row <= 5; row++)
+		ok(pr_ledger_add(l,
+		                 &(struct pr_ledger_new){.row = row,
+		                                         .email = PR_STR("a@x.example"),
+		                                         .domain = PR_STR("x.example"),
+		                                         .state = PR_PENDING,
+		                                         .due_ms = due[row - 1]},
+		                 &e),
+		   &e);
+	ok(pr_ledger_skip(l, 5, PR_STR("duplicate of row 1"), &e), &e);
+	ok(pr_ledger_import_done(l, &e), &e);
+	l = reopen(l);
+	ck_assert_uint_eq(counts_of(l).of[PR_PENDING], 4);
+	ck_assert_uint_eq(counts_of(l).of[PR_SKIPPED], 1);
+	struct pr_batch *b = fresh(l, 1, 10);
+	ck_assert_uint_eq(b->n, 2);
+	ck_assert_uint_eq(b->rows[1].row, 4);
+	pr_batch_unref(b);
+	ok(pr_ledger_refill_due(l, 0, 4999, 10, &b, &e), &e);
+	ck_assert_uint_eq(b->n, 0);
+	ck_assert_int_eq(b->next_due_ms, 5000);
+	pr_batch_unref(b);
+	ck_assert_int_eq(pr_ledger_unpark(l, 5001, 10, &e), 0);
+	ok(pr_ledger_refill_due(l, 0, 5001, 10, &b, &e), &e);
+	ck_assert_uint_eq(b->n, 2);
+	ck_assert_uint_eq(b->rows[0].row, 2);
+	ck_assert_uint_eq(b->rows[1].row, 3);
+	ck_assert_uint_eq(b->rows[1].state, PR_PENDING);
+	pr_batch_unref(b);
+	pr_ledger_close(l);
+}
+END_TEST
+
+START_TEST(a_row_keeps_the_variant_it_was_sent_with)
+{
+	struct pr_error e = {0};
+	struct pr_batch *b;
+	pr_ledger *l = make_ledger(9, 2);
+	fold_one(l, 3,
+	         (struct pr_outcome){
+		     .state = PR_DEFERRED, .attempts = 1, .version = 2, .variant = 7, .due_ms = 1});
+	l = reopen(l);
+	ok(pr_ledger_row(l, 3, &b, &e), &e);
+	ck_assert_uint_eq(b->rows[0].variant, 7);
+	ck_assert_uint_eq(b->rows[0].version, 2);
+	pr_batch_unref(b);
+	ok(pr_ledger_row(l, 4, &b, &e), &e);
+	ck_assert_uint_eq(b->rows[0].variant, 0);
+	pr_batch_unref(b);
+	pr_ledger_close(l);
 }
 END_TEST
 
@@ -979,6 +1051,8 @@ main(void)
 	    {facts_survive_and_readers_see_commits},
 	    {full_disk_fails_the_fold_whole_and_it_works_later},
 	    {damaged_file_is_called_corrupt},
+	    {rows_with_a_time_of_their_own_are_due_not_fresh},
+	    {a_row_keeps_the_variant_it_was_sent_with},
 	    {newer_schema_is_refused_by_name_and_older_migrated_after_a_copy},
 	    {counts_equal_what_the_rows_say_after_any_life},
 	    {killed_while_folding_it_folds_to_the_same},

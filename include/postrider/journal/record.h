@@ -132,6 +132,7 @@ struct pr_outcome {
 	uint16_t attempts;   /* transactions begun for this row so far, this one included */
 	uint16_t doubts;     /* times the row was in doubt so far */
 	uint16_t version;    /* of the content it was last sent with; 0 and 1: the first */
+	uint8_t variant;     /* of that content; 0: it has none */
 	int64_t due_ms; /* UTC; when the row may go again (deferred, in_doubt, pending); 0: never */
 	int64_t first_ms;    /* UTC of the first attempt, 0: none yet */
 	struct pr_str reply; /* the last reply or the reason, one line, cut to PR_REPLY_MAX */
@@ -159,10 +160,16 @@ pr_version_sent(uint16_t attempts, uint16_t version)
 	return attempts == 0 ? 0 : version ? version : 1;
 }
 
-/* Which version of the content a row is granted with (INTENT, WIRE): nothing for the first, so
- * that the common record stays small. Appends. */
-void pr_intent_encode(uint16_t version, struct pr_buf *payload);
-int pr_intent_decode(struct pr_str payload, uint16_t *version); /* from 1; PR_ECORRUPT */
+/* What a row is granted with (INTENT, WIRE). Nothing is written where there is only the first
+ * version, so that the common record stays small. */
+struct pr_intent {
+	uint16_t version; /* of the content; 0 and 1: the first */
+	uint8_t variant;  /* 0: the campaign has none */
+	uint64_t person;  /* keyed hash of the address, for frequency caps; 0: they do not apply */
+};
+void pr_intent_encode(const struct pr_intent *i, struct pr_buf *payload); /* appends */
+/* version from 1; PR_ECORRUPT */
+int pr_intent_decode(struct pr_str payload, struct pr_intent *i);
 
 /* A change of a campaign (or of all, campaign 0), by whom. */
 struct pr_change {
