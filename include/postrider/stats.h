@@ -109,4 +109,14 @@ struct pr_stats_result {
 void pr_stats_judge(const struct pr_stats_test *test, const struct pr_stats_tally *tallies,
                     struct pr_stats_result *result);
 
+/*
+ * A bandit (Thompson 1933): the share each variant gets of the next rows, which is how likely it
+ * is the best one by what is known (Beta(1,1) before the first row; revenue: normal, one
+ * variance for all), but never less than `floor` (cut to 1 / variants). Shares add up to 1. The
+ * same arguments give the same shares. Count only rows that have had time to answer: a variant
+ * that got many rows just now would look worse than it is.
+ */
+void pr_stats_thompson(enum pr_stats_metric metric, const struct pr_stats_tally *tallies,
+                       unsigned variants, double floor, uint64_t seed, double *shares);
+
 #endif

@@ -32,4 +32,20 @@ double stats_pair_p(const struct stats_pair *pair, bool final);
 /* How many standard errors a difference must reach at a look, for a part `alpha` of the error. */
 double stats_early_bound(double information, double alpha);
 
+/* SplitMix64 (Steele, Lea, Flood 2014): fast, small, good enough to draw from. */
+struct stats_dice {
+	uint64_t state;
+};
+
+static inline double
+stats_uniform(struct stats_dice *d) /* in (0, 1) */
+{
+	uint64_t x = pr_mix64(d->state);
+	d->state += 0x9E3779B97F4A7C15u;
+	return ((double)(x >> 12) + 0.5) * 0x1p-52;
+}
+
+double stats_draw_normal(struct stats_dice *d);
+double stats_draw_beta(struct stats_dice *d, double a, double b); /* a, b >= 1 */
+
 #endif
