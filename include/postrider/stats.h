@@ -119,4 +119,28 @@ void pr_stats_judge(const struct pr_stats_test *test, const struct pr_stats_tall
 void pr_stats_thompson(enum pr_stats_metric metric, const struct pr_stats_tally *tallies,
                        unsigned variants, double floor, uint64_t seed, double *shares);
 
+/* A test to be planned: `variants` of n rows each. */
+struct pr_stats_plan {
+	enum pr_stats_metric metric;
+	double base; /* the control's rate (by the end of the waiting time) or revenue per row */
+	double sd;   /* of revenue: standard deviation of one row's money */
+	double n;    /* rows of each variant */
+	unsigned variants;
+	double alpha;
+};
+
+/*
+ * For the rule of pr_stats_judge as it is, early looks included (64 of them, at equal steps of
+ * information), by numerical integration (Armitage, McPherson, Rowe 1969); a pair's p-value is
+ * corrected for all pairs at once, so with more than two variants it is a lower bound.
+ */
+/* The chance that a variant with this lift (-0.5: half as good) is found to differ from the
+ * control. */
+double pr_stats_power(const struct pr_stats_plan *plan, double lift);
+/* The least lift (above 0) that is found with this power, 0.8 say; INFINITY: none is. */
+double pr_stats_lift(const struct pr_stats_plan *plan, double power);
+/* Rows of each variant to find this lift with this power; plan->n is not looked at. INFINITY:
+ * more than 1e10. */
+double pr_stats_size(const struct pr_stats_plan *plan, double lift, double power);
+
 #endif
