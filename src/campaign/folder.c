@@ -55,7 +55,8 @@ pr_folder_knows(void *manifest, const struct pr_tree_entry *entry)
 		return false;
 	if (strcmp(path, PR_MANIFEST_FILE) == 0 || is_other_body(path))
 		return true;
-	return m && (is_text(&m->recipients.file, path) || is_body_of(m, path));
+	return m && ((is_text(&m->recipients.file, path) || is_text(&m->coupons.file, path) ||
+	              is_body_of(m, path)));
 }
 
 void
@@ -112,6 +113,8 @@ static void
 fit_to(const struct pr_tree *t, int dir, const struct pr_manifest *m)
 {
 	fit_name(t, dir, m->recipients.file.p);
+	if (m->coupons.file.p)
+		fit_name(t, dir, m->coupons.file.p);
 	if (m->html.p)
 		fit_name(t, dir, m->html.p);
 	if (m->text.p)

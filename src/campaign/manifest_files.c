@@ -183,8 +183,10 @@ pr_manifest_find_files(struct pr_manifest *m, int dir, bool recipients,
 	bool named = m->html.p || m->text.p;
 	int r = check_file(m, dir, "html", &m->html, problems);
 	r |= check_file(m, dir, "text", &m->text, problems);
-	if (recipients)
+	if (recipients) {
 		r |= check_file(m, dir, "recipients.file", &m->recipients.file, problems);
+		r |= check_file(m, dir, "coupons.file", &m->coupons.file, problems);
+	}
 	find_bodies(m, dir, problems);
 	find_languages(&s, dir);
 	*languages = s.found;

@@ -209,6 +209,8 @@ static const struct pr_yaml_row rows[] = {
 	 .offset = AT(consent)},
 	{.key = "law", .type = PR_YAML_LIST, .flags = LINE, .max = 4, .offset = AT(law)},
 	{.key = "required", .type = PR_YAML_LIST, .flags = LINE, .offset = AT(required)},
+	{.key = "coupons", .type = PR_YAML_SECTION, .schema = &pr_coupons_schema,
+	 .offset = AT(coupons)},
 	{.key = "hold", .type = PR_YAML_BOOL, .fallback = "false", .offset = AT(hold)},
 	{.key = "schedule", .type = PR_YAML_SECTION, .schema = &schedule_schema,
 	 .offset = AT(schedule)},
@@ -231,7 +233,6 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "caps", .type = PR_YAML_LATER},
 	{.key = "trigger", .type = PR_YAML_LATER},
 	{.key = "steps", .type = PR_YAML_LATER},
-	{.key = "coupons", .type = PR_YAML_LATER},
 	{.key = "cost", .type = PR_YAML_LATER},
 	{0},
 };

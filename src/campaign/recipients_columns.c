@@ -66,7 +66,7 @@ keep_names(const struct header *h)
 	struct columns *c = h->c;
 	size_t unnamed = 0;
 	c->header_n = h->record->n;
-	c->names = pr_arena_alloc(&c->arena, (h->record->n + 1) * sizeof *c->names);
+	c->names = pr_arena_alloc(&c->arena, (h->record->n + 2) * sizeof *c->names);
 	c->from = pr_arena_alloc(&c->arena, (h->record->n + 1) * sizeof *c->from);
 	for (size_t i = 0; i < h->record->n; i++) {
 		struct pr_str name = pr_str_trim(h->record->fields[i]);
@@ -188,6 +188,21 @@ find_required(const struct header *h)
 	}
 }
 
+/* The last of all: what stands before it has its place in the record. */
+static void
+add_coupons(const struct header *h)
+{
+	struct columns *c = h->c;
+	struct pr_str name = PR_STR(PR_COUPON_COLUMN);
+	if (!h->m->coupons.file.p)
+		return;
+	if (find_column(c, name) != SIZE_MAX)
+		tell(h, "give it another name: templates know the codes of `coupons` by this one",
+		     "the recipients have a column \"%s\" of their own", name);
+	c->coupons = true;
+	c->names[c->n++] = name;
+}
+
 /* SIZE_MAX: the manifest names none, or one that is not there, which is told. */
 static size_t
 find_key(const struct header *h, const struct pr_text *wanted, const char *key)
@@ -222,6 +237,7 @@ recipients_columns(struct columns *c, const struct pr_csv_record *record,
 	find_required(&h);
 	c->consent = find_key(&h, &m->consent.column, "consent.column");
 	c->expires = find_key(&h, &m->consent.expires, "consent.expires");
+	add_coupons(&h);
 	return problems->problems > before ? PR_EINVAL : 0;
 }
 

@@ -22,6 +22,7 @@ struct columns {
 	size_t *required;     /* positions among names */
 	size_t required_n;
 	size_t consent, expires; /* the same; SIZE_MAX: nobody is asked */
+	bool coupons;            /* the last name is that of the codes, and stands in no record */
 };
 
 /* contents: the field that holds addresses in the first rows, SIZE_MAX when none or several do;

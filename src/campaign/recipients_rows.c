@@ -20,7 +20,9 @@ struct rows {
 	size_t contents; /* see recipients_columns */
 	bool have_header;
 	uint32_t *rows;
-	int64_t now_ms; /* UTC: consent holds then */
+	int64_t now_ms;      /* UTC: consent holds then */
+	pr_coupons *coupons; /* NULL: none */
+	size_t coupons_taken;
 	struct pr_buf data;
 	char why[160];
 	struct pr_str kept[PR_CSV_COLUMNS_MAX];
@@ -74,10 +76,19 @@ static void
 pack(struct rows *r, const struct pr_csv_record *record)
 {
 	const struct columns *c = &r->columns;
-	for (size_t i = 0; i < c->n; i++)
+	size_t n = c->n - c->coupons;
+	for (size_t i = 0; i < n; i++)
 		r->kept[i] = record->fields[c->from[i]];
 	pr_buf_clear(&r->data);
-	pr_fields_pack(&r->data, r->kept, c->n);
+	pr_fields_pack(&r->data, r->kept, n);
+}
+
+/* The next code, behind all other fields; too few are told when it is known how many. */
+static void
+pack_coupon(struct rows *r)
+{
+	struct pr_str code = pr_coupons_at(r->coupons, r->coupons_taken++);
+	pr_fields_pack(&r->data, &code, 1);
 }
 
 static enum row_fault
@@ -121,8 +132,12 @@ check(struct rows *r, const struct pr_csv_record *record, struct checked_row *ou
 		snprintf(r->why, sizeof r->why, "%s is missing",
 		         pr_str_show(*blank, name, sizeof name));
 		out->fault = ROW_MISSING;
-	} else if (lacks_consent(r))
+	} else if (lacks_consent(r)) {
 		out->fault = ROW_NO_CONSENT;
+	} else if (r->coupons) {
+		pack_coupon(r);
+		out->data = pr_buf_str(&r->data);
+	}
 	out->why = r->why;
 }
 
@@ -236,6 +251,21 @@ look_for_addresses(int fd, const struct pr_csv_options *options)
 	return several ? SIZE_MAX : found;
 }
 
+/* PR_EINVAL: told. */
+static int
+check_coupons(const struct rows *r)
+{
+	char remedy[100];
+	size_t there = r->coupons ? pr_coupons_count(r->coupons) : 0;
+	if (r->coupons_taken <= there)
+		return 0;
+	snprintf(remedy, sizeof remedy, "add %zu codes, or take as many recipients out",
+	         r->coupons_taken - there);
+	pr_problem_add(r->problems, PR_PROBLEM, r->m->coupons.file.p, 0, remedy,
+	               "there are %zu codes for %zu recipients", there, r->coupons_taken);
+	return PR_EINVAL;
+}
+
 int
 recipients_rows(const struct pr_manifest *m, int dir, const struct rows_reader *reader,
                 uint32_t *rows, struct pr_problems *problems, struct pr_error *e)
@@ -249,9 +279,15 @@ recipients_rows(const struct pr_manifest *m, int dir, const struct rows_reader *
 	*r = (struct rows){
 	    .m = m, .reader = reader, .problems = problems, .rows = rows, .now_ms = pr_utc_ms()};
 	*rows = 0;
+	int result = 0;
+	if (m->coupons.file.p)
+		result = pr_coupons_read(&m->coupons, dir, &r->coupons, problems, e);
 	r->contents = m->recipients.email.p ? SIZE_MAX : look_for_addresses(fd, &options);
-	int result = pr_csv_read(fd, &options, on_record, r, problems, e);
+	if (result == 0)
+		result = pr_csv_read(fd, &options, on_record, r, problems, e);
 	close(fd);
+	if (result == 0)
+		result = check_coupons(r);
 	if (result == 0 && *rows == 0) {
 		pr_problem_add(
 		    problems, PR_PROBLEM, name, 0,
@@ -262,6 +298,7 @@ recipients_rows(const struct pr_manifest *m, int dir, const struct rows_reader *
 	} else if (result == PR_ELIMIT)
 		pr_fail(e, result, "%s holds more rows than can be numbered", name);
 	recipients_columns_finish(&r->columns);
+	pr_coupons_free(r->coupons);
 	pr_buf_finish(&r->data);
 	free(r);
 	return result;

@@ -273,6 +273,98 @@ START_TEST(a_last_day_counts_to_its_end)
 }
 END_TEST
 
+static struct pr_manifest
+with_coupons(const char *codes, const char *column)
+{
+	struct pr_manifest m = manifest();
+	struct pr_error e;
+	char path[100];
+	snprintf(path, sizeof path, "%s/codes.csv", folder);
+	ok(pr_file_replace(AT_FDCWD, path, codes, strlen(codes), 0600, &e), &e);
+	m.coupons.file = (struct pr_text){.p = "codes.csv", .n = 9};
+	if (column)
+		m.coupons.column = (struct pr_text){.p = column, .n = strlen(column), .line = 7};
+	return m;
+}
+
+/* The code of a row, as its template sees it; "" where it has none. */
+static const char *
+coupon_of(uint32_t row)
+{
+	static char code[PR_COUPON_MAX + 1];
+	struct pr_str fields[3], *columns;
+	struct pr_arena arena;
+	struct pr_batch *b;
+	struct pr_error e = {0};
+	pr_arena_init(&arena);
+	size_t n = pr_ledger_columns(ledger, &arena, &columns);
+	ck_assert_uint_eq(n, 3);
+	ck_assert(pr_str_is(columns[2], "coupon"));
+	pr_arena_finish(&arena);
+	ok(pr_ledger_row(ledger, row, &b, &e), &e);
+	memset(fields, 0, sizeof fields);
+	n = pr_fields_unpack(b->rows[0].data, fields, 3);
+	snprintf(code, sizeof code, "%.*s", n == 3 ? (int)fields[2].n : 0, fields[2].p);
+	pr_batch_unref(b);
+	return code;
+}
+
+#define FOUR_ROWS "email,name\na@x.example,A\nbad,B\nc@x.example,\nd@x.example,D\n"
+
+START_TEST(each_good_row_gets_one_code_in_the_order_of_both_files)
+{
+	struct pr_manifest m = with_coupons("Code\r\nAB-1\r\n\r\n AB-2 \r\nAB-3\r\nAB-4\r\n", NULL);
+	ck_assert_int_eq(import_as(&m, FOUR_ROWS), 0);
+	ck_assert_str_eq(coupon_of(1), "AB-1");
+	ck_assert_str_eq(coupon_of(2), "");
+	ck_assert_str_eq(coupon_of(3), "AB-2");
+	ck_assert_str_eq(coupon_of(4), "AB-3");
+	m = with_coupons("n;voucher code\n1;x,1\n2;x,2\n3;x,3\n", "Voucher Code");
+	ck_assert_int_eq(import_as(&m, FOUR_ROWS), 0);
+	ck_assert_str_eq(coupon_of(4), "x,3");
+	m = with_coupons("k1\nk2\nk3\n", NULL); /* no head: the first is a code */
+	ck_assert_int_eq(import_as(&m, FOUR_ROWS), 0);
+	ck_assert_str_eq(coupon_of(1), "k1");
+}
+END_TEST
+
+START_TEST(codes_that_cannot_be_given_out_refuse_the_campaign)
+{
+	char long_code[PR_COUPON_MAX + 10] = "";
+	memset(long_code, 'x', PR_COUPON_MAX + 1);
+	const struct {
+		const char *codes, *column, *what;
+		unsigned line, problems;
+	} cases[] = {
+	    {"k1\nk2\n", NULL, "there are 2 codes for 3 recipients", 0, 1},
+	    {"", NULL, "there are 0 codes for 3 recipients", 0, 1},
+	    {"k1\nk2\nk1\nk3\nk2\n", NULL, "the code stands on line", 0, 2},
+	    {"k1\nk2,x\nk3\n", NULL, "there are several columns", 2, 1},
+	    {"a,b\nk1,\nk2,y\n", "b", "the code is empty", 2, 1},
+	    {"k1\n\"k\n2\"\nk3\n", NULL, "the code holds a control character", 2, 1},
+	    {long_code, NULL, "the code is longer than 200 octets", 1, 1},
+	    {"a,b\nk1,x\n", "c", "has no column \"c\"", 7, 1},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct pr_manifest m = with_coupons(cases[i].codes, cases[i].column);
+		ck_assert_int_eq(import_as(&m, FOUR_ROWS), PR_EINVAL);
+		ck_assert_uint_eq(problems.problems, cases[i].problems);
+		ck_assert_ptr_nonnull(strstr(problems.items[0].what, cases[i].what));
+		if (cases[i].line)
+			ck_assert_uint_eq(problems.items[0].line, cases[i].line);
+		ck_assert_ptr_null(ledger);
+	}
+}
+END_TEST
+
+START_TEST(a_column_of_the_recipients_is_not_hidden_by_codes)
+{
+	struct pr_manifest m = with_coupons("k1\n", NULL);
+	ck_assert_int_eq(import_as(&m, "email,coupon\na@x.example,mine\n"), PR_EINVAL);
+	ck_assert_ptr_nonnull(strstr(problems.items[0].what, "\"coupon\" of their own"));
+}
+END_TEST
+
 START_TEST(required_values_that_are_blank_skip_the_row)
 {
 	struct pr_manifest m = manifest();
@@ -582,6 +674,9 @@ main(void)
 	    {rows_without_consent_or_whose_consent_has_ended_are_skipped_and_are_no_bad_rows},
 	    {a_consent_column_that_is_not_there_is_told},
 	    {a_last_day_counts_to_its_end},
+	    {each_good_row_gets_one_code_in_the_order_of_both_files},
+	    {codes_that_cannot_be_given_out_refuse_the_campaign},
+	    {a_column_of_the_recipients_is_not_hidden_by_codes},
 	    {required_values_that_are_blank_skip_the_row},
 	    {too_many_bad_rows_or_another_number_are_told},
 	    {file_that_cannot_be_read_is_a_problem_and_leaves_no_ledger},

@@ -12,6 +12,7 @@
 #include "postrider/base/clock.h"
 #include "postrider/base/yaml.h"
 #include "postrider/campaign/address.h"
+#include "postrider/campaign/coupons.h"
 #include "postrider/campaign/law.h"
 #include "postrider/campaign/schedule.h"
 #include "postrider/campaign/stop_loss.h"
@@ -106,6 +107,7 @@ struct pr_manifest {
 	int class_;               /* enum pr_manifest_class */
 	int in_doubt;             /* enum pr_manifest_in_doubt */
 	struct pr_texts required; /* columns */
+	struct pr_coupons_source coupons;
 	struct pr_consent consent;
 	struct pr_texts law; /* beside the brand's: see pr_laws_of */
 	struct pr_manifest_track track;
