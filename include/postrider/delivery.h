@@ -290,6 +290,7 @@ struct pr_preview {
 	unsigned version;    /* 0: the one the row was last sent with, the one in force if it never
 	                      * was */
 	unsigned in_force;   /* 0: as the ledger says */
+	unsigned variant;    /* of a row that has none yet, as in pr_compose */
 	pr_content *content; /* of the version in force; NULL: it is compiled */
 	/* A proof for this address (struct pr_content_source); of the version in force, when none
 	 * is named. NULL: none. */

@@ -87,13 +87,13 @@ struct pr_message {      /* one block of memory; free with pr_message_destroy */
 	bool eight_bit, smtputf8;
 };
 /*
- * Compose for a row at a time. PR_EINVAL: this row cannot be sent: `e` says why in words
- * for people ("body.html, line 3, column 8: ..."), the row is skipped. *out only on
- * success. size in *out counts for the ready pool's bound. The message must not outlive the
- * content.
+ * Compose for a row at a time. variant: of the manifest's, from 1; 0, and one that is not there:
+ * the first, or what all get. PR_EINVAL: this row cannot be sent: `e` says why in words for people
+ * ("body.html, line 3, column 8: ..."), the row is skipped. *out only on success. size in *out
+ * counts for the ready pool's bound. The message must not outlive the content.
  */
-int pr_compose(pr_composer *c, const pr_content *content, const struct pr_row *row, int64_t utc_ms,
-               struct pr_message **out, struct pr_error *e);
+int pr_compose(pr_composer *c, const pr_content *content, const struct pr_row *row,
+               unsigned variant, int64_t utc_ms, struct pr_message **out, struct pr_error *e);
 /* Where and why the last pr_compose of this composer failed, when it did; until its next. */
 struct pr_compose_failure {
 	const char *file; /* of a template, belongs to the content; NULL: of the whole message */
@@ -114,6 +114,7 @@ struct pr_trial {
 	const char *campaign_id;        /* as in pr_content_source; nothing depends on it but ids */
 	const struct pr_config *config; /* NULL: there is none */
 	const char *proof_to;           /* as in pr_content_source */
+	unsigned variant;               /* preview, proof: as in pr_compose */
 	int64_t utc_ms;
 	unsigned threads;         /* check: that compose; 0: one for each core */
 	const _Atomic bool *stop; /* check: set by others to give up: PR_ECANCELLED; may be NULL */

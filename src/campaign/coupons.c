@@ -11,8 +11,7 @@
 
 /* clang-format off */
 static const struct pr_yaml_row coupon_rows[] = {
-	{.key = "file", .type = PR_YAML_TEXT, .flags = PR_YAML_FILE | PR_YAML_REQUIRED,
-	 .example = "codes.csv",
+	{.key = "file", .type = PR_YAML_TEXT, .flags = PR_YAML_FILE,
 	 .offset = offsetof(struct pr_coupons_source, file)},
 	{.key = "column", .type = PR_YAML_TEXT, .flags = PR_YAML_ONE_LINE | PR_YAML_NOT_EMPTY,
 	 .offset = offsetof(struct pr_coupons_source, column)},
@@ -69,9 +68,9 @@ add(struct reading *r, struct pr_str code, uint64_t line)
 	pr_coupons *c = r->coupons;
 	if (code.n == 0 || code.n > PR_COUPON_MAX || !is_printable(code)) {
 		tell(r, line,
-		     code.n == 0                ? "the code is empty"
+		     code.n == 0              ? "the code is empty"
 		     : code.n > PR_COUPON_MAX ? "the code is longer than 200 octets"
-		                                : "the code holds a control character",
+		                              : "the code holds a control character",
 		     ONE_A_LINE);
 		return 0;
 	}

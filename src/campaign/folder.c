@@ -37,10 +37,7 @@ is_other_body(const char *name)
 static bool
 is_body_of(const struct pr_manifest *m, const char *path)
 {
-	bool is = is_text(&m->html, path) || is_text(&m->text, path);
-	for (size_t i = 0; !is && i < m->editions_n; i++)
-		is = is_text(&m->editions[i].html, path) || is_text(&m->editions[i].text, path);
-	return is;
+	return is_text(&m->html, path) || is_text(&m->text, path) || pr_manifest_is_body(m, path);
 }
 
 bool
@@ -122,6 +119,13 @@ fit_to(const struct pr_tree *t, int dir, const struct pr_manifest *m)
 	else
 		fit_name(t, dir, "body.txt");
 	fit_name(t, dir, "body.md");
+	for (unsigned i = 1; i <= m->variants.n; i++) {
+		const struct pr_manifest_variant *v = pr_manifest_variant(m, i);
+		if (v->html.p)
+			fit_name(t, dir, v->html.p);
+		if (v->text.p)
+			fit_name(t, dir, v->text.p);
+	}
 }
 
 /* What cannot be fitted stays as it is, and the manifest's check tells that it is missing. */

@@ -90,18 +90,6 @@ reject_accepted(pr_intake *i, struct pr_taken *t, struct intake_record *r, int d
 	return intake_reject(i, t->id, r, problems, t, e);
 }
 
-static bool
-is_body(const struct pr_manifest *m, const char *file)
-{
-	for (size_t k = 0; k < m->editions_n; k++) {
-		const struct pr_manifest_edition *n = &m->editions[k];
-		if ((n->html.p && strcmp(n->html.p, file) == 0) ||
-		    (n->text.p && strcmp(n->text.p, file) == 0))
-			return true;
-	}
-	return false;
-}
-
 /* Its rows of people who were forgotten are erased: nobody keeps the file that names them. */
 static bool
 names_forgotten(const struct pr_taken *t)
@@ -125,7 +113,7 @@ drop_recipients(pr_intake *i, const struct pr_taken *t, int dir)
 	const struct pr_manifest *m = t->manifest;
 	const char *file = m->recipients.file.p;
 	bool keep = m->keep_source || i->options.config->keep_source;
-	if (!file || is_body(m, file) || (keep && !names_forgotten(t)))
+	if (!file || pr_manifest_is_body(m, file) || (keep && !names_forgotten(t)))
 		return;
 	intake_step(i, "recipients");
 	if (unlinkat(dir, file, 0) == 0 ? fsync(dir) == 0 : errno == ENOENT)

@@ -53,8 +53,8 @@ check_name(struct pr_manifest *m, const char *folder_name, struct pr_problems *p
 
 /* ---- senders ---- */
 
-static int
-check_sender(struct pr_sender *s, const char *key, struct pr_problems *problems)
+int
+pr_manifest_check_sender(struct pr_sender *s, const char *key, struct pr_problems *problems)
 {
 	static const char remedy[] = "write it like \"Acme <news@acme.example>\"";
 	const char *why = NULL;
@@ -266,14 +266,18 @@ check_all(struct pr_manifest *m, const char *folder_name, struct pr_problems *pr
 	int r = check_name(m, folder_name, problems);
 	if (m->recipients.expect_rows == 0)
 		m->recipients.expect_rows = -1;
-	r |= check_sender(&m->from, "from", problems);
-	r |= check_sender(&m->reply_to, "reply_to", problems);
+	r |= pr_manifest_check_sender(&m->from, "from", problems);
+	r |= pr_manifest_check_sender(&m->reply_to, "reply_to", problems);
 	r |= check_headers(&m->headers, problems);
 	r |= m->list.p ? check_list(&m->list, problems) : 0;
 	r |= check_language(&m->language.fallback, problems);
 	r |= check_encoding(m, problems);
 	r |= pr_law_check(&m->law, PR_MANIFEST_FILE, "law", problems);
+	if (m->coupons.column.p && !m->coupons.file.p)
+		r |= tell(problems, &m->coupons.column, "name the file: coupons: {file: codes.csv}",
+		          "coupons.file is missing");
 	r |= check_schedule(m, problems);
+	r |= pr_manifest_check_variants(m, problems);
 	return r ? PR_EINVAL : 0;
 }
 
@@ -287,15 +291,13 @@ read_manifest(struct pr_str text, int dir, bool recipients, const char *folder_n
 	pr_arena_init(&arena);
 	int r = pr_yaml_read(text, PR_MANIFEST_FILE, &pr_manifest_schema, &arena, m, problems);
 	bool empty = !m->from.text.p && !m->subject.text.p && !m->html.p && !m->text.p;
-	struct pr_language_files *languages = NULL;
-	size_t languages_n = 0;
 	m->arena = arena;
 	r |= check_all(m, folder_name, problems);
 	if (dir >= 0 && !(r < 0 && empty)) /* not YAML at all: its files are not the matter */
-		r |= pr_manifest_find_files(m, dir, recipients, &languages, &languages_n, problems);
+		r |= pr_manifest_find_files(m, dir, recipients, problems);
 	else if (!m->html.p && !m->text.p)
 		m->html = (struct pr_text){.p = "body.html", .n = 9};
-	r |= pr_manifest_make_editions(m, languages, languages_n, problems);
+	r |= pr_manifest_make_wordings(m, r < 0 && empty ? -1 : dir, problems);
 	pr_yaml_arrange(text, PR_MANIFEST_FILE, problems, told);
 	if (r && empty) {
 		pr_manifest_destroy(m);

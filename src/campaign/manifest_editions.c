@@ -65,9 +65,9 @@ by_language(const struct pr_choice *choice, struct pr_str language)
 /* ---- one edition ---- */
 
 struct editions {
-	struct pr_manifest *m;
-	const struct pr_language_files *files; /* of the folder; n of them */
-	size_t n;
+	const struct pr_manifest *m;
+	const struct pr_edition_source *source;
+	struct pr_manifest_wording *w;
 	struct pr_problems *problems;
 	int result;
 };
@@ -87,9 +87,10 @@ tell(struct editions *x, const struct pr_text *at, const char *remedy, const cha
 static const struct pr_language_files *
 files_of(const struct editions *x, struct pr_str language)
 {
-	for (size_t i = 0; i < x->n; i++)
-		if (same_language(pr_str(x->files[i].language), language))
-			return &x->files[i];
+	const struct pr_edition_source *s = x->source;
+	for (size_t i = 0; i < s->files_n; i++)
+		if (same_language(pr_str(s->files[i].language), language))
+			return &s->files[i];
 	return NULL;
 }
 
@@ -99,8 +100,8 @@ take_bodies(struct editions *x, struct pr_manifest_edition *e)
 	const struct pr_manifest *m = x->m;
 	const struct pr_language_files *own = e->language ? files_of(x, pr_str(e->language)) : NULL;
 	char remedy[160];
-	e->html = own ? own->html : m->html;
-	e->text = own ? own->text : m->text;
+	e->html = own ? own->html : x->source->html;
+	e->text = own ? own->text : x->source->text;
 	if (e->html.p || e->text.p || !e->language)
 		return;
 	snprintf(remedy, sizeof remedy, "add body.%.40s.html, or body.html for all languages",
@@ -111,7 +112,7 @@ take_bodies(struct editions *x, struct pr_manifest_edition *e)
 static void
 take_subject(struct editions *x, struct pr_manifest_edition *e)
 {
-	const struct pr_choice *subject = &x->m->subject;
+	const struct pr_choice *subject = x->source->subject;
 	const struct pr_text *own = e->language ? by_language(subject, pr_str(e->language)) : NULL;
 	char remedy[160];
 	if (own || subject->by.n == 0) {
@@ -136,7 +137,7 @@ take_subject(struct editions *x, struct pr_manifest_edition *e)
 static void
 take_preheader(struct editions *x, struct pr_manifest_edition *e)
 {
-	const struct pr_choice *preheader = &x->m->preheader;
+	const struct pr_choice *preheader = x->source->preheader;
 	const struct pr_text *own =
 	    e->language ? by_language(preheader, pr_str(e->language)) : NULL;
 	if (own)
@@ -148,12 +149,12 @@ take_preheader(struct editions *x, struct pr_manifest_edition *e)
 static void
 add_edition(struct editions *x, const char *language)
 {
-	struct pr_manifest *m = x->m;
-	for (size_t i = 0; i < m->editions_n; i++)
-		if (language && m->editions[i].language &&
-		    same_language(pr_str(language), pr_str(m->editions[i].language)))
+	struct pr_manifest_wording *w = x->w;
+	for (size_t i = 0; i < w->editions_n; i++)
+		if (language && w->editions[i].language &&
+		    same_language(pr_str(language), pr_str(w->editions[i].language)))
 			return;
-	struct pr_manifest_edition *e = &m->editions[m->editions_n++];
+	struct pr_manifest_edition *e = &w->editions[w->editions_n++];
 	e->language = language;
 	take_subject(x, e);
 	take_preheader(x, e);
@@ -177,38 +178,43 @@ check_names(struct editions *x, const struct pr_choice *choice, const char *key)
 static void
 check_column(struct editions *x)
 {
-	const struct pr_choice *choices[] = {&x->m->subject, &x->m->preheader};
+	const struct pr_edition_source *s = x->source;
+	const struct pr_choice *choices[] = {s->subject, s->preheader};
 	for (size_t i = 0; i < 2; i++)
 		if (choices[i]->by.n)
 			tell(x, &choices[i]->by.items[0].name, advice,
 			     "%s: by language, but nothing says a recipient's language",
 			     i ? "preheader" : "subject");
-	for (size_t i = 0; i < x->n; i++) {
+	for (size_t i = 0; i < s->files_n; i++) {
 		const struct pr_text *file =
-		    x->files[i].html.p ? &x->files[i].html : &x->files[i].text;
+		    s->files[i].html.p ? &s->files[i].html : &s->files[i].text;
 		pr_problem_add(x->problems, PR_WARNING, file->p, 0, advice,
 		               "left out: nothing says a recipient's language");
 	}
 }
 
 int
-pr_manifest_make_editions(struct pr_manifest *m, const struct pr_language_files *files, size_t n,
-                          struct pr_problems *problems)
+pr_manifest_make_editions(struct pr_manifest *m, const struct pr_edition_source *source,
+                          struct pr_manifest_wording *w, struct pr_problems *problems)
 {
-	struct editions x = {m, files, n, problems, 0};
+	struct editions x = {m, source, w, problems, 0};
+	const struct pr_pairs *subjects = &source->subject->by,
+			      *preheaders = &source->preheader->by;
 	bool many = m->language.column.p != NULL;
-	size_t max = 1 + m->subject.by.n + m->preheader.by.n + n;
-	m->editions = pr_arena_zero(&m->arena, max * sizeof *m->editions);
-	check_names(&x, &m->subject, "subject");
-	check_names(&x, &m->preheader, "preheader");
-	if (!many)
+	size_t max = 1 + subjects->n + preheaders->n + source->files_n;
+	w->editions = pr_arena_zero(&m->arena, max * sizeof *w->editions);
+	if (source->first || source->subject != &m->subject)
+		check_names(&x, source->subject, "subject");
+	if (source->first || source->preheader != &m->preheader)
+		check_names(&x, source->preheader, "preheader");
+	if (!many && source->first)
 		check_column(&x);
 	add_edition(&x, m->language.fallback.p);
-	for (size_t i = 0; many && i < m->subject.by.n; i++)
-		add_edition(&x, m->subject.by.items[i].name.p);
-	for (size_t i = 0; many && i < m->preheader.by.n; i++)
-		add_edition(&x, m->preheader.by.items[i].name.p);
-	for (size_t i = 0; many && i < n; i++)
-		add_edition(&x, files[i].language);
+	for (size_t i = 0; many && i < subjects->n; i++)
+		add_edition(&x, subjects->items[i].name.p);
+	for (size_t i = 0; many && i < preheaders->n; i++)
+		add_edition(&x, preheaders->items[i].name.p);
+	for (size_t i = 0; many && i < source->files_n; i++)
+		add_edition(&x, source->files[i].language);
 	return x.result;
 }

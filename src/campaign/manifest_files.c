@@ -86,7 +86,8 @@ find_body(struct pr_text *body, int dir, const char *name)
 /* ---- bodies by language ---- */
 
 struct search {
-	struct pr_manifest *m;
+	struct pr_arena *arena;
+	const struct pr_edition_source *source;
 	struct pr_language_files *found;
 	size_t n;
 };
@@ -120,7 +121,7 @@ files_of(struct search *s, struct pr_str language)
 			return &s->found[i];
 	struct pr_language_files *f = &s->found[s->n++];
 	*f = (struct pr_language_files){.language =
-	                                    pr_arena_strndup(&s->m->arena, language.p, language.n)};
+	                                    pr_arena_strndup(s->arena, language.p, language.n)};
 	return f;
 }
 
@@ -130,7 +131,7 @@ look_at(struct search *s, const char *name)
 {
 	static const char *const endings[] = {".html", ".md", ".txt"};
 	for (unsigned i = 0; i < 3; i++) {
-		const struct pr_text *base = i < 2 ? &s->m->html : &s->m->text;
+		const struct pr_text *base = i < 2 ? &s->source->html : &s->source->text;
 		struct pr_str language = language_in(pr_str(name), stem_of(base), endings[i]);
 		if (!language.n)
 			continue;
@@ -147,18 +148,21 @@ by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void
-find_languages(struct search *s, int dir)
+void
+pr_manifest_find_languages(struct pr_manifest *m, int dir, struct pr_edition_source *source)
 {
-	const char **names = list_names(dir, &s->m->arena);
+	struct search s = {.arena = &m->arena, .source = source};
+	const char **names = list_names(dir, &m->arena);
 	size_t n = 0;
 	while (names[n])
 		n++;
 	qsort(names, n, sizeof *names, by_name);
-	s->found = pr_arena_zero(&s->m->arena, (n + 1) * sizeof *s->found);
+	s.found = pr_arena_zero(&m->arena, (n + 1) * sizeof *s.found);
 	for (size_t i = 0; i < n; i++)
 		if (is_there(dir, names[i]))
-			look_at(s, names[i]);
+			look_at(&s, names[i]);
+	source->files = s.found;
+	source->files_n = s.n;
 }
 
 /* ---- all ---- */
@@ -174,29 +178,29 @@ find_bodies(struct pr_manifest *m, int dir, struct pr_problems *problems)
 	find_body(&m->text, dir, "body.txt");
 }
 
+static int
+check_variant_files(struct pr_manifest *m, int dir, struct pr_problems *problems)
+{
+	int r = 0;
+	for (unsigned i = 1; i <= m->variants.n; i++) {
+		struct pr_manifest_variant *v = pr_manifest_variant(m, i);
+		r |= check_file(m, dir, "variants: html", &v->html, problems);
+		r |= check_file(m, dir, "variants: text", &v->text, problems);
+	}
+	return r;
+}
+
 int
 pr_manifest_find_files(struct pr_manifest *m, int dir, bool recipients,
-                       struct pr_language_files **languages, size_t *n,
                        struct pr_problems *problems)
 {
-	struct search s = {.m = m};
-	bool named = m->html.p || m->text.p;
 	int r = check_file(m, dir, "html", &m->html, problems);
 	r |= check_file(m, dir, "text", &m->text, problems);
+	r |= check_variant_files(m, dir, problems);
 	if (recipients) {
 		r |= check_file(m, dir, "recipients.file", &m->recipients.file, problems);
 		r |= check_file(m, dir, "coupons.file", &m->coupons.file, problems);
 	}
 	find_bodies(m, dir, problems);
-	find_languages(&s, dir);
-	*languages = s.found;
-	*n = s.n;
-	if (!m->html.p && !m->text.p && !named && (s.n == 0 || !m->language.column.p)) {
-		pr_problem_add(
-		    problems, PR_PROBLEM, "", 0,
-		    "add body.html, body.md or body.txt, or name the file by the key html or text",
-		    "the campaign has no body");
-		r = PR_EINVAL;
-	}
 	return r ? PR_EINVAL : 0;
 }

@@ -13,14 +13,31 @@ struct pr_language_files {
 	struct pr_text html, text; /* p NULL: none; not both */
 };
 
-/* Bodies that the manifest leaves out are looked for, what it names must be there; then those of
- * each language are listed (the manifest's arena has them). 0, or PR_EINVAL and problems told. */
+/* Bodies that the manifest leaves out are looked for, what it names must be there. 0, or PR_EINVAL
+ * and problems told. */
 int pr_manifest_find_files(struct pr_manifest *m, int dir, bool recipients,
-                           struct pr_language_files **languages, size_t *n,
                            struct pr_problems *problems);
 
-/* Sets m->editions. PR_EINVAL: problems told. */
-int pr_manifest_make_editions(struct pr_manifest *m, const struct pr_language_files *files,
-                              size_t n, struct pr_problems *problems);
+/* What the editions of a wording are made of. */
+struct pr_edition_source {
+	const struct pr_choice *subject, *preheader;
+	struct pr_text html, text;
+	const struct pr_language_files
+	    *files; /* of the folder, by language; the manifest's arena */
+	size_t files_n;
+	bool first; /* of the campaign: what all have in common is told with it */
+};
+void pr_manifest_find_languages(struct pr_manifest *m, int dir, struct pr_edition_source *s);
+/* Sets w->editions. PR_EINVAL: problems told. */
+int pr_manifest_make_editions(struct pr_manifest *m, const struct pr_edition_source *source,
+                              struct pr_manifest_wording *w, struct pr_problems *problems);
+
+/* variants and test: what goes together. PR_EINVAL: problems told. */
+int pr_manifest_check_variants(struct pr_manifest *m, struct pr_problems *problems);
+/* Sets m->wordings, and the editions of the first; dir -1: no files are looked for. */
+int pr_manifest_make_wordings(struct pr_manifest *m, int dir, struct pr_problems *problems);
+int pr_manifest_check_sender(struct pr_sender *s, const char *key, struct pr_problems *problems);
+const char *pr_manifest_parse_when(struct pr_str text, void *field);
+extern const struct pr_yaml_schema pr_variant_schema, pr_test_schema;
 
 #endif

@@ -3,7 +3,7 @@
  * two. Keys of formats that this version does not have yet are rows too: they are refused
  * by name, never ignored.
  */
-#include "postrider/campaign/manifest.h"
+#include "manifest_internal.h"
 
 #define AT(member) offsetof(struct pr_manifest, member)
 #define LINE PR_YAML_ONE_LINE
@@ -52,8 +52,8 @@ parse_max_rejects(struct pr_str text, void *field)
 	return NULL;
 }
 
-static const char *
-parse_when(struct pr_str text, void *field)
+const char *
+pr_manifest_parse_when(struct pr_str text, void *field)
 {
 	if (pr_when_parse(text, field))
 		return NULL;
@@ -130,7 +130,7 @@ static const struct pr_yaml_schema language_schema = {
 };
 
 static const struct pr_yaml_row schedule_rows[] = {
-	{.key = "start", .type = PR_YAML_PARSED, .parse = parse_when, .size = sizeof(struct pr_when),
+	{.key = "start", .type = PR_YAML_PARSED, .parse = pr_manifest_parse_when, .size = sizeof(struct pr_when),
 	 .example = "2026-12-01T08:00", .offset = offsetof(struct pr_schedule, start)},
 	{.key = "timezone", .type = PR_YAML_PARSED, .parse = parse_timezone,
 	 .size = sizeof(char *), .example = "Europe/Berlin",
@@ -140,7 +140,7 @@ static const struct pr_yaml_row schedule_rows[] = {
 	{.key = "window", .type = PR_YAML_PARSED, .parse = parse_window,
 	 .size = sizeof(struct pr_window), .example = "\"Mon-Fri 08:00-11:00\"",
 	 .offset = offsetof(struct pr_schedule, window)},
-	{.key = "deadline", .type = PR_YAML_PARSED, .parse = parse_when,
+	{.key = "deadline", .type = PR_YAML_PARSED, .parse = pr_manifest_parse_when,
 	 .size = sizeof(struct pr_when), .example = "2026-12-02T20:00",
 	 .at = AT(deadline_at) - AT(schedule),
 	 .offset = offsetof(struct pr_schedule, deadline)},
@@ -195,6 +195,9 @@ static const struct pr_yaml_row rows[] = {
 	 .offset = AT(recipients)},
 	{.key = "html", .type = PR_YAML_TEXT, .flags = PR_YAML_FILE, .offset = AT(html)},
 	{.key = "text", .type = PR_YAML_TEXT, .flags = PR_YAML_FILE, .offset = AT(text)},
+	{.key = "variants", .type = PR_YAML_NAMED, .schema = &pr_variant_schema,
+	 .max = PR_MANIFEST_VARIANTS_MAX, .offset = AT(variants)},
+	{.key = "test", .type = PR_YAML_SECTION, .schema = &pr_test_schema, .offset = AT(test)},
 	{.key = "syntax", .type = PR_YAML_ENUM, .words = syntaxes,
 	 .fallback = "liquid", .offset = AT(syntax)},
 	{.key = "route", .type = PR_YAML_TEXT, .flags = NAME, .fallback = "default",
@@ -228,8 +231,6 @@ static const struct pr_yaml_row rows[] = {
 	{.key = "track", .type = PR_YAML_SECTION, .schema = &track_schema, .offset = AT(track)},
 	{.key = "seeds", .type = PR_YAML_LATER},
 	{.key = "audience", .type = PR_YAML_LATER},
-	{.key = "variants", .type = PR_YAML_LATER},
-	{.key = "test", .type = PR_YAML_LATER},
 	{.key = "caps", .type = PR_YAML_LATER},
 	{.key = "trigger", .type = PR_YAML_LATER},
 	{.key = "steps", .type = PR_YAML_LATER},

@@ -109,7 +109,8 @@ work_compose(struct pr_job *job, void *worker)
 	for (unsigned i = 0; i < j->n; i++) {
 		struct send *s = j->sends[i];
 		struct pr_error e = {0};
-		if (pr_compose(worker, s->content, s->row, pr_utc_ms(), &s->message, &e) < 0)
+		if (pr_compose(worker, s->content, s->row, s->variant, pr_utc_ms(), &s->message,
+		               &e) < 0)
 			s->why = pr_strdup(e.text);
 	}
 }

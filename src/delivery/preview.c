@@ -118,7 +118,8 @@ compose(struct pr_preview *p, pr_ledger *l, const struct pr_row *row, struct pr_
 		return r;
 	r = pr_composer_create(&composer);
 	PR_ASSERT(r == 0);
-	r = pr_compose(composer, content, row, p->utc_ms, &m, e);
+	r = pr_compose(composer, content, row, row->variant ? row->variant : p->variant, p->utc_ms,
+	               &m, e);
 	if (r == 0) {
 		take(p, m);
 		pr_message_destroy(m);

@@ -58,6 +58,7 @@ on_header(void *context, const struct pr_str *columns, size_t n)
 	if (k->result < 0 || !k->trial->manifest->sound)
 		return true;
 	struct pool_options o = {.content = k->content,
+	                         .variants = (unsigned)k->trial->manifest->wordings_n,
 	                         .utc_ms = k->trial->utc_ms,
 	                         .threads = k->trial->threads,
 	                         .merge = merge,

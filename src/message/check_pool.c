@@ -66,21 +66,31 @@ note_failure(struct batch *b, unsigned i, const struct pr_compose_failure *failu
 	                     .row_line = b->row_lines[i]};
 }
 
-static void
-compose_batch(const struct pool_options *o, pr_composer *composer, struct batch *b)
+/* All of its variants: who gets which is not known here. */
+static bool
+compose_row(const struct pool_options *o, pr_composer *composer, struct batch *b, unsigned i)
 {
 	struct pr_message *m;
-	b->result = (struct composed){.failing = b->failing};
-	for (unsigned i = 0; i < b->n; i++) {
-		if (pr_compose(composer, o->content, &b->rows[i], o->utc_ms, &m, NULL) < 0) {
+	for (unsigned variant = 1; variant <= o->variants; variant++) {
+		if (pr_compose(composer, o->content, &b->rows[i], variant, o->utc_ms, &m, NULL) <
+		    0) {
 			note_failure(b, i, pr_composer_failure(composer));
-			continue;
+			return false;
 		}
-		b->result.good++;
 		if (m->size + m->tail.n > b->result.octets_max)
 			b->result.octets_max = m->size + m->tail.n;
 		pr_message_destroy(m);
 	}
+	return true;
+}
+
+static void
+compose_batch(const struct pool_options *o, pr_composer *composer, struct batch *b)
+{
+	b->result = (struct composed){.failing = b->failing};
+	for (unsigned i = 0; i < b->n; i++)
+		if (compose_row(o, composer, b, i))
+			b->result.good++;
 }
 
 static void *

@@ -32,6 +32,7 @@ struct composed { /* what became of a batch */
 struct pool;
 struct pool_options {
 	const pr_content *content; /* outlives the pool */
+	unsigned variants;         /* all are composed */
 	int64_t utc_ms;
 	unsigned threads;                                       /* 0: one for each core */
 	void (*merge)(void *context, const struct composed *c); /* on the reader's thread */

@@ -37,6 +37,7 @@ struct pr_composer {
 struct job { /* one message being composed */
 	struct pr_composer *c;
 	const pr_content *content;
+	const struct pr_wording *wording;
 	const struct pr_edition *edition;
 	const struct pr_row *row;
 	struct pr_row_tokens tokens;
@@ -175,11 +176,11 @@ static const struct pr_edition *
 choose_edition(const struct job *j)
 {
 	const pr_content *content = j->content;
+	const struct pr_wording *w = j->wording;
 	if (content->language_column == SIZE_MAX)
-		return &content->editions[0];
+		return &w->editions[0];
 	struct pr_str language = j->c->fields[content->language_column];
-	return &content->editions[pr_manifest_edition_for(content->languages, content->editions_n,
-	                                                  language)];
+	return &w->editions[pr_manifest_edition_for(w->languages, w->editions_n, language)];
 }
 
 /* ---- rendering ---- */
@@ -341,7 +342,7 @@ add_header(const struct job *j)
 	const pr_content *content = j->content;
 	struct pr_buf *out = &j->c->out;
 	add_date(j);
-	pr_buf_add_str(out, content->head);
+	pr_buf_add_str(out, j->wording->head);
 	pr_field_mailbox(out, "To", PR_STR(""), recipient(j));
 	pr_buf_add_str(out, content->after_to);
 	struct pr_str prefix = content->proof_to.n ? PR_STR("[Proof] ") : PR_STR("");
@@ -556,11 +557,13 @@ compose(struct job *j, struct pr_message **out)
 }
 
 int
-pr_compose(pr_composer *c, const pr_content *content, const struct pr_row *row, int64_t utc_ms,
-           struct pr_message **out, struct pr_error *e)
+pr_compose(pr_composer *c, const pr_content *content, const struct pr_row *row, unsigned variant,
+           int64_t utc_ms, struct pr_message **out, struct pr_error *e)
 {
 	struct pr_error own;
 	struct job j = {.c = c, .content = content, .row = row, .utc_ms = utc_ms};
+	j.wording =
+	    &content->wordings[variant >= 1 && variant <= content->wordings_n ? variant - 1 : 0];
 	j.e = e ? e : &own;
 	c->failure = (struct pr_compose_failure){0};
 	int result = compose(&j, out);

@@ -134,8 +134,7 @@ lay_addresses(pr_content *c, const struct pr_content_source *source, struct pr_b
 		pr_buf_add(b, from->address, from->n);
 	c->reverse_path = keep(c, b);
 	c->proof_to = pr_arena_copy(&c->arena, pr_str(source->proof_to ? source->proof_to : ""));
-	c->smtputf8 = !pr_is_ascii(c->reverse_path.p, c->reverse_path.n) ||
-	              !pr_is_ascii(from->address, from->n);
+	c->smtputf8 = !pr_is_ascii(c->reverse_path.p, c->reverse_path.n);
 	pr_buf_adds(b, "mailto:");
 	if (source->unsubscribe_mailto)
 		add_mailto(b, pr_str(source->unsubscribe_mailto));
@@ -166,10 +165,8 @@ lay_fixed(pr_content *c, const struct pr_content_source *source)
 static void
 lay_fields(pr_content *c, const struct pr_manifest *m, struct pr_buf *b)
 {
-	const struct pr_mailbox *from = &m->from.mailbox, *reply = &m->reply_to.mailbox;
-	struct pr_str domain = pr_mailbox_domain(from);
-	pr_field_mailbox(b, "From", m->from.name, pr_str_n(from->address, from->n));
-	c->head = keep(c, b);
+	const struct pr_mailbox *reply = &m->reply_to.mailbox;
+	struct pr_str domain = pr_mailbox_domain(&m->from.mailbox);
 	if (m->reply_to.text.p) {
 		pr_field_mailbox(b, "Reply-To", m->reply_to.name,
 		                 pr_str_n(reply->address, reply->n));
@@ -273,23 +270,40 @@ pr_find_column(struct pr_compile *x, const struct pr_text *wanted, const char *k
 }
 
 static void
-lay_editions(struct pr_compile *x, struct pr_buf *b)
+lay_wording(struct pr_compile *x, struct pr_wording *w, const struct pr_manifest_wording *m,
+            struct pr_buf *b)
+{
+	pr_content *c = x->c;
+	const struct pr_mailbox *from = &m->from->mailbox;
+	pr_field_mailbox(b, "From", m->from->name, pr_str_n(from->address, from->n));
+	w->head = keep(c, b);
+	c->smtputf8 |= !pr_is_ascii(from->address, from->n);
+	w->editions_n = m->editions_n;
+	w->editions = pr_arena_zero(&c->arena, m->editions_n * sizeof *w->editions);
+	w->languages = pr_arena_zero(&c->arena, m->editions_n * sizeof *w->languages);
+	for (size_t i = 0; i < m->editions_n; i++) {
+		lay_edition(x, &w->editions[i], &m->editions[i], b);
+		w->languages[i] = w->editions[i].language;
+	}
+}
+
+static void
+lay_wordings(struct pr_compile *x, struct pr_buf *b)
 {
 	pr_content *c = x->c;
 	const struct pr_manifest *m = x->source->manifest;
-	size_t n = m->editions_n;
+	size_t n = 0;
+	for (size_t i = 0; i < m->wordings_n; i++)
+		n += m->wordings[i].editions_n;
 	c->language_column = m->language.column.p
 	                         ? pr_find_column(x, &m->language.column, "language.column")
 	                         : SIZE_MAX;
-	c->editions = pr_arena_zero(&c->arena, n * sizeof *c->editions);
-	c->languages = pr_arena_zero(&c->arena, n * sizeof *c->languages);
 	c->bodies = pr_arena_zero(&c->arena, n * sizeof *c->bodies);
 	c->lines = pr_arena_zero(&c->arena, (2 * n + m->headers.n) * sizeof *c->lines);
-	for (size_t i = 0; i < n; i++) {
-		lay_edition(x, &c->editions[i], &m->editions[i], b);
-		c->languages[i] = c->editions[i].language;
-	}
-	c->editions_n = n;
+	c->wordings = pr_arena_zero(&c->arena, m->wordings_n * sizeof *c->wordings);
+	c->wordings_n = m->wordings_n;
+	for (size_t i = 0; i < m->wordings_n; i++)
+		lay_wording(x, &c->wordings[i], &m->wordings[i], b);
 }
 
 static int
@@ -389,7 +403,7 @@ compile(struct pr_compile *x)
 	struct pr_str suffix = keep(c, &b);
 	pr_images_list(&x->images, x->source->dir, suffix.p, &c->arena, x->problems);
 	pr_partials_read(x);
-	lay_editions(x, &b);
+	lay_wordings(x, &b);
 	compile_headers(x);
 	int result = compile_bodies(x);
 	pr_track_end(x);

@@ -3,7 +3,7 @@
  * is laid out once as octets; what differs is a template.
  *
  *   Date ............ of the composer
- *   head            From
+ *   head            From, by variant
  *   To .............. the row's
  *   after_to        Reply-To
  *   Subject ......... template
@@ -89,6 +89,14 @@ struct pr_edition {
 	struct pr_str version; /* MIME-Version, Content-Language */
 };
 
+/* What recipients of one variant get, by language. */
+struct pr_wording {
+	struct pr_str head; /* From */
+	struct pr_edition *editions;
+	const char **languages; /* of the editions */
+	size_t editions_n;
+};
+
 /* Links and pages: all of it empty where there are no tokens or no track URL. */
 struct pr_tracking {
 	struct pr_str url; /* without '/' at its end */
@@ -113,9 +121,8 @@ struct pr_content {
 	struct pr_str fixed[PR_SLOTS]; /* values that are the same for all rows */
 	const char *timezone;
 
-	struct pr_edition *editions;
-	const char **languages; /* of the editions */
-	size_t editions_n;
+	struct pr_wording *wordings; /* of each variant; one where there are none */
+	size_t wordings_n;
 	size_t language_column; /* SIZE_MAX: all get the first edition */
 	struct pr_bodies *bodies;
 	size_t bodies_n;
@@ -131,7 +138,7 @@ struct pr_content {
 	char token[PR_TOKEN_SIZE]; /* names the campaign in Message-IDs, boundaries, ids */
 	struct pr_str id_domain;
 	struct pr_str unsubscribe_uri; /* up to the row's token */
-	struct pr_str head, after_to, lists;
+	struct pr_str after_to, lists;
 	size_t size_max;
 	pr_dkim *dkim; /* NULL: not signed */
 	struct pr_str dkim_domain;

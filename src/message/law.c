@@ -83,20 +83,23 @@ is_marked(struct pr_str subject)
 	return s.n > mark.n && memcmp(s.p, mark.p, mark.n) == 0;
 }
 
+/* Editions that share a subject stand beside each other. */
 static void
 check_subjects(struct pr_compile *x)
 {
 	const struct pr_manifest *m = x->source->manifest;
-	for (size_t i = 0; i < m->editions_n; i++) {
-		const struct pr_text *t = &m->editions[i].subject;
-		if (i > 0 && t->p == m->editions[i - 1].subject.p)
-			continue;
-		if (t->p && !is_marked(pr_text_str(t)))
-			pr_text_problem(x->problems, PR_MANIFEST_FILE, t,
-			                "begin it with \xE5\xB9\xBF\xE5\x91\x8A or AD, and a space",
-			                "law cn: the subject does not begin with AD or "
-			                "\xE5\xB9\xBF\xE5\x91\x8A");
-	}
+	const char *before = NULL;
+	for (size_t i = 0; i < m->wordings_n; i++)
+		for (size_t k = 0; k < m->wordings[i].editions_n; k++) {
+			const struct pr_text *t = &m->wordings[i].editions[k].subject;
+			if (t->p && t->p != before && !is_marked(pr_text_str(t)))
+				pr_text_problem(
+				    x->problems, PR_MANIFEST_FILE, t,
+				    "begin it with \xE5\xB9\xBF\xE5\x91\x8A or AD, and a space",
+				    "law cn: the subject does not begin with AD or "
+				    "\xE5\xB9\xBF\xE5\x91\x8A");
+			before = t->p;
+		}
 }
 
 /* ---- eu, ca, cn: consent ---- */

@@ -106,7 +106,8 @@ on_row(void *context, const struct pr_row *row, uint64_t line, const char *bad)
 		                    (unsigned long long)line, bad);
 		return false;
 	}
-	t->result = pr_compose(t->composer, t->content, row, t->trial->utc_ms, &t->message, t->e);
+	t->result = pr_compose(t->composer, t->content, row, t->trial->variant, t->trial->utc_ms,
+	                       &t->message, t->e);
 	t->made = row->row;
 	if (t->result < 0)
 		t->result = tell_failure(t, row, line);

@@ -148,7 +148,7 @@ run(const char *what, int dir, unsigned messages)
 		                     .data = pr_buf_str(&packed[i % ROWS])};
 		struct pr_message *m;
 		struct pr_error e;
-		if (pr_compose(composer, content, &row, 1795306380000 + i / 25, &m, &e) < 0) {
+		if (pr_compose(composer, content, &row, 0, 1795306380000 + i / 25, &m, &e) < 0) {
 			fprintf(stderr, "%s\n", e.text);
 			exit(1);
 		}

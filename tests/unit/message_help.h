@@ -12,6 +12,7 @@
 #define HEAD "from: \"Acme <news@mail.acme.example>\"\nlist: newsletter\n"
 
 static struct pr_manifest *manifest;
+static unsigned variant; /* that is composed */
 static struct pr_problems problems;
 static pr_content *content;
 static pr_composer *composer;
@@ -113,7 +114,7 @@ compose(const char *email, const char *first, const char *last, const char *x)
 	struct pr_row row = {.row = 12, .email = pr_str(email), .data = pr_buf_str(&packed)};
 	pr_message_destroy(message);
 	message = NULL;
-	int result = pr_compose(composer, content, &row, NOW, &message, &failure);
+	int result = pr_compose(composer, content, &row, variant, NOW, &message, &failure);
 	pr_buf_finish(&packed);
 	pr_buf_clear(&octets);
 	if (result == 0) {

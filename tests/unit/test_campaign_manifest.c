@@ -270,8 +270,36 @@ static const struct {
      "3:16 track.opens: \"maybe\" is not true or false -> write it like false"},
     {"track: {utm: {sorce: a}}",
      "3:15 unknown key \"sorce\" in track.utm -> did you mean \"source\"?"},
+    {"variants: {a: {}, b: {subject: x}}\ntest: {share: 20%, wait: 4h, fallback: b}", NULL},
+    {"variants: {a: {}, b: {}}\ntest: {holdout: 5%}", NULL},
+    {"test: {holdout: 5%}", NULL},
+    {"variants: {a: {}}",
+     "3:12 variants: there is only one -> add another one, or take variants out"},
+    {"variants: {a: {}, \"b c\": {}}", "3:20 variants: \"b c\" cannot be a name -> use up to 64 "
+                                       "letters, digits, '-', '_' and '.'"},
+    {"variants: {a: {}, b: {from: x@other.example}}",
+     "3:29 variants.b.from is not of the campaign's domain, acme.example -> make another campaign "
+     "for another domain"},
+    {"variants: {a: {}, b: {weight: 0}}", "3:31 variants.b.weight: 0 is out of range (1 to 1000) "
+                                          "-> write a value from 1 to 1000"},
+    {"variants: {a: {}, b: {}}\ntest: {share: 20%}",
+     "4:15 test.wait is missing: when shall the rest get the winner? -> say how long the answers "
+     "are waited for: wait: 4h"},
+    {"variants: {a: {}, b: {}}\ntest: {wait: 4h}",
+     "4:14 test.wait without test.share: nobody is left for the winner -> say who is to try them: "
+     "share: 20%"},
+    {"variants: {a: {}, b: {}}\ntest: {share: 90%, wait: 4h, holdout: 20%}",
+     "4:39 test.share and test.holdout are more than all -> lower one of them"},
+    {"variants: {a: {}, b: {}}\ntest: {share: 20%, wait: 4h, method: bandit, floor: 60%}",
+     "4:53 test.floor: 2 variants with so much are more than all -> lower it"},
+    {"variants: {a: {}, b: {}}\ntest: {share: 20%, wait: 4h, fallback: c}",
+     "4:40 test.fallback: there is no variant \"c\" -> name one of the variants"},
+    {"variants: {a: {}, b: {start: 2026-12-01T18:00}}\ntest: {share: 20%, wait: 4h}",
+     "3:19 variants.b.start: when the winner is known its hour has passed -> leave test.share "
+     "out: all get a variant then, and no winner"},
+    {"test: {share: 20%, wait: 4h}", "3:26 test: there are no variants -> add variants, or take "
+                                     "test.share out"},
     {"seeds: [a@b.example]", "3:8 seeds is not available yet -> take it out"},
-    {"variants: [a]", "3:11 variants is not available yet -> take it out"},
     {"audience: {segment: a}", "3:11 audience is not available yet -> take it out"},
     {"law: [us, uk]", "3:11 law: \"uk\" is not a law that is known -> write some of us, "
                       "ca, eu, cn"},
@@ -305,10 +333,9 @@ START_TEST(all_faults_are_told_in_the_order_of_lines)
 	    "campaign.yaml:3:11 priority: 11 is out of range (0 to 9) -> write a value from 0 to "
 	    "9\n"
 	    "campaign.yaml:4:1 unknown key \"foo\" -> known keys: name from reply_to "
-	    "postal_address subject preheader recipients html text syntax route brand class "
-	    "list language consent law required hold schedule stop_loss rate priority in_doubt "
-	    "headers "
-	    "keep_source again track");
+	    "postal_address subject preheader recipients html text variants test syntax route "
+	    "brand class list language consent law required coupons hold schedule stop_loss "
+	    "rate priority in_doubt headers keep_source again track");
 	for (unsigned i = 0; i < problems.n; i++)
 		ck_assert_ptr_nonnull(problems.items[i].excerpt);
 }
@@ -405,6 +432,26 @@ START_TEST(links_and_folders_are_no_files_of_a_campaign)
 	                 "itself into the folder\n"
 	                 "campaign.yaml:0:0 recipients.file: recipients.csv is not a regular "
 	                 "file -> put the file itself into the folder");
+}
+END_TEST
+
+START_TEST(variants_without_any_body_and_files_that_are_not_there_are_told)
+{
+	put("recipients.csv", "email\n");
+	put("loud.html", "x");
+	put("campaign.yaml", LEAST "variants: {plain: {}, loud: {html: loud.html}}\n");
+	ck_assert_int_eq(load(), PR_EINVAL);
+	ck_assert_str_eq(told(), "campaign.yaml:3:12 variants.plain has no body -> name its own by "
+	                         "html or text, or add body.html for all");
+	put("body.html", "x");
+	ck_assert_int_eq(load(), 0);
+	ck_assert_uint_eq(m->wordings_n, 2);
+	ck_assert_str_eq(pr_manifest_wording(m, 2)->editions[0].html.p, "loud.html");
+	ck_assert(pr_manifest_is_body(m, "loud.html") && pr_manifest_is_body(m, "body.html"));
+	put("campaign.yaml", LEAST "variants: {plain: {}, loud: {html: laud.html}}\n");
+	ck_assert_int_eq(load(), PR_EINVAL);
+	ck_assert_str_eq(told(), "campaign.yaml:3:36 variants: html: there is no file laud.html in "
+	                         "the folder -> did you mean loud.html?");
 }
 END_TEST
 
@@ -587,6 +634,7 @@ main(void)
 	    {bodies_left_out_are_those_of_the_folder},
 	    {missing_files_are_told_with_the_nearest_name},
 	    {links_and_folders_are_no_files_of_a_campaign},
+	    {variants_without_any_body_and_files_that_are_not_there_are_told},
 	    {folder_without_body_or_manifest_is_told},
 	    {manifest_that_is_a_link_is_refused},
 	};

@@ -40,6 +40,45 @@ START_TEST(each_row_gets_the_edition_of_its_language)
 }
 END_TEST
 
+static int
+compose_variant(unsigned wanted, const char *language)
+{
+	variant = wanted;
+	int r = compose("a@b.example", "Ada", "", language);
+	variant = 0;
+	return r;
+}
+
+START_TEST(each_variant_has_what_it_says_and_else_the_campaign_s)
+{
+	put_text("body.html", "<p>Hello</p>");
+	put_text("body.de.html", "<p>Hallo</p>");
+	put_text("loud.html", "<p>HELLO</p>");
+	put_text("loud.de.html", "<p>HALLO</p>");
+	must_compile(HEAD BY_X
+	             "subject: {en: Hi, de: Moin}\n"
+	             "variants:\n"
+	             "  plain: {}\n"
+	             "  loud: {subject: \"{{ first_name | upcase }}!\", html: loud.html}\n"
+	             "  ann: {from: \"Ann <ann@mail.acme.example>\"}\n");
+	ck_assert_uint_eq(problems.n, 0);
+	ck_assert_int_eq(compose_variant(1, "de"), 0);
+	CK_HAS("Subject: Moin\r\n");
+	CK_HAS("<p>Hallo</p>");
+	ck_assert_int_eq(compose_variant(2, "de"), 0);
+	CK_HAS("Subject: ADA!\r\n");
+	CK_HAS("<p>HALLO</p>");
+	ck_assert(!has("From: \"Ann") && !has("From: Ann"));
+	ck_assert_int_eq(compose_variant(2, "en"), 0);
+	CK_HAS("<p>HELLO</p>");
+	ck_assert_int_eq(compose_variant(3, "en"), 0);
+	CK_HAS("From: Ann <ann@mail.acme.example>\r\n");
+	CK_HAS("<p>Hello</p>");
+	ck_assert_int_eq(compose_variant(0, "en"), 0); /* nobody chose: the first */
+	CK_HAS("Subject: Hi\r\n");
+}
+END_TEST
+
 START_TEST(bodies_that_languages_share_are_told_of_once)
 {
 	put_text("body.html", "<p>{{ nobody_has_this }}</p>");
@@ -203,6 +242,7 @@ main(void)
 {
 	const struct suite_test tests[] = {
 	    {each_row_gets_the_edition_of_its_language},
+	    {each_variant_has_what_it_says_and_else_the_campaign_s},
 	    {bodies_that_languages_share_are_told_of_once},
 	    {each_language_shows_its_own_images_and_all_get_the_attachments},
 	    {an_error_names_the_body_of_its_language},

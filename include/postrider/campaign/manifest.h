@@ -66,6 +66,40 @@ struct pr_manifest_edition {
 	struct pr_text html, text; /* file names; p NULL: none; at least one is there */
 };
 
+/* What a variant says of its own; left out: as the campaign's. A body of its own, HTML or text, is
+ * all it has. */
+struct pr_manifest_variant {
+	struct pr_text name;
+	struct pr_sender from;
+	struct pr_choice subject, preheader;
+	struct pr_text html, text;
+	struct pr_when start;
+	int64_t weight; /* 1 to 1000 */
+};
+
+enum pr_test_metric { PR_METRIC_CLICKS, PR_METRIC_OPENS, PR_METRIC_CONVERSIONS, PR_METRIC_REVENUE };
+enum pr_test_method { PR_TEST_FIXED, PR_TEST_BANDIT };
+struct pr_manifest_test {
+	double share; /* of the recipients, who try the variants; 1: all, and nobody waits */
+	int64_t wait_ms;
+	int metric;        /* enum pr_test_metric */
+	int method;        /* enum pr_test_method */
+	double confidence; /* 0.95: a false winner in one of twenty tests */
+	double floor;      /* bandit: each variant's share at least */
+	double holdout;    /* of the recipients, who get nothing */
+	struct pr_text fallback;
+	unsigned fallback_variant; /* for the rest where none is better; from 1 */
+	struct pr_text at;         /* where it stands; no text */
+};
+
+/* What the messages of one variant are made of, or all, where there are none. */
+struct pr_manifest_wording {
+	const char *name; /* NULL: there are no variants */
+	const struct pr_sender *from;
+	struct pr_manifest_edition *editions;
+	size_t editions_n; /* 1 or more */
+};
+
 /* Whether opens and clicks are followed. */
 enum pr_manifest_follow {
 	PR_FOLLOW_DEFAULT = 0, /* marketing: where the configuration has what it takes; else not */
@@ -86,6 +120,7 @@ struct pr_manifest_track {
 };
 
 #define PR_MANIFEST_LANGUAGES_MAX 60
+#define PR_MANIFEST_VARIANTS_MAX 16
 
 struct pr_manifest {
 	struct pr_text name; /* the manifest's, else the folder's; UTF-8, one line */
@@ -97,8 +132,13 @@ struct pr_manifest {
 	/* File names as written; left out, what is found: body.html or body.md, and body.txt. HTML
 	 * whose name ends with .md is Markdown. */
 	struct pr_text html, text;
-	struct pr_manifest_edition *editions;
-	size_t editions_n;    /* 1 or more */
+	struct pr_manifest_edition *editions; /* of the first wording */
+	size_t editions_n;                    /* 1 or more */
+	struct pr_yaml_array variants;        /* struct pr_manifest_variant; none, or two or more */
+	struct pr_manifest_test test;
+	struct pr_manifest_wording
+	    *wordings; /* of each variant in turn; one where there are none */
+	size_t wordings_n;
 	struct pr_text route; /* "default" when left out */
 	struct pr_text brand; /* p NULL: none */
 	struct pr_text list;  /* p NULL: none; letters, digits, '-', '_', '.' */
@@ -145,6 +185,17 @@ void pr_manifest_destroy(struct pr_manifest *m); /* NULL: nothing */
  * else of its first part, else the first. Returns its position. */
 size_t pr_manifest_edition_for(const char *const *languages, size_t n, struct pr_str language);
 bool pr_is_markdown(struct pr_str file); /* by its name */
+
+/* A variant by its number, from 1 to variants.n. */
+static inline struct pr_manifest_variant *
+pr_manifest_variant(const struct pr_manifest *m, unsigned variant)
+{
+	return (struct pr_manifest_variant *)m->variants.items + variant - 1;
+}
+/* What messages of this variant are made of; 0, and one that is not there: the first. */
+const struct pr_manifest_wording *pr_manifest_wording(const struct pr_manifest *m,
+                                                      unsigned variant);
+bool pr_manifest_is_body(const struct pr_manifest *m, const char *file); /* of some wording */
 
 /* As scopes of suppressions see it. */
 struct pr_audience_who pr_manifest_who(const struct pr_manifest *m);
