@@ -239,6 +239,7 @@ struct pr_verb { /* the caller's until done */
 	enum pr_verb_kind kind;
 	const char *id;       /* not for the _ALL verbs */
 	const char *slice;    /* pause, resume: only this slice, or a domain of it; NULL: all */
+	const char *variant;  /* pause, resume, cancel: only this one; NULL: all */
 	const char *by;       /* user name */
 	bool delivered;       /* resolve: as delivered; else resend */
 	bool trust_ledger;    /* adopt: send what the ledger calls unsent; else it is paused */

@@ -211,6 +211,13 @@ int pr_ledger_tally_links(pr_ledger *l, unsigned limit,
                           bool (*each)(void *context, uint32_t link, struct pr_str url,
                                        const struct pr_engaged *n),
                           void *context, struct pr_error *e);
+/* By variant; [0] is of rows without one. Looks at every row that was tried. */
+struct pr_variant_counts {
+	uint64_t tried, delivered, bounced;
+	uint64_t people[PR_ENGAGEMENT_KINDS]; /* recipients who did so, machines left out */
+};
+int pr_ledger_variants(pr_ledger *l, struct pr_variant_counts *of, size_t n, struct pr_error *e);
+int pr_ledger_parked(pr_ledger *l, uint64_t *out, struct pr_error *e); /* how many rows are */
 /* All that is kept of a row, in the order of its coming; detail: that of struct pr_engagement, but
  * empty for clicks on links of the campaign. `each` returns false to stop. */
 int pr_ledger_hits(pr_ledger *l, uint32_t row,

@@ -24,6 +24,7 @@ struct import {
 	duplicates *duplicates;
 	struct rejects rejects;
 	struct pr_audience_who who;
+	struct pr_split split;
 	struct pr_buf why; /* it is suppressed */
 	bool checking;     /* a state of the audience is being read */
 	struct pr_error *e;
@@ -137,6 +138,21 @@ add_forgotten(struct import *in, const struct checked_row *row)
 	return pr_ledger_add(in->ledger, &n, in->e);
 }
 
+/* By chance it belongs to those who get nothing, so that others can be compared with them. */
+static int
+add_held_out(struct import *in, const struct checked_row *row, struct pr_str address)
+{
+	struct pr_ledger_new n = {.row = row->row,
+	                          .email = address,
+	                          .domain = pr_mailbox_domain(&row->mailbox),
+	                          .data = row->data,
+	                          .state = PR_SKIPPED,
+	                          .reason = PR_STR("hold-out group")};
+	in->result->skipped++;
+	in->result->held_out++;
+	return pr_ledger_add(in->ledger, &n, in->e);
+}
+
 static int
 add_good(struct import *in, const struct checked_row *row)
 {
@@ -144,11 +160,15 @@ add_good(struct import *in, const struct checked_row *row)
 	int r = is_suppressed(in, address);
 	if (r != 0)
 		return r < 0 ? r : add_suppressed(in, row, address);
+	enum pr_group group = pr_split_group(&in->split, address);
+	if (group == PR_GROUP_HOLDOUT)
+		return add_held_out(in, row, address);
 	struct pr_ledger_new n = {.row = row->row,
 	                          .email = address,
 	                          .domain = pr_mailbox_domain(&row->mailbox),
 	                          .data = row->data,
-	                          .state = PR_PENDING};
+	                          .state = PR_PENDING,
+	                          .due_ms = group == PR_GROUP_REST ? PR_LEDGER_PARKED_MS : 0};
 	r = pr_ledger_add(in->ledger, &n, in->e);
 	in->result->pending++;
 	return r < 0 ? r : duplicates_add(in->duplicates, address, row->row, row->line, in->e);
@@ -216,7 +236,8 @@ on_row(void *context, const struct checked_row *row)
 static void
 judge(const struct pr_manifest_recipients *m, struct pr_recipients_result *result)
 {
-	uint64_t bad = result->skipped - result->duplicates - result->without_consent;
+	uint64_t bad =
+	    result->skipped - result->duplicates - result->without_consent - result->held_out;
 	result->too_many_rejects =
 	    bad > m->rejects_free && (double)bad > m->max_rejects * (double)result->rows;
 	result->count_differs = m->expect_rows >= 0 && result->rows != (uint64_t)m->expect_rows;
@@ -228,6 +249,23 @@ set_fact(struct import *in, const char *key, uint64_t value)
 	char text[24];
 	snprintf(text, sizeof text, "%llu", (unsigned long long)value);
 	return pr_ledger_set(in->ledger, key, pr_str(text), in->e);
+}
+
+/* Readers of the ledger know its variants by name. */
+static int
+keep_variants(struct import *in)
+{
+	const struct pr_manifest *m = in->source->manifest;
+	struct pr_buf packed = {0};
+	struct pr_str names[PR_MANIFEST_VARIANTS_MAX];
+	for (unsigned i = 1; i <= m->variants.n; i++)
+		names[i - 1] = pr_text_str(&pr_manifest_variant(m, i)->name);
+	pr_fields_pack(&packed, names, m->variants.n);
+	int r = m->variants.n
+	            ? pr_ledger_set(in->ledger, PR_FACT_VARIANTS, pr_buf_str(&packed), in->e)
+	            : 0;
+	pr_buf_finish(&packed);
+	return r;
 }
 
 static int
@@ -251,6 +289,8 @@ import(struct import *in, struct pr_problems *problems)
 		r = rejects_done(&in->rejects, in->e);
 	if (r == 0)
 		r = set_fact(in, PR_FACT_FORGETS, forgets);
+	if (r == 0)
+		r = keep_variants(in);
 	if (r == 0 && in->result->forgotten)
 		r = set_fact(in, PR_FACT_FORGOTTEN, in->result->forgotten);
 	if (r == 0)
@@ -285,6 +325,7 @@ pr_recipients_import(const struct pr_recipients_source *source, struct pr_recipi
 	*result = (struct pr_recipients_result){0};
 	pr_ledger_remove(source->ledger_path);
 	in.who = pr_manifest_who(source->manifest);
+	pr_split_init(&in.split, source->manifest, source->identity.id);
 	in.duplicates = duplicates_create(&o);
 	int r = import(&in, problems);
 	end_checking(&in);

@@ -9,6 +9,7 @@
 
 #include "postrider/campaign/csv.h"
 #include "postrider/campaign/recipients.h"
+#include "postrider/campaign/split.h"
 #include "postrider/ledger/sorter.h"
 
 /* ---- columns: what the header row says ---- */

@@ -53,11 +53,13 @@ run_classify(struct cli *c)
 static const struct cli_option preview_options[] = {
     {"row", "N", "the row of this number (the first data row is 1)", 0, false},
     {"email", "ADDRESS", "the first row of this address", 0, false},
+    {"variant", "V", "with DIR: in this variant (default: the first)", 0, false},
     {"version", "V", "with ID: this version of the content, whatever the row was sent with", 0,
      false},
     {0}};
 static const struct cli_option proof_options[] = {
     {"to", "ADDRESS", "who gets them", 0, false},
+    {"variant", "V", "with DIR: in this variant (default: the first)", 0, false},
     {"rows", "LIST", "the rows of these numbers, as 3,17 (default: the first good one)", 0, false},
     {"via", "HOST[:PORT]", "by this server (port 25) instead of the campaign's route", 0, false},
     {0}};
@@ -67,11 +69,11 @@ static const struct cli_option submit_options[] = {
     {0}};
 static const struct cli_option all_options[] = {
     {"all", NULL, "all sending, of all campaigns", 0, false},
-    {"variant", "V", "one variant", 0, true},
+    {"variant", "V", "one variant of it", 0, false},
     {"domain", "D", "one domain, or a slice as `postrider campaign ID` names it", 0, false},
     {0}};
 static const struct cli_option cancel_options[] = {
-    {"variant", "V", "one variant", 0, true}, {"domain", "D", "one domain", 0, true}, {0}};
+    {"variant", "V", "one variant of it", 0, false}, {"domain", "D", "one domain", 0, true}, {0}};
 static const struct cli_option resolve_options[] = {
     {"resend", NULL, "send them again: some people may get the message twice", 0, false},
     {"delivered", NULL, "count them as delivered: some people may never get it", 0, false},

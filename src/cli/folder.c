@@ -45,6 +45,20 @@ cli_folder_close(struct cli_folder *f)
 		close(f->dir);
 }
 
+enum cli_exit
+cli_trial_variant(struct cli *c, const struct cli_folder *f, struct pr_trial *trial)
+{
+	const char *name = cli_value(c, "variant");
+	size_t n = f->manifest ? f->manifest->wordings_n : 0;
+	for (unsigned i = 1; name && i <= n; i++)
+		if (f->manifest->wordings[i - 1].name &&
+		    strcmp(f->manifest->wordings[i - 1].name, name) == 0) {
+			trial->variant = i;
+			return CLI_DONE;
+		}
+	return name ? cli_fail("the campaign has no variant %s", cli_show(name)) : CLI_DONE;
+}
+
 struct pr_trial
 cli_trial(struct cli *c, const struct cli_folder *f)
 {

@@ -21,6 +21,8 @@ show(struct cli *c, struct cli_folder *f, uint32_t row, const char *email)
 	struct pr_trial trial = cli_trial(c, f);
 	if (!f->manifest || !f->manifest->sound)
 		return cli_fail("%s cannot be shown", cli_show(c->arguments.words[0]));
+	if (cli_trial_variant(c, f, &trial) != CLI_DONE)
+		return CLI_FAILED;
 	int r =
 	    pr_message_preview(&trial, row, pr_str(email ? email : ""), &message, &f->problems, &e);
 	if (r < 0) {
@@ -110,6 +112,8 @@ cli_run_preview(struct cli *c)
 	if (version_text && (!pr_str_u64(pr_str(version_text), &version) || version == 0))
 		return cli_usage(c, "--version %s: write the number of a version, from 1",
 		                 cli_show(version_text));
+	if (cli_value(c, "variant") && !cli_is_folder(c->arguments.words[0]))
+		return cli_usage(c, "--variant: of a campaign each row has its own");
 	if (!cli_is_folder(c->arguments.words[0]))
 		return show_campaign(c, (uint32_t)row, email, version);
 	if (version)

@@ -78,7 +78,7 @@ make_all(struct cli *c, struct cli_folder *f, struct proofs *p, struct asked *a)
 		return CLI_FAILED;
 	struct pr_trial trial = cli_trial(c, f);
 	trial.proof_to = p->to.address;
-	enum cli_exit result = CLI_DONE;
+	enum cli_exit result = cli_trial_variant(c, f, &trial);
 	for (unsigned i = 0; result == CLI_DONE && i < a->n; i++)
 		result = make(p, &trial, f, a->rows[i]);
 	return result;

@@ -19,5 +19,7 @@ bool cli_is_folder(const char *word);
 enum cli_exit cli_folder_open(struct cli_folder *f, const char *path);
 void cli_folder_close(struct cli_folder *f);
 struct pr_trial cli_trial(struct cli *c, const struct cli_folder *f);
+/* The one that --variant names, if it is given. CLI_FAILED, told: there is none. */
+enum cli_exit cli_trial_variant(struct cli *c, const struct cli_folder *f, struct pr_trial *trial);
 
 #endif

@@ -38,15 +38,16 @@ static const struct {
 } verbs[] = {
     {"approve", "approved"}, {"pause", "paused"}, {"resume", "resumed"}, {"cancel", "cancelled"}};
 
+/* part: "domain" or "variant", the option and the key alike. */
 static enum cli_exit
-act_on_slice(struct cli *c, const char *rest, const char *done)
+act_on_part(struct cli *c, const char *part, const char *rest, const char *done)
 {
-	const char *id = c->arguments.words[0], *domain = cli_value(c, "domain");
+	const char *id = c->arguments.words[0], *name = cli_value(c, part);
 	struct pr_buf body = {0}, words = {0};
-	pr_buf_adds(&body, "{\"domain\":");
-	pr_buf_add_json(&body, pr_str(domain));
+	pr_buf_addf(&body, "{\"%s\":", part);
+	pr_buf_add_json(&body, pr_str(name));
 	pr_buf_addc(&body, '}');
-	pr_buf_adds(&words, cli_show(domain));
+	pr_buf_adds(&words, cli_show(name));
 	pr_buf_addf(&words, " %s for %s", done, cli_show(id));
 	enum cli_exit result = cli_act(c, cli_campaign_path(id, rest), body.data, words.data);
 	pr_buf_finish(&body);
@@ -66,8 +67,10 @@ cli_run_verb(struct cli *c)
 	if (cli_given(c, "all") ? c->arguments.n != 0 : c->arguments.n != 1)
 		return cli_usage(c, c->arguments.command->options ? "say which campaign, or --all"
 		                                                  : "say which campaign");
-	if (!id && cli_value(c, "domain"))
-		return cli_usage(c, "--domain is of one campaign");
+	if (!id && (cli_value(c, "domain") || cli_value(c, "variant")))
+		return cli_usage(c, "--domain and --variant are of one campaign");
+	if (cli_value(c, "domain") && cli_value(c, "variant"))
+		return cli_usage(c, "--domain or --variant, not both");
 	if (!id) {
 		snprintf(rest, sizeof rest, "/v1/%s", verb);
 		return cli_act(c, rest, "",
@@ -76,7 +79,9 @@ cli_run_verb(struct cli *c)
 	}
 	snprintf(rest, sizeof rest, "/%s", verb);
 	if (cli_value(c, "domain"))
-		return act_on_slice(c, rest, done);
+		return act_on_part(c, "domain", rest, done);
+	if (cli_value(c, "variant"))
+		return act_on_part(c, "variant", rest, done);
 	snprintf(words, sizeof words, "%s %s", cli_show(id), done);
 	return cli_act(c, cli_campaign_path(id, rest), "", words);
 }

@@ -12,7 +12,7 @@
 struct verb_request {
 	struct pr_verb verb;
 	struct request *request;
-	char id[PR_CAMPAIGN_ID_MAX], by[64], domain[PR_SLICE_NAME_MAX + 1];
+	char id[PR_CAMPAIGN_ID_MAX], by[64], domain[PR_SLICE_NAME_MAX + 1], variant[65];
 	uint32_t *rows;
 };
 
@@ -109,7 +109,25 @@ read_slice(struct verb_request *r, const json_t *body)
 	return NULL;
 }
 
-static const char *const keys_of_slice[] = {"domain", NULL};
+/* {"domain": ...} or {"variant": "loud"} for a part of it, or nothing. */
+static const char *
+read_part(struct verb_request *r, const json_t *body)
+{
+	const json_t *variant = json_object_get(body, "variant");
+	const char *name = json_string_value(variant);
+	if (!variant || json_is_null(variant))
+		return read_slice(r, body);
+	if (!name || !*name || strlen(name) > sizeof r->variant - 1)
+		return "variant must be the name of a variant";
+	if (json_object_get(body, "domain"))
+		return "domain and variant cannot be said together";
+	snprintf(r->variant, sizeof r->variant, "%s", name);
+	r->verb.variant = r->variant;
+	return NULL;
+}
+
+static const char *const keys_of_part[] = {"domain", "variant", NULL};
+static const char *const keys_of_variant[] = {"variant", NULL};
 static const char *const keys_of_resolve[] = {"as", "rows", NULL};
 static const char *const keys_of_adopt[] = {"as", NULL};
 
@@ -119,9 +137,9 @@ static const struct {
 	const char *const *keys; /* of its body; NULL: none */
 	const char *(*read)(struct verb_request *r, const json_t *body);
 } verbs[] = {
-    {"pause", PR_VERB_PAUSE, keys_of_slice, read_slice},
-    {"resume", PR_VERB_RESUME, keys_of_slice, read_slice},
-    {"cancel", PR_VERB_CANCEL, NULL, NULL},
+    {"pause", PR_VERB_PAUSE, keys_of_part, read_part},
+    {"resume", PR_VERB_RESUME, keys_of_part, read_part},
+    {"cancel", PR_VERB_CANCEL, keys_of_variant, read_part},
     {"approve", PR_VERB_APPROVE, NULL, NULL},
     {"resolve", PR_VERB_RESOLVE, keys_of_resolve, read_resolve},
     {"adopt", PR_VERB_ADOPT, keys_of_adopt, read_adopt},

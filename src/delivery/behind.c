@@ -104,6 +104,7 @@ take(struct read_job *j, uint32_t number, struct pr_batch *b)
 {
 	struct pr_campaign *c = j->campaign;
 	suppress_settle(c, b);
+	variants_settle(c, b, false);
 	for (unsigned i = 0; i < b->n; i++) {
 		dispatch_read(c, &b->rows[i]);
 		if (domain_of(c, number)->from <= b->rows[i].row)

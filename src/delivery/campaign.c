@@ -125,6 +125,7 @@ campaign_adopt_manifest(struct pr_campaign *c, struct pr_manifest *m)
 	c->priority = (unsigned)m->priority;
 	c->weight = m->priority ? 2 * (unsigned)m->priority : 1;
 	pr_gcra_set(&c->gcra, m->rate);
+	variants_configure(c);
 	campaign_configure(c);
 }
 
@@ -374,7 +375,7 @@ campaign_check_end(struct pr_campaign *c)
 	campaign_ledger_work(c);
 	bool quiet = !c->index_running && !c->mass_running && !c->fresh_running &&
 	             !c->due_running && !c->reads && !c->lookups_n && !c->resolving &&
-	             !c->replacing && !preflight_is_owed(c) && c->indexed &&
+	             !c->replacing && !c->looking && !preflight_is_owed(c) && c->indexed &&
 	             (c->mass == PR_STATES || c->mass_done);
 	if (!quiet || d->folded < c->last_lsn || !c->ledger)
 		return;

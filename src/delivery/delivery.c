@@ -118,6 +118,7 @@ on_second(struct pr_timer *t)
 		campaign_gate(c);
 		campaign_ledger_work(c);
 		slices_second(c);
+		variants_second(c);
 		campaign_check_end(c);
 		campaign_report_again(c);
 		refill_ask(c);

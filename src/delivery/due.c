@@ -9,7 +9,7 @@
  * restart finds them due again.
  *
  * Rows of a paused slice are parked: their time is one that never comes, until the slice goes on
- * (slice.c).
+ * (slice.c); so are those of a paused variant, and those that wait for a winner (variants.c).
  */
 #include "internal.h"
 
@@ -107,11 +107,11 @@ void
 due_park(struct pr_campaign *c, struct pr_batch *b)
 {
 	unsigned kept = 0;
-	if (pr_list_empty(&c->paused))
+	if (pr_list_empty(&c->paused) && c->split.variants == 0)
 		return;
 	struct put_off_job *j = parking(b->n);
 	for (unsigned i = 0; i < b->n; i++)
-		if (slice_stops(c, b->rows[i].email))
+		if (slice_stops(c, b->rows[i].email) || variants_hold(c, &b->rows[i]))
 			park_row(j, b->rows[i].row);
 		else
 			b->rows[kept++] = b->rows[i];

@@ -76,6 +76,7 @@ work_fold_change(pr_ledger *l, const struct pr_record *r, struct pr_error *e)
 	snprintf(key, sizeof key, "at_%.*s", (int)(c.verb.n < 40 ? c.verb.n : 40), c.verb.p);
 	set_number(l, key, r->at_ms, e);
 	fold_slices(l, &c, r->at_ms, e);
+	variants_fold(l, &c, e);
 	unsigned version = replaced_by(&c);
 	if (version)
 		set_number(l, "version", version, e);

@@ -234,7 +234,8 @@ send_of_row(struct pr_campaign *c, const struct pr_row *row)
 	s->first_ms = row->first_ms;
 	s->version_before = row->version;
 	s->version = c->version;
-	s->variant_before = s->variant = row->variant;
+	s->variant_before = row->variant;
+	s->variant = (uint8_t)variant_of(c, row);
 	s->stamp = row->stamp;
 	s->row = row;
 	counts_move(c, (enum pr_state)row->state, PR_SENDING);

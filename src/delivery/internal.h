@@ -35,6 +35,7 @@
 
 #include "postrider/delivery.h"
 #include "postrider/delivery/judge.h"
+#include "postrider/campaign/split.h"
 #include "postrider/classify/storm.h"
 #include "postrider/delivery/verdict.h"
 #include "postrider/message.h"
@@ -181,6 +182,18 @@ struct pr_campaign {
 	struct pr_map complained;      /* rows: once each */
 	bool slice_passed;             /* some slice is to be paused */
 	bool unpark;                   /* rows parked in the ledger are to be due again */
+
+	/* Variants: variants.c. */
+	struct pr_split split;
+	bool test_waits; /* a rest waits for the winner of a test, or has got it */
+	uint8_t winner;  /* of that test, from 1; 0: not decided */
+	uint8_t variant_states[PR_MANIFEST_VARIANTS_MAX + 1]; /* of each: goes on, paused... */
+	unsigned variants_stopped;
+	bool looking;             /* counts are being read */
+	int64_t look_again_at_ms; /* wall clock */
+	int64_t look_every_ms;
+	bool has_shares; /* of a bandit's next rows */
+	double shares[PR_MANIFEST_VARIANTS_MAX];
 
 	/* Its turn. */
 	struct pr_list flows;
@@ -603,8 +616,9 @@ bool slice_stops(struct pr_campaign *c, struct pr_str address);
 bool slice_stops_send(const struct send *s);
 void slices_act(struct pr_campaign *c);    /* at the end of a turn: pauses what was judged */
 void slices_second(struct pr_campaign *c); /* is only what is paused left? */
-void slices_unpark(struct pr_campaign *c); /* if it is to be done */
-void slices_resume(struct pr_campaign *c, const char *by); /* all of them */
+void slices_unpark_some(struct pr_campaign *c, uint64_t max); /* rows, at most */
+void slices_unpark(struct pr_campaign *c);                    /* if it is to be done */
+void slices_resume(struct pr_campaign *c, const char *by);    /* all of them */
 /* By its name, or a domain of it: why not, or NULL. */
 const char *slice_pause(struct pr_campaign *c, const char *name, const char *by);
 const char *slice_resume(struct pr_campaign *c, const char *name, const char *by);
@@ -635,6 +649,7 @@ int work_suppress(struct suppressing *s, struct pr_batch *b, const struct pr_aud
 /* Read before too many had left: it must be read again. */
 bool suppress_is_old(const struct pr_delivery *d, uint64_t stamp);
 /* Rows that are suppressed get their outcome and leave the batch. */
+void suppress_note(struct pr_campaign *c, uint32_t row); /* settled, but not folded yet */
 void suppress_settle(struct pr_campaign *c, struct pr_batch *b);
 /* One of them; and whether it was already, though its ledger may not know yet. */
 void suppress_row(struct pr_campaign *c, const struct pr_row *row, const char *why);
@@ -665,6 +680,10 @@ void outcome_append(struct pr_campaign *c, uint32_t row, const struct pr_outcome
 void outcome_append_ended(struct pr_delivery *d, uint32_t serial, uint32_t row,
                           const struct pr_outcome *o);
 /* A row that is not open: resolve. */
+/* A fresh row waits in the ledger until it is unparked. */
+void outcome_park(struct pr_campaign *c, const struct pr_row *row);
+/* In doubt, and not to be sent again by itself. */
+void outcome_hold(struct pr_campaign *c, const struct pr_row *row, const char *why);
 void outcome_settle(struct pr_campaign *c, const struct pr_row *row, enum pr_state from,
                     enum pr_state to, uint8_t flags, const char *why);
 /* An outcome of a row in doubt by the campaign's policy: when it may go again. */
@@ -794,6 +813,23 @@ int work_compile(struct pr_content_source *source, const char *dir, unsigned ver
 /* NULL: e tells why. name: the campaign's, when the manifest says none. */
 struct pr_manifest *work_load_manifest(const char *dir, unsigned version, const char *name,
                                        struct pr_error *e);
+
+/* ---- variants.c ---- */
+#define PR_TEST_VERB "test" /* of the record of a decision */
+#define PR_TEST_DETAIL "variant "
+void variants_configure(struct pr_campaign *c); /* by its manifest */
+void variants_restore(struct pr_campaign *c);
+/* What the ledger keeps of a change. On the folder lane. */
+void variants_fold(pr_ledger *l, const struct pr_change *change, struct pr_error *e);
+/* Which one a row gets, or had: from 1; 0: there are none. */
+unsigned variant_of(const struct pr_campaign *c, const struct pr_row *row);
+bool variants_wait(const struct pr_campaign *c); /* a rest waits for the winner */
+/* It waits for the winner of a test, or its variant is paused. */
+bool variants_hold(const struct pr_campaign *c, const struct pr_row *row);
+/* Takes out of a batch that was just read what its variant keeps from being sent. */
+void variants_settle(struct pr_campaign *c, struct pr_batch *b, bool due);
+void variants_second(struct pr_campaign *c);
+const char *variant_verb(struct pr_campaign *c, const struct pr_verb *v); /* why not, or NULL */
 
 /* ---- replace.c ---- */
 #define PR_REPLACE_VERB "replace" /* of its record; the number stands in the detail */

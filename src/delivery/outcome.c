@@ -264,6 +264,34 @@ outcome_unsendable(struct send *s)
 }
 
 void
+outcome_park(struct pr_campaign *c, const struct pr_row *row)
+{
+	struct pr_outcome o = {.state = PR_PENDING,
+	                       .attempts = row->attempts,
+	                       .doubts = row->doubts,
+	                       .version = row->version,
+	                       .variant = row->variant,
+	                       .first_ms = row->first_ms,
+	                       .due_ms = PR_LEDGER_PARKED_MS};
+	outcome_append(c, row->row, &o);
+}
+
+void
+outcome_hold(struct pr_campaign *c, const struct pr_row *row, const char *why)
+{
+	struct pr_outcome o = {.state = PR_IN_DOUBT,
+	                       .flags = PR_OUTCOME_HELD,
+	                       .attempts = row->attempts,
+	                       .doubts = row->doubts,
+	                       .version = row->version,
+	                       .variant = row->variant,
+	                       .first_ms = row->first_ms,
+	                       .reply = pr_str(why)};
+	c->counts.needs_decision++;
+	outcome_append(c, row->row, &o);
+}
+
+void
 outcome_settle(struct pr_campaign *c, const struct pr_row *row, enum pr_state from,
                enum pr_state to, uint8_t flags, const char *why)
 {

@@ -261,6 +261,7 @@ restore_facts(struct pr_campaign *c)
 	c->started_ms = fact(l, "at_begin");
 	c->first_pass_ms = fact(l, "at_first_pass");
 	slices_restore(c);
+	variants_restore(c);
 	free(c->by);
 	c->by = pr_strdup("postriderd");
 }

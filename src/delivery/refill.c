@@ -122,7 +122,7 @@ take_due(struct pr_campaign *c, struct pr_batch *b)
 {
 	if (!b->end)
 		refill_note_due(c, due_now(c->delivery)); /* more are due already */
-	if (b->next_due_ms && b->next_due_ms < PR_LEDGER_PARKED_MS)
+	if (b->next_due_ms)
 		refill_note_due(c, b->next_due_ms);
 	due_park(c, b);
 	if (b->n == 0)
@@ -145,6 +145,7 @@ static void
 take(struct pr_campaign *c, struct refill_job *j)
 {
 	suppress_settle(c, j->batch);
+	variants_settle(c, j->batch, j->due);
 	if (j->due)
 		take_due(c, j->batch);
 	else
@@ -273,7 +274,7 @@ refill_ask(struct pr_campaign *c)
 void
 refill_note_due(struct pr_campaign *c, int64_t due_ms)
 {
-	if (due_ms < c->next_due_ms)
+	if (due_ms < c->next_due_ms && due_ms < PR_LEDGER_PARKED_MS)
 		c->next_due_ms = due_ms;
 }
 

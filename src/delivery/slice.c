@@ -301,6 +301,7 @@ struct unpark_job {
 	struct pr_campaign *campaign;
 	pr_ledger *ledger;
 	int64_t due_ms;
+	uint64_t max; /* how many more, at most */
 	int result;
 	struct pr_error error;
 };
@@ -312,7 +313,9 @@ work_unpark(struct pr_job *job, void *worker)
 {
 	(void)worker;
 	struct unpark_job *j = PR_CONTAINER(job, struct unpark_job, job);
-	j->result = pr_ledger_unpark(j->ledger, j->due_ms, UNPARK_ROWS, &j->error);
+	unsigned n = j->max < UNPARK_ROWS ? (unsigned)j->max : UNPARK_ROWS;
+	j->result = pr_ledger_unpark(j->ledger, j->due_ms, n, &j->error);
+	j->max -= n;
 }
 
 static void
@@ -321,7 +324,7 @@ unpark_done(struct pr_job *job)
 	struct unpark_job *j = PR_CONTAINER(job, struct unpark_job, job);
 	struct pr_campaign *c = j->campaign;
 	refill_note_due(c, j->due_ms);
-	if (j->result > 0) {
+	if (j->result > 0 && j->max > 0) {
 		pr_lane_submit(c->delivery->folder_lane, &j->job);
 		return;
 	}
@@ -341,12 +344,19 @@ slices_unpark(struct pr_campaign *c)
 	if (!c->unpark || !c->ledger)
 		return;
 	c->unpark = false;
+	slices_unpark_some(c, UINT64_MAX);
+}
+
+void
+slices_unpark_some(struct pr_campaign *c, uint64_t max)
+{
 	struct unpark_job *j = pr_calloc(1, sizeof *j);
 	j->job.work = work_unpark;
 	j->job.done = unpark_done;
 	j->campaign = c;
 	j->ledger = c->ledger;
 	j->due_ms = due_now(c->delivery);
+	j->max = max;
 	c->reads++;
 	pr_lane_submit(c->delivery->folder_lane, &j->job);
 }
@@ -372,7 +382,8 @@ void
 slices_second(struct pr_campaign *c)
 {
 	slices_unpark(c);
-	if (c->paused_n && campaign_may_send(c) && !has_rows_elsewhere(c) && !campaign_settled(c))
+	if (c->paused_n && !variants_wait(c) && campaign_may_send(c) && !has_rows_elsewhere(c) &&
+	    !campaign_settled(c))
 		campaign_move(c, PR_CAMPAIGN_PAUSED, PR_REASON_STOP_LOSS, "pause", "postriderd",
 		              "what is left is of paused slices");
 }

@@ -111,6 +111,12 @@ suppress_settle(struct pr_campaign *c, struct pr_batch *b)
 	b->n = kept;
 }
 
+void
+suppress_note(struct pr_campaign *c, uint32_t row)
+{
+	pr_map_put(&c->settled, row, (void *)(uintptr_t)c->last_lsn);
+}
+
 /* What is folded the ledger knows: what stands behind d->folded stays. */
 void
 suppress_folded(struct pr_campaign *c)

@@ -47,6 +47,8 @@ change_slice(struct pr_campaign *c, struct pr_verb *v)
 static const char *
 do_pause(struct pr_campaign *c, struct pr_verb *v)
 {
+	if (v->variant)
+		return variant_verb(c, v);
 	if (v->slice)
 		return change_slice(c, v);
 	if (c->state != PR_CAMPAIGN_SENDING && c->state != PR_CAMPAIGN_SCHEDULED)
@@ -58,6 +60,8 @@ do_pause(struct pr_campaign *c, struct pr_verb *v)
 static const char *
 do_resume(struct pr_campaign *c, struct pr_verb *v)
 {
+	if (v->variant)
+		return variant_verb(c, v);
 	bool by_preflight = c->state == PR_CAMPAIGN_HELD && c->reason == PR_REASON_PREFLIGHT;
 	bool by_slices = c->state == PR_CAMPAIGN_PAUSED && c->reason == PR_REASON_STOP_LOSS;
 	const char *refused = v->slice ? change_slice(c, v) : NULL;
@@ -101,6 +105,8 @@ do_cancel(struct pr_campaign *c, struct pr_verb *v)
 {
 	if (c->state == PR_CAMPAIGN_IMPORTING)
 		return "the campaign is still importing; cancel it when that is done";
+	if (v->variant)
+		return variant_verb(c, v);
 	if (c->restored)
 		return "the campaign comes from a backup or another daemon: adopt it first";
 	preflight_forget(c);

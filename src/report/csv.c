@@ -18,6 +18,9 @@
 struct writer {
 	const struct pr_report_source *source;
 	struct pr_buf out, id;
+	struct pr_arena arena;
+	struct pr_str variants[PR_MANIFEST_VARIANTS_MAX];
+	size_t variants_n;
 	int fd;
 	uint32_t after;
 	bool failed;
@@ -68,7 +71,10 @@ add_row(void *context, const struct pr_known *k)
 	add_time(b, k->first_ms);
 	add_time(b, k->last_ms);
 	pr_buf_add_csv(b, k->mx);
-	pr_buf_adds(b, ",,"); /* no variants yet */
+	pr_buf_addc(b, ',');
+	if (k->variant >= 1 && k->variant <= w->variants_n)
+		pr_buf_add_csv(b, w->variants[k->variant - 1]);
+	pr_buf_addc(b, ',');
 	if (k->version)
 		pr_buf_addf(b, "%u", k->version);
 	pr_buf_addc(b, ',');
@@ -104,10 +110,13 @@ pr_report_write_csv(const struct pr_report_source *s, pr_ledger *l, int dir, str
 	              0640);
 	if (w.fd < 0)
 		return pr_fail_errno(e, "cannot write results.csv");
+	pr_arena_init(&w.arena);
+	w.variants_n = variant_names(l, &w.arena, w.variants);
 	int r = write_rows(&w, l, e);
 	close(w.fd);
 	pr_buf_finish(&w.out);
 	pr_buf_finish(&w.id);
+	pr_arena_finish(&w.arena);
 	if (r == 0 && (renameat(dir, "results.csv.tmp", dir, "results.csv") < 0 || fsync(dir) < 0))
 		r = pr_fail_errno(e, "cannot write results.csv");
 	return r;

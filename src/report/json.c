@@ -211,6 +211,8 @@ pr_report_write_json(const struct pr_report_source *s, pr_ledger *l, int dir, st
 		r = pr_ledger_tally_links(l, LINKS_SHOWN, add_link, &b, e);
 	pr_buf_adds(&b, "],");
 	add_kept_slices(&b, l);
+	pr_report_test_json(l, &b);
+	pr_buf_addc(&b, ',');
 	pr_report_history_json(l, &b);
 	pr_buf_adds(&b, "}\n");
 	if (r == 0)

@@ -71,8 +71,8 @@ class AloneTest(pt.TestCase):
         for command in LATER:
             done = self.assertExit(1, command, "whatever", "--odd")
             self.assertIn(command + " is not available yet", done.stderr)
-        self.assertIn("--variant is not available yet",
-                      self.assertExit(1, "pause", "x", "--variant", "b").stderr)
+        self.assertIn("--domain is not available yet",
+                      self.assertExit(1, "cancel", "x", "--domain", "b").stderr)
 
     def test_no_daemon_is_told_with_what_to_do(self):
         nowhere = os.path.join(self.folder, "no.sock")

@@ -31,6 +31,7 @@ struct pr_recipients_result {
 	uint64_t pending, skipped, suppressed;
 	uint64_t forgotten; /* of the suppressed: people whose data was erased; see below */
 	uint64_t duplicates, bad_addresses, ragged, missing_required, without_consent;
+	uint64_t held_out;     /* of the skipped: the group that gets nothing */
 	bool too_many_rejects; /* more than max_rejects: the campaign is held */
 	bool count_differs;    /* expect_rows named another number: held */
 };
@@ -40,6 +41,8 @@ struct pr_recipients_result {
 int pr_recipients_import(const struct pr_recipients_source *source,
                          struct pr_recipients_result *result, pr_ledger **ledger,
                          struct pr_problems *problems, struct pr_error *e);
+
+#define PR_FACT_VARIANTS "variants" /* of the ledger: names of the variants, packed fields */
 
 /* Rows of forgotten people are numbers without address and fields. The file still holds them: it is
  * to be removed when it is not needed any more. Facts of such a ledger: */
