@@ -47,7 +47,7 @@ static const struct pr_yaml_row test_rows[] = {
 	{.key = "wait", .type = PR_YAML_DURATION, .max = 60.0 * PR_DAY_MS, .fallback = "0s",
 	 .example = "4h", .at = TEST(at), .offset = TEST(wait_ms)},
 	{.key = "metric", .type = PR_YAML_ENUM, .words = metrics, .fallback = "clicks",
-	 .offset = TEST(metric)},
+	 .at = TEST(at), .offset = TEST(metric)},
 	{.key = "method", .type = PR_YAML_ENUM, .words = methods, .fallback = "test",
 	 .offset = TEST(method)},
 	{.key = "confidence", .type = PR_YAML_PERCENT, .max = 1, .fallback = "95%",
@@ -120,7 +120,10 @@ check_variant(struct checking *k, struct pr_manifest_variant *v)
 		     "variants: \"%s\" cannot be a name",
 		     pr_str_show(pr_text_str(&v->name), shown, sizeof shown));
 	check_from(k, v);
-	if (v->start.set && k->m->test.share < 1)
+	if (v->start.set && k->m->test.share >= 1)
+		tell(k, &v->name, "take it out: all variants begin with the campaign",
+		     "variants.%s.start is not available yet", v->name.p);
+	else if (v->start.set)
 		tell(k, &v->name, "leave test.share out: all get a variant then, and no winner",
 		     "variants.%s.start: when the winner is known its hour has passed", v->name.p);
 }
@@ -163,6 +166,9 @@ check_test(struct checking *k)
 	else if (!rest && t->wait_ms)
 		tell(k, &t->at, "say who is to try them: share: 20%",
 		     "test.wait without test.share: nobody is left for the winner");
+	if (t->metric == PR_METRIC_CONVERSIONS || t->metric == PR_METRIC_REVENUE)
+		tell(k, &t->at, "compare them by clicks or opens",
+		     "test.metric: %s is not available yet", metrics[t->metric]);
 	if (t->share <= 0)
 		tell(k, &t->at, "say who is to try them: share: 20%", "test.share is nothing");
 	else if (t->share + t->holdout > 1 && t->holdout < 1 && rest)

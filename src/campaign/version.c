@@ -217,6 +217,24 @@ on_difference(void *context, const char *path, const struct pr_yaml_row *row)
 	               "replace does not change %s: the campaign is under way", path);
 }
 
+/* Rows know their variant by its number. */
+static void
+check_order(struct taking *k)
+{
+	const struct pr_manifest *a = k->source->now, *b = k->manifest;
+	for (unsigned i = 1; i <= a->variants.n && i <= b->variants.n; i++) {
+		const struct pr_text *was_there = &pr_manifest_variant(a, i)->name;
+		const struct pr_text *is_there = &pr_manifest_variant(b, i)->name;
+		if (pr_str_eq(pr_text_str(was_there), pr_text_str(is_there)))
+			continue;
+		pr_text_problem(k->problems, PR_MANIFEST_FILE, is_there,
+		                "put them back in the order of the campaign",
+		                "replace does not change variants: number %u was %s", i,
+		                was_there->p);
+		return;
+	}
+}
+
 /* ---- check ---- */
 
 static void
@@ -240,6 +258,8 @@ check(struct taking *k)
 	if (k->manifest->sound &&
 	    pr_file_read(k->copy, PR_MANIFEST_FILE, PR_YAML_SIZE_MAX, &k->text, NULL) == 0)
 		pr_yaml_diff(&pr_manifest_schema, s->now, k->manifest, on_difference, k);
+	if (k->manifest->sound)
+		check_order(k);
 	pr_manifest_check(k->manifest, s->config, k->problems);
 	pr_yaml_arrange(pr_buf_str(&k->text), PR_MANIFEST_FILE, k->problems, told);
 	warn_unknown(k);

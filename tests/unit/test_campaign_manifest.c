@@ -297,6 +297,11 @@ static const struct {
     {"variants: {a: {}, b: {start: 2026-12-01T18:00}}\ntest: {share: 20%, wait: 4h}",
      "3:19 variants.b.start: when the winner is known its hour has passed -> leave test.share "
      "out: all get a variant then, and no winner"},
+    {"variants: {a: {}, b: {start: 2026-12-01T18:00}}",
+     "3:19 variants.b.start is not available yet -> take it out: all variants begin with the "
+     "campaign"},
+    {"variants: {a: {}, b: {}}\ntest: {metric: revenue}",
+     "4:16 test.metric: revenue is not available yet -> compare them by clicks or opens"},
     {"test: {share: 20%, wait: 4h}", "3:26 test: there are no variants -> add variants, or take "
                                      "test.share out"},
     {"seeds: [a@b.example]", "3:8 seeds is not available yet -> take it out"},

@@ -156,6 +156,7 @@ static const struct {
     {OTHER SCHEDULE "recipients: {max_rejects: 7%}\n", "does not change recipients.max_rejects"},
     {OTHER SCHEDULE "in_doubt: hold\n", "does not change in_doubt"},
     {OTHER SCHEDULE "again: true\n", "does not change again"},
+    {OTHER SCHEDULE "variants: {a: {}, b: {subject: B}}\n", "does not change variants"},
     {"name: summer\nfrom: a@b.example\nsubject: s\nlist: news\n" SCHEDULE, "it is \"spring\""},
     {"from: a@b.example\nsubject: s\nlist: other\n" SCHEDULE, "campaign.yaml:3: "},
     {"from: a@b.example\nsubject: s\n" SCHEDULE, "it is \"news\""},
@@ -171,6 +172,35 @@ START_TEST(what_cannot_change_any_more_is_refused_by_name)
 	ck_assert_int_eq(take(2), PR_EINVAL);
 	ck_assert_msg(strstr(told(), changes[_i].told) != NULL, "%s", told());
 	ck_assert(!exists("versions/2") && !exists("versions/.2.part"));
+}
+END_TEST
+
+#define TWO "variants: {a: {}, b: {subject: B}}\n"
+
+/* Rows know their variant by its number: what it is called, and how many there are, stays. */
+static const struct {
+	const char *variants, *told; /* told NULL: may be so */
+} replaced[] = {
+    {TWO, NULL},
+    {"variants: {b: {subject: B}, a: {}}\n", "does not change variants"},
+    {"variants: {a: {}, c: {subject: B}}\n", "does not change variants"},
+    {"variants: {a: {}, b: {}, c: {}}\n", "does not change variants"},
+    {TWO "test: {share: 20%, wait: 1h}\n", "does not change test"},
+    {"", "does not change variants"},
+};
+
+START_TEST(variants_stay_as_they_are)
+{
+	struct pr_buf text = {0};
+	put(campaign, "campaign.yaml", FIRST TWO);
+	pr_manifest_destroy(now);
+	ck_assert_int_eq(pr_manifest_load(campaign, "campaign", &problems, &now), 0);
+	pr_buf_adds(&text, OTHER SCHEDULE);
+	pr_buf_adds(&text, replaced[_i].variants);
+	put(corrected, "campaign.yaml", text.data);
+	pr_buf_finish(&text);
+	ck_assert_msg(take(2) == (replaced[_i].told ? PR_EINVAL : 0), "%s", told());
+	ck_assert_msg(!replaced[_i].told || strstr(told(), replaced[_i].told), "%s", told());
 }
 END_TEST
 
@@ -223,6 +253,7 @@ main(void)
 	const struct suite_test tests[] = {
 	    {version_is_a_whole_copy_without_recipients},
 	    {what_cannot_change_any_more_is_refused_by_name, ROWS(changes)},
+	    {variants_stay_as_they_are, ROWS(replaced)},
 	    {everything_that_is_wrong_is_told_in_one_go},
 	    {leftovers_of_a_kill_are_replaced_and_swept},
 	    {versions_of_a_folder_that_comes_back_are_not_the_users},
