@@ -214,9 +214,7 @@ count_entry(struct survey *x, sqlite3_stmt *s)
 	out->classes[is][class_]++;
 	count_state(x, row, x->variant ? (unsigned)sqlite3_column_int(s, 7) : 0, is);
 	switch (is) {
-	case PR_DELIVERED:
-		count_time(x, PR_SURVEY_ACCEPTED, sqlite3_column_int64(s, 5));
-		break;
+	case PR_DELIVERED: count_time(x, PR_SURVEY_ACCEPTED, sqlite3_column_int64(s, 5)); break;
 	case PR_BOUNCED:
 		out->late += (sqlite3_column_int(s, 3) & PR_OUTCOME_LATE) != 0;
 		keep_example(out->bounced[class_], s);

@@ -227,8 +227,7 @@ static const struct {
 } texts[] = {
     {"", "", ""},
     {"duplicate of row 17", "duplicate of row 17", "duplicate of row \xE2\x80\xA6"},
-    {"ann@a.example is full", "\xE2\x80\xA6@a.example is full",
-     "\xE2\x80\xA6@a.example is full"},
+    {"ann@a.example is full", "\xE2\x80\xA6@a.example is full", "\xE2\x80\xA6@a.example is full"},
     {"to=<x.y+z@a.example>,why", "to=<\xE2\x80\xA6@a.example>,why",
      "to=<\xE2\x80\xA6@a.example>,why"},
     {"two a@b c@d", "two \xE2\x80\xA6@b \xE2\x80\xA6@d", "two \xE2\x80\xA6@b \xE2\x80\xA6@d"},
@@ -238,8 +237,7 @@ static const struct {
     {"caf\xC3\xA9 \xFF", "caf\xC3\xA9 ?", "caf\xC3\xA9 ?"},
     {"utf8 v2 5.1.1", "utf8 v2 5.1.1", "utf8 v2 5.1.1"},
     {"body.html, line 3: no", "body.html, line 3: no", "body.html, line 3: no"},
-    {"a \"quote that ends nowhere", "a \"quote that ends nowhere",
-     "a \"quote that ends nowhere"},
+    {"a \"quote that ends nowhere", "a \"quote that ends nowhere", "a \"quote that ends nowhere"},
 };
 
 START_TEST(texts_are_masked)

@@ -57,19 +57,19 @@ struct pr_survey_options {
 };
 
 struct pr_survey {
-	uint64_t tried;                  /* rows that something was sent for */
-	uint64_t late;                   /* bounced after they had been accepted */
+	uint64_t tried; /* rows that something was sent for */
+	uint64_t late;  /* bounced after they had been accepted */
 	uint64_t classes[PR_STATES][PR_CLASSES];
 	/* A reply of each class of rows that bounced, or wait for a retry; "": none. */
 	char bounced[PR_CLASSES][PR_SURVEY_TEXT_MAX], deferred[PR_CLASSES][PR_SURVEY_TEXT_MAX];
-	uint64_t devices[PR_ENGAGEMENT_KINDS][PR_DEVICES]; /* people, by their first */
+	uint64_t devices[PR_ENGAGEMENT_KINDS][PR_DEVICES];      /* people, by their first */
 	struct pr_survey_domain domains[PR_SURVEY_DOMAINS_MAX]; /* the largest first */
 	unsigned domains_n;
 	struct pr_survey_part receivers[PR_SURVEY_RECEIVERS_MAX];
 	struct pr_survey_part variants[PR_SURVEY_VARIANTS_MAX + 1]; /* 0: rows without */
 	struct pr_survey_reason reasons[PR_SURVEY_REASONS_MAX];     /* the most frequent first */
 	unsigned reasons_n;
-	uint64_t reasons_more; /* rows with reasons that found no room */
+	uint64_t reasons_more;              /* rows with reasons that found no room */
 	uint32_t *series[PR_SURVEY_SERIES]; /* of options.steps each */
 	unsigned steps_used;                /* 0: nothing has a time */
 	struct pr_arena arena;
