@@ -128,8 +128,8 @@ static const char *const texts[ST_N] = {
     [ST_ADDRESS_ERASE] = "DELETE FROM addresses WHERE hash = ? AND row = ?",
     [ST_SURVEY_NAMES] = "SELECT id, name FROM domains",
     [ST_SURVEY_DOMAIN] = "SELECT row FROM by_domain WHERE domain = ?",
-    [ST_SURVEY_ENTRIES] = "SELECT row, state, class, flags, attempts, last_ms, reply, variant"
-			  " FROM state NOT INDEXED ORDER BY row",
+    [ST_SURVEY_ENTRIES] = "SELECT row, state, class, flags, last_ms, reply, variant,"
+			  " code, enhanced FROM state NOT INDEXED ORDER BY row",
     [ST_SURVEY_HITS] = "SELECT row, kind, at_ms, device, machine FROM hits ORDER BY row",
 };
 

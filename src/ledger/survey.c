@@ -175,11 +175,23 @@ compare_reasons(const void *a, const void *b)
 	return strcmp(x->text, y->text);
 }
 
+/* "550 5.1.1 no such user": as the server said it. */
 static void
 keep_example(char *example, sqlite3_stmt *s)
 {
-	if (!*example)
-		pr_survey_mask(pr_db_text(s, 6), false, example, PR_SURVEY_TEXT_MAX);
+	struct pr_buf text = {0};
+	int code = sqlite3_column_int(s, 7);
+	unsigned enhanced = (unsigned)sqlite3_column_int64(s, 8);
+	if (*example)
+		return;
+	if (code)
+		pr_buf_addf(&text, "%d ", code);
+	if (enhanced >> 16)
+		pr_buf_addf(&text, "%u.%u.%u ", enhanced >> 16 & 255, enhanced >> 8 & 255,
+		            enhanced & 255);
+	pr_buf_add_str(&text, pr_db_text(s, 5));
+	pr_survey_mask(pr_str_trim(pr_buf_str(&text)), false, example, PR_SURVEY_TEXT_MAX);
+	pr_buf_finish(&text);
 }
 
 /* ---- entries ---- */
@@ -195,8 +207,8 @@ count_state(struct survey *x, uint64_t row, unsigned variant, enum pr_state stat
 	x->out->variants[variant].of[state]++;
 }
 
-/* Columns of ST_SURVEY_ENTRIES: row, state, class, flags, attempts, last_ms, reply, variant. The
- * reply is looked at only where it is told. */
+/* Columns of ST_SURVEY_ENTRIES: row, state, class, flags, last_ms, reply, variant, code,
+ * enhanced. The reply is looked at only where it is told. */
 static void
 count_entry(struct survey *x, sqlite3_stmt *s)
 {
@@ -210,11 +222,10 @@ count_entry(struct survey *x, sqlite3_stmt *s)
 		class_ = PR_CLASS_UNDETERMINED;
 	enum pr_state is = ledger_effective(&x->l->p.mark, (enum pr_state)state);
 	bool marked = is != (enum pr_state)state;
-	out->tried += sqlite3_column_int(s, 4) > 0;
 	out->classes[is][class_]++;
-	count_state(x, row, x->variant ? (unsigned)sqlite3_column_int(s, 7) : 0, is);
+	count_state(x, row, x->variant ? (unsigned)sqlite3_column_int(s, 6) : 0, is);
 	switch (is) {
-	case PR_DELIVERED: count_time(x, PR_SURVEY_ACCEPTED, sqlite3_column_int64(s, 5)); break;
+	case PR_DELIVERED: count_time(x, PR_SURVEY_ACCEPTED, sqlite3_column_int64(s, 4)); break;
 	case PR_BOUNCED:
 		out->late += (sqlite3_column_int(s, 3) & PR_OUTCOME_LATE) != 0;
 		keep_example(out->bounced[class_], s);
@@ -224,7 +235,7 @@ count_entry(struct survey *x, sqlite3_stmt *s)
 	case PR_SUPPRESSED:
 	case PR_CANCELLED:
 		count_reason(x, is, (enum pr_class)class_,
-		             marked ? pr_str(x->l->p.mark.reason) : pr_db_text(s, 6), 1);
+		             marked ? pr_str(x->l->p.mark.reason) : pr_db_text(s, 5), 1);
 		break;
 	default: break;
 	}

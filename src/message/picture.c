@@ -2,7 +2,8 @@
  * The picture of a message: rendered for nobody, parsed as a browser does, written anew from what
  * is harmless (picture_html.c), with a mark in each link.
  *
- *   manifest, folder -> content without tracking -> HTML of a row that is made up -> tree -> document
+ *   manifest, folder -> content without tracking -> HTML of a row that is made up -> tree ->
+ * document
  */
 #include "postrider/message/picture.h"
 
@@ -82,7 +83,8 @@ add_mark_style(struct pr_buf *b, double heat)
 	bool dark = mix >= 45;
 	pr_buf_addf(b, "background:rgb(%d,%d,%d);color:%s;border:1px solid #1d4f91",
 	            225 - (225 - 29) * mix / 100, 234 - (234 - 79) * mix / 100,
-	            246 - (246 - 145) * mix / 100, dark ? (mix >= 62 ? "#fff" : "#000") : "#10305c");
+	            246 - (246 - 145) * mix / 100,
+	            dark ? (mix >= 62 ? "#fff" : "#000") : "#10305c");
 }
 
 static void
@@ -178,9 +180,7 @@ walk(struct painter *x, const GumboVector *children)
 		case GUMBO_NODE_ELEMENT: paint_element(x, &node->v.element); break;
 		case GUMBO_NODE_TEXT:
 		case GUMBO_NODE_WHITESPACE:
-		case GUMBO_NODE_CDATA:
-			pr_buf_add_html(x->out, pr_str(node->v.text.text));
-			break;
+		case GUMBO_NODE_CDATA: pr_buf_add_html(x->out, pr_str(node->v.text.text)); break;
 		default: break;
 		}
 	}

@@ -148,7 +148,8 @@ START_TEST(each_link_carries_its_mark_and_a_link_of_the_rows_their_own)
 	read_manifest(yaml);
 	int r = pr_picture_make(&picture, &page, &e);
 	ck_assert_msg(r == 0, "%s", e.text);
-	shows("Dear \xE2\x80\xB9" "first_name\xE2\x80\xBA");
+	shows("Dear \xE2\x80\xB9"
+	      "first_name\xE2\x80\xBA");
 	shows("<a class=\"pr-link big\"");
 	shows(">One<span class=\"pr-mark\"");
 	shows(">12.5 %</span></a>");
