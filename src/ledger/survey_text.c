@@ -35,7 +35,7 @@ address_at(const char *p, const char *end, size_t *at)
 	size_t n = 0;
 	bool found = false;
 	while (p + n < end && is_of_address(p[n])) {
-		if (p[n] == '@') {
+		if (p[n] == '@' && n > 0 && p + n + 1 < end && is_of_address(p[n + 1])) {
 			*at = n;
 			found = true;
 		}

@@ -71,5 +71,6 @@ const char report_style[] =
     "*{print-color-adjust:exact;-webkit-print-color-adjust:exact}"
     "h2,h3{break-after:avoid}figure,tr,.keep,iframe{break-inside:avoid}thead{display:"
     "table-header-group}details{display:none}.scroll{overflow:visible}table{font-size:9pt}"
-    "th,td{padding:.3rem .5rem .3rem 0}iframe{height:20cm}}"
+    "th,td{padding:.3rem .5rem .3rem 0}thead th,.n small{white-space:normal}.words,.url{min-width:"
+    "7rem}iframe{height:20cm}}"
     "</style>";

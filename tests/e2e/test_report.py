@@ -72,6 +72,16 @@ def free_port():
         return s.getsockname()[1]
 
 
+def complaint(octets):
+    """A report of a feedback loop (RFC 5965) with the message in question."""
+    return ("From: fbl@receiver.example\nTo: fbl@acme.example\nSubject: complaint\n"
+            "MIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report; "
+            "boundary=\"=r\"\n\n--=r\nContent-Type: text/plain\n\nAn abuse report.\n\n--=r\n"
+            "Content-Type: message/feedback-report\n\nFeedback-Type: abuse\nUser-Agent: R/1\n"
+            "Version: 1\n\n--=r\nContent-Type: message/rfc822\n\n%s\n--=r--\n"
+            % octets.decode().replace("\r\n", "\n"))
+
+
 class People:
     """Who is in the campaign and what they do, by the same dice every time."""
 
@@ -88,8 +98,8 @@ class People:
         self.phones = set(dice.sample(self.readers, len(self.readers) * 6 // 10))
         self.clickers = {row: dice.choices((SHOP, COATS, SHOES), (6, 2, 1))[0]
                          for row in dice.sample(self.readers, len(self.readers) // 3)}
-        silent = [row for row in self.good if row not in self.readers]
-        self.machines = silent[:9]
+        others = [row for row in self.good if row not in self.readers]
+        self.machines = others[:9]
         self.leavers, self.complainers = self.readers[:4], self.readers[4:6]
 
     def rows(self, kind):
@@ -169,6 +179,20 @@ class ReportCase(pt.TestCase):
             self.assertEqual(self.ask(row, "POST", "/u/" + token(tokens.UNSUBSCRIBE, row,
                                                             list_="newsletter"),
                                       body="List-Unsubscribe=One-Click"), 200)
+        for octets in self.mails_of(people.complainers, people):
+            answer = self.daemon.cli("feedback", input=complaint(octets))
+            self.assertEqual(json.loads(answer.stdout)["kind"], "arf", answer.stdout)
+
+    def mails_of(self, rows, people):
+        """What arrived for these rows."""
+        wanted = {people.address[row] for row in rows}
+        found = {}
+        for octets in self.sink.mails():
+            to = re.search(rb"^To: <?([^>\r\n]+)", octets, re.M).group(1).decode()
+            if to in wanted:
+                found[to] = octets
+        self.assertEqual(set(found), wanted)
+        return found.values()
 
     def send_all(self):
         """The campaign, waiting for its retries, with all that came back folded; and its people."""
@@ -198,7 +222,8 @@ class ReportCase(pt.TestCase):
         self.act(campaign, people)
         pt.wait_until(lambda: self.daemon.campaign("spring")["unsubscribes"]["unique"] ==
                       len(people.leavers) and self.daemon.campaign("spring")["clicks"]["unique"] ==
-                      len(people.clickers), "all to be folded")
+                      len(people.clickers) and self.daemon.campaign("spring")["complaints"]["unique"]
+                      == len(people.complainers), "all to be folded")
         return campaign, people
 
     def wait_written(self, campaign, opened):
@@ -230,6 +255,7 @@ class FiguresTest(ReportCase):
                          (len(people.readers), good))
         self.assertEqual(rates["clicked"]["part"], len(people.clickers))
         self.assertEqual(rates["unsubscribed"]["part"], len(people.leavers))
+        self.assertEqual(rates["complained"]["part"], len(people.complainers))
         for share in (v for v in rates.values() if isinstance(v, dict)):
             self.assertLessEqual(share["low"], share["share"])
             self.assertGreaterEqual(share["high"], share["share"])
@@ -257,8 +283,11 @@ class FiguresTest(ReportCase):
             self.assertEqual(told[domain]["opened"], opened[domain], domain)
             self.assertEqual(told[domain]["clicked"], clicked[domain], domain)
         yahoo = next(r for r in report["receivers"] if r["name"].startswith("Yahoo"))
-        self.assertEqual(yahoo["complained"]["whole"],
-                         accepted["yahoo.com"] + accepted["yahoo.co.uk"])
+        complained = count(people.complainers)
+        self.assertEqual((yahoo["complained"]["part"], yahoo["complained"]["whole"]),
+                         (complained["yahoo.com"] + complained["yahoo.co.uk"],
+                          accepted["yahoo.com"] + accepted["yahoo.co.uk"]))
+        self.assertEqual(report["receivers"][-1]["verdict"], "above_limit")  # 2 of 350
 
     def check_rest(self, report, people):
         self.assertEqual(report["bounced_classes"], {"user_unknown": len(people.rows("gone")),
@@ -350,6 +379,11 @@ class LooksTest(ReportCase):
                 chromium.look(width, 900, dark)
                 self.check_width(chromium, width)
                 self.keep(name + ".png", chromium.screenshot())
+            chromium.look(680, 1009)  # A4 without its margins
+            chromium.devtools("Emulation.setEmulatedMedia", media="print")
+            self.check_width(chromium, 680)
+            self.keep("print.png", chromium.screenshot())
+            chromium.devtools("Emulation.setEmulatedMedia", media="")
             paper = chromium.pdf()
             self.keep("paper.pdf", paper)
             self.assertGreater(len(re.findall(rb"/Type\s*/Page\b", paper)), 1)

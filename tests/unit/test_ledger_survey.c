@@ -234,6 +234,8 @@ static const struct {
     {"column \"Name\" is blank", "column \"Name\" is blank", "column \xE2\x80\xA6 is blank"},
     {"line\none\ttwo", "line one two", "line one two"},
     {"caf\xC3\xA9 \xFF", "caf\xC3\xA9 ?", "caf\xC3\xA9 ?"},
+    {"no @ in it", "no @ in it", "no @ in it"},
+    {"a@ and @b", "a@ and @b", "a@ and @b"},
     {"utf8 v2 5.1.1", "utf8 v2 5.1.1", "utf8 v2 5.1.1"},
     {"body.html, line 3: no", "body.html, line 3: no", "body.html, line 3: no"},
     {"a \"quote that ends nowhere", "a \"quote that ends nowhere", "a \"quote that ends nowhere"},
