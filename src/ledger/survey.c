@@ -39,7 +39,7 @@ struct survey {
 	struct pr_survey *out;
 	struct place places[PLACES_MAX + 1];
 	unsigned places_n;
-	uint8_t *place, *variant; /* by row; variant NULL: the campaign has none */
+	uint8_t *place, *variant; /* by row; variant NULL: nobody has one */
 	uint64_t rows;
 };
 
@@ -196,14 +196,18 @@ keep_example(char *example, sqlite3_stmt *s)
 
 /* ---- entries ---- */
 
+/* Most campaigns have no variants, and need no memory for them. */
 static void
-count_state(struct survey *x, uint64_t row, unsigned variant, enum pr_state state)
+count_variant(struct survey *x, uint64_t row, unsigned variant, enum pr_state state)
 {
-	x->places[x->place[row]].part.of[state]++;
-	if (!x->variant)
-		return;
-	variant = variant <= x->o->variants ? variant : 0;
-	x->variant[row] = (uint8_t)variant;
+	if (variant > PR_SURVEY_VARIANTS_MAX)
+		variant = 0;
+	if (variant && !x->variant)
+		x->variant = pr_calloc(x->rows + 1, 1);
+	if (variant)
+		x->variant[row] = (uint8_t)variant;
+	if (variant > x->out->variants_n)
+		x->out->variants_n = variant;
 	x->out->variants[variant].of[state]++;
 }
 
@@ -223,7 +227,8 @@ count_entry(struct survey *x, sqlite3_stmt *s)
 	enum pr_state is = ledger_effective(&x->l->p.mark, (enum pr_state)state);
 	bool marked = is != (enum pr_state)state;
 	out->classes[is][class_]++;
-	count_state(x, row, x->variant ? (unsigned)sqlite3_column_int(s, 6) : 0, is);
+	x->places[x->place[row]].part.of[is]++;
+	count_variant(x, row, (unsigned)sqlite3_column_int(s, 6), is);
 	switch (is) {
 	case PR_DELIVERED: count_time(x, PR_SURVEY_ACCEPTED, sqlite3_column_int64(s, 4)); break;
 	case PR_BOUNCED:
@@ -285,8 +290,7 @@ end_row(struct survey *x, const struct acts *a)
 		if (!a->any[k])
 			continue;
 		place->acted[k]++;
-		if (x->variant)
-			out->variants[x->variant[a->row]].acted[k]++;
+		out->variants[x->variant ? x->variant[a->row] : 0].acted[k]++;
 		out->devices[k][a->device[k]]++;
 	}
 	if (a->any[PR_ENGAGEMENT_OPEN])
@@ -360,7 +364,7 @@ hand_out(struct survey *x)
 		if (p->receiver)
 			add_part(&out->receivers[p->receiver], &p->part);
 	}
-	for (unsigned v = 0; v <= x->o->variants; v++)
+	for (unsigned v = 0; v <= out->variants_n; v++)
 		for (int i = 0; i < PR_STATES; i++)
 			out->variants[v].rows += out->variants[v].of[i];
 	qsort(out->reasons, out->reasons_n, sizeof *out->reasons, compare_reasons);
@@ -374,7 +378,6 @@ survey(struct survey *x, struct pr_error *e)
 		return r;
 	x->rows = x->l->p.tally.rows;
 	x->place = pr_calloc(x->rows + 1, 1);
-	x->variant = x->o->variants ? pr_calloc(x->rows + 1, 1) : NULL;
 	r = place_largest(x, e);
 	if (r == 0)
 		r = place_receivers(x, e);
@@ -397,7 +400,6 @@ pr_ledger_survey(pr_ledger *l, const struct pr_survey_options *o, struct pr_surv
 {
 	PR_ASSERT(l->mode == PR_LEDGER_READ);
 	PR_ASSERT(o->steps <= PR_SURVEY_STEPS_MAX && (o->steps == 0 || o->step_ms > 0));
-	PR_ASSERT(o->variants <= PR_SURVEY_VARIANTS_MAX);
 	*out = (struct pr_survey){0};
 	pr_arena_init(&out->arena);
 	for (unsigned i = 0; i < PR_SURVEY_SERIES; i++)

@@ -70,6 +70,21 @@ count(struct model *m)
 	m->rates[RATE_COMPLAINED] = share_of(m->people[PR_ENGAGEMENT_COMPLAINT], accepted);
 }
 
+static void
+look_at_variants(struct model *m)
+{
+	m->variants_n = m->survey.variants_n;
+	m->variants = pr_arena_zero(&m->arena, (m->variants_n + 1) * sizeof *m->variants);
+	for (unsigned i = 0; i < m->variants_n; i++) {
+		struct model_variant *v = &m->variants[i];
+		snprintf(v->name, sizeof v->name, "Variant %u", i + 1);
+		v->part = m->survey.variants[i + 1];
+		uint64_t accepted = v->part.of[PR_DELIVERED];
+		v->opened = share_of(v->part.acted[PR_ENGAGEMENT_OPEN], accepted);
+		v->clicked = share_of(v->part.acted[PR_ENGAGEMENT_CLICK], accepted);
+	}
+}
+
 static int
 look_at_rows(struct model *m, pr_ledger *l, struct pr_error *e)
 {
@@ -83,19 +98,12 @@ look_at_rows(struct model *m, pr_ledger *l, struct pr_error *e)
 	                              .step_ms = unit,
 	                              .steps = steps < PR_SURVEY_STEPS_MAX ? (unsigned)steps
 	                                                                   : PR_SURVEY_STEPS_MAX,
-	                              .variants = m->variants_n,
 	                              .receiver = receiver_of_domain};
 	int r = pr_ledger_survey(l, &o, &m->survey, e);
 	if (r < 0)
 		return r;
 	timeline_make(&m->survey, from, unit, &m->time);
-	for (unsigned i = 0; i < m->variants_n; i++) {
-		struct model_variant *variant = &m->variants[i];
-		variant->part = m->survey.variants[i + 1];
-		uint64_t accepted = variant->part.of[PR_DELIVERED];
-		variant->opened = share_of(variant->part.acted[PR_ENGAGEMENT_OPEN], accepted);
-		variant->clicked = share_of(variant->part.acted[PR_ENGAGEMENT_CLICK], accepted);
-	}
+	look_at_variants(m);
 	return 0;
 }
 

@@ -83,7 +83,7 @@ struct receiver {
 #define RECEIVERS_MAX 8u
 
 struct model_variant {
-	const char *name;
+	char name[200];
 	struct pr_survey_part part;
 	struct share opened, clicked;
 };

@@ -50,7 +50,6 @@ struct pr_survey_reason {
 struct pr_survey_options {
 	int64_t from_ms, step_ms; /* UTC; what is before is in the first step */
 	unsigned steps;           /* at most PR_SURVEY_STEPS_MAX; what is behind is in the last */
-	unsigned variants;        /* at most PR_SURVEY_VARIANTS_MAX */
 	/* Which receiver a domain belongs to: 1 to PR_SURVEY_RECEIVERS_MAX - 1, 0 none of them.
 	 * NULL: nobody asks. */
 	unsigned (*receiver)(struct pr_str domain);
@@ -66,6 +65,7 @@ struct pr_survey {
 	unsigned domains_n;
 	struct pr_survey_part receivers[PR_SURVEY_RECEIVERS_MAX];
 	struct pr_survey_part variants[PR_SURVEY_VARIANTS_MAX + 1]; /* 0: rows without */
+	unsigned variants_n; /* the highest that a row was sent with; 0: there are none */
 	struct pr_survey_reason reasons[PR_SURVEY_REASONS_MAX];     /* the most frequent first */
 	unsigned reasons_n;
 	uint64_t reasons_more;              /* rows with reasons that found no room */
