@@ -5,7 +5,7 @@
 #include "model.h"
 #include "report_internal.h"
 
-#include <fcntl.h>
+#include <math.h>
 
 static void
 add_number(struct pr_buf *b, const char *key, uint64_t value)
@@ -221,6 +221,32 @@ add_left_out(struct pr_buf *b, const struct model *m)
 }
 
 static void
+add_test(struct pr_buf *b, const struct model *m)
+{
+	static const char *const verdicts[] = {[PR_STATS_RUNNING] = "running",
+	                                       [PR_STATS_WINNER] = "winner",
+	                                       [PR_STATS_NO_DIFFERENCE] = "no_difference"};
+	const struct pr_stats_result *r = &m->test.result;
+	if (!m->test.judged)
+		return;
+	pr_buf_addf(b, ",\"test\":{\"metric\":\"clicks\",\"verdict\":\"%s\",\"winner\":",
+	            verdicts[r->verdict]);
+	if (r->verdict == PR_STATS_WINNER)
+		pr_buf_addf(b, "%u}", r->winner + 1);
+	else
+		pr_buf_adds(b, "null}");
+}
+
+/* Without what is not known: JSON has no infinity. */
+static void
+add_difference(struct pr_buf *b, const struct pr_stats_variant *v)
+{
+	if (isfinite(v->difference.low) && isfinite(v->difference.high))
+		pr_buf_addf(b, ",\"difference\":{\"low\":%.6f,\"high\":%.6f,\"p\":%.6f}",
+		            v->difference.low, v->difference.high, v->p);
+}
+
+static void
 add_variants(struct pr_buf *b, const struct model *m)
 {
 	if (m->variants_n == 0)
@@ -228,16 +254,17 @@ add_variants(struct pr_buf *b, const struct model *m)
 	pr_buf_adds(b, ",\"variants\":[");
 	for (unsigned i = 0; i < m->variants_n; i++) {
 		const struct model_variant *v = &m->variants[i];
-		pr_buf_adds(b, i ? ",{\"name\":" : "{\"name\":");
+		pr_buf_addf(b, "%s{\"variant\":%u,\"name\":", i ? "," : "", i + 1);
 		pr_buf_add_json(b, pr_str(v->name));
-		add_number(b, "rows", v->part.rows);
-		add_number(b, "delivered", v->part.of[PR_DELIVERED]);
-		add_number(b, "bounced", v->part.of[PR_BOUNCED]);
-		add_share(b, "opened", &v->opened);
-		add_share(b, "clicked", &v->clicked);
+		add_part(b, &v->part);
+		add_share(b, "opens", &v->opened);
+		add_share(b, "clicks", &v->clicked);
+		if (m->test.judged && i)
+			add_difference(b, &m->test.result.variants[i]);
 		pr_buf_addc(b, '}');
 	}
 	pr_buf_addc(b, ']');
+	add_test(b, m);
 }
 
 /* ---- the whole ---- */

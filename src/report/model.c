@@ -10,7 +10,6 @@
 #include "postrider/campaign/manifest.h"
 #include "postrider/campaign/version.h"
 #include "postrider/message/picture.h"
-#include "postrider/stats.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -85,6 +84,23 @@ look_at_variants(struct model *m)
 	}
 }
 
+static void
+judge_variants(struct model *m)
+{
+	struct pr_stats_tally tallies[PR_STATS_VARIANTS_MAX];
+	const struct pr_stats_test test = {.metric = PR_STATS_RATE,
+	                                   .variants = m->variants_n,
+	                                   .alpha = 1 - LEVEL,
+	                                   .final = m->s->final};
+	if (m->variants_n < 2 || m->variants_n > PR_STATS_VARIANTS_MAX)
+		return;
+	for (unsigned i = 0; i < m->variants_n; i++)
+		tallies[i] = (struct pr_stats_tally){.n = m->variants[i].clicked.whole,
+		                                     .successes = m->variants[i].clicked.part};
+	pr_stats_judge(&test, tallies, &m->test.result);
+	m->test.judged = true;
+}
+
 static int
 look_at_rows(struct model *m, pr_ledger *l, struct pr_error *e)
 {
@@ -104,6 +120,7 @@ look_at_rows(struct model *m, pr_ledger *l, struct pr_error *e)
 		return r;
 	timeline_make(&m->survey, from, unit, &m->time);
 	look_at_variants(m);
+	judge_variants(m);
 	return 0;
 }
 

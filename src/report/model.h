@@ -15,6 +15,7 @@
 #include "postrider/campaign/schedule.h"
 #include "postrider/ledger/survey.h"
 #include "postrider/report.h"
+#include "postrider/stats.h"
 
 #define LINKS_SHOWN 100u
 #define REASONS_SHOWN 12u
@@ -88,6 +89,12 @@ struct model_variant {
 	struct share opened, clicked;
 };
 
+/* Clicks of people, against the first variant; of fewer than two there is nothing to say. */
+struct model_test {
+	bool judged;
+	struct pr_stats_result result;
+};
+
 struct model {
 	const struct pr_report_source *s;
 	int64_t now_ms;
@@ -108,6 +115,7 @@ struct model {
 	unsigned receivers_n;
 	struct model_variant *variants;
 	unsigned variants_n;
+	struct model_test test;
 	struct pr_buf picture; /* a document; empty: there is none, because of ... */
 	struct pr_error no_picture;
 	struct pr_arena arena;

@@ -209,33 +209,6 @@ section_earlier(struct pr_buf *b, const struct model *m)
 	section_end(b);
 }
 
-/* ---- variants ---- */
-
-void
-section_variants(struct pr_buf *b, const struct model *m)
-{
-	static const char *const columns[] = {"Variant", "#Accepted", "#Opened",
-	                                      "",        "#Clicked",  NULL};
-	double most = 1e-9;
-	if (m->variants_n == 0)
-		return;
-	for (unsigned i = 0; i < m->variants_n; i++)
-		most = m->variants[i].clicked.high > most ? m->variants[i].clicked.high : most;
-	section_begin(b, "variants", "Variants", NULL);
-	table_begin(b, "Variants", columns);
-	for (unsigned i = 0; i < m->variants_n; i++) {
-		const struct model_variant *v = &m->variants[i];
-		row_begin(b, pr_str(v->name));
-		cell_number(b, v->part.of[PR_DELIVERED]);
-		cell_share(b, &v->opened);
-		cell_bar(b, v->clicked.value / most, "hue");
-		cell_share(b, &v->clicked);
-		row_end(b);
-	}
-	table_end(b);
-	section_end(b);
-}
-
 /* ---- devices ---- */
 
 void

@@ -66,7 +66,7 @@ struct pr_survey {
 	struct pr_survey_part receivers[PR_SURVEY_RECEIVERS_MAX];
 	struct pr_survey_part variants[PR_SURVEY_VARIANTS_MAX + 1]; /* 0: rows without */
 	unsigned variants_n; /* the highest that a row was sent with; 0: there are none */
-	struct pr_survey_reason reasons[PR_SURVEY_REASONS_MAX];     /* the most frequent first */
+	struct pr_survey_reason reasons[PR_SURVEY_REASONS_MAX]; /* the most frequent first */
 	unsigned reasons_n;
 	uint64_t reasons_more;              /* rows with reasons that found no room */
 	uint32_t *series[PR_SURVEY_SERIES]; /* of options.steps each */
