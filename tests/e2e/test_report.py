@@ -226,11 +226,13 @@ class ReportCase(pt.TestCase):
                       == len(people.complainers), "all to be folded")
         return campaign, people
 
-    def wait_written(self, campaign, opened):
-        """Until the report in done/ has so many people who opened."""
-        path = os.path.join(self.daemon.spool, "done", campaign["id"], "report.json")
+    def wait_written(self, campaign, opened, where="done"):
+        """Until the report in the campaign's folder has so many people who opened."""
+        path = os.path.join(self.daemon.spool, where, campaign["id"], "report.json")
 
         def there():
+            if not os.path.exists(path):
+                return False
             with open(path, encoding="utf-8") as f:
                 return json.load(f)["rates"]["opened"]["part"] == opened
         pt.wait_until(there, "the report to be written anew", timeout=30)
@@ -313,8 +315,14 @@ class FiguresTest(ReportCase):
         self.assertEqual(earlier["opened"],
                          {"median": 10 / 40, "low": 9.5 / 40, "high": 10.5 / 40})
 
-    def test_the_ended_campaign_says_the_same_on_the_page(self):
+    def test_the_page_is_live_while_sending_and_when_answers_come_after_the_end(self):
         campaign, people = self.send_all()
+        self.wait_written(campaign, len(people.readers), "active")
+        with open(os.path.join(self.daemon.spool, "active", campaign["id"], "report.html"),
+                  encoding="utf-8") as f:
+            live = f.read()
+        self.assertIn('http-equiv="refresh"', live)
+        self.assertIn("people were written to so far", live)
         self.daemon.cli("cancel", campaign["id"])
         campaign = self.daemon.wait_state(campaign["id"], "cancelled")
         folder = os.path.join(self.daemon.spool, "done", campaign["id"])
