@@ -563,14 +563,20 @@ compose(struct job *j, struct pr_message **out)
 	return 0;
 }
 
+static const struct pr_wording *
+wording_of(const pr_content *content, unsigned variant)
+{
+	bool there = variant >= 1 && variant <= content->wordings_n;
+	return &content->wordings[there ? variant - 1 : 0];
+}
+
 int
 pr_compose(pr_composer *c, const pr_content *content, const struct pr_row *row, unsigned variant,
            int64_t utc_ms, struct pr_message **out, struct pr_error *e)
 {
 	struct pr_error own;
 	struct job j = {.c = c, .content = content, .row = row, .utc_ms = utc_ms};
-	j.wording =
-	    &content->wordings[variant >= 1 && variant <= content->wordings_n ? variant - 1 : 0];
+	j.wording = wording_of(content, variant);
 	j.e = e ? e : &own;
 	c->failure = (struct pr_compose_failure){0};
 	int result = compose(&j, out);
@@ -580,10 +586,11 @@ pr_compose(pr_composer *c, const pr_content *content, const struct pr_row *row, 
 }
 
 int
-pr_compose_html(pr_composer *c, const pr_content *content, const struct pr_row *row, int64_t utc_ms,
-                struct pr_buf *out, struct pr_error *e)
+pr_compose_html(pr_composer *c, const pr_content *content, const struct pr_row *row,
+                unsigned variant, int64_t utc_ms, struct pr_buf *out, struct pr_error *e)
 {
 	struct job j = {.c = c, .content = content, .row = row, .utc_ms = utc_ms, .e = e};
+	j.wording = wording_of(content, variant);
 	prepare(&j);
 	if (!j.edition->bodies->html.code)
 		return pr_fail(e, PR_EUNAVAILABLE, "the message has no HTML");

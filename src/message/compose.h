@@ -9,6 +9,6 @@
 /* Appends the HTML of a row before its links are led anywhere. PR_EUNAVAILABLE: it has none; else
  * as pr_compose. */
 int pr_compose_html(pr_composer *c, const pr_content *content, const struct pr_row *row,
-                    int64_t utc_ms, struct pr_buf *out, struct pr_error *e);
+                    unsigned variant, int64_t utc_ms, struct pr_buf *out, struct pr_error *e);
 
 #endif

@@ -283,7 +283,7 @@ render(const struct pr_picture *p, const pr_content *content, struct pr_buf *htm
 	    .row = 1, .email = PR_STR("somebody@example.com"), .data = pr_buf_str(&data)};
 	int r = pr_composer_create(&composer);
 	PR_ASSERT(r == 0);
-	r = pr_compose_html(composer, content, &row, p->utc_ms, html, e);
+	r = pr_compose_html(composer, content, &row, p->variant, p->utc_ms, html, e);
 	pr_composer_destroy(composer);
 	pr_buf_finish(&data);
 	return r;

@@ -164,6 +164,11 @@ static void
 add_picture(struct pr_buf *b, const struct model *m)
 {
 	pr_buf_adds(b, "<h3>Where they clicked</h3>");
+	if (m->picture.len && m->shown) {
+		pr_buf_adds(b, "<p class=\"small\">Variant <b>");
+		add_text(b, pr_str(m->variants[m->shown - 1].name));
+		pr_buf_adds(b, "</b>, which most people got; clicks are of all variants.</p>");
+	}
 	if (m->picture.len == 0) {
 		pr_buf_adds(b, "<p class=\"soft small\">The message is not shown here: ");
 		add_text(b, pr_str(m->no_picture.text));

@@ -229,7 +229,8 @@ add_test(struct pr_buf *b, const struct model *m)
 	const struct pr_stats_result *r = &m->test.result;
 	if (!m->test.judged)
 		return;
-	pr_buf_addf(b, ",\"test\":{\"metric\":\"clicks\",\"verdict\":\"%s\",\"winner\":",
+	pr_buf_addf(b,
+	            ",\"test\":{\"metric\":\"%s\",\"verdict\":\"%s\",\"winner\":", m->test.metric,
 	            verdicts[r->verdict]);
 	if (r->verdict == PR_STATS_WINNER)
 		pr_buf_addf(b, "%u}", r->winner + 1);
@@ -251,7 +252,7 @@ add_variants(struct pr_buf *b, const struct model *m)
 {
 	if (m->variants_n == 0)
 		return;
-	pr_buf_adds(b, ",\"variants\":[");
+	pr_buf_adds(b, m->steps ? ",\"steps\":[" : ",\"variants\":[");
 	for (unsigned i = 0; i < m->variants_n; i++) {
 		const struct model_variant *v = &m->variants[i];
 		pr_buf_addf(b, "%s{\"variant\":%u,\"name\":", i ? "," : "", i + 1);
@@ -259,7 +260,7 @@ add_variants(struct pr_buf *b, const struct model *m)
 		add_part(b, &v->part);
 		add_share(b, "opens", &v->opened);
 		add_share(b, "clicks", &v->clicked);
-		if (m->test.judged && i)
+		if (m->test.judged && i != m->test.control)
 			add_difference(b, &m->test.result.variants[i]);
 		pr_buf_addc(b, '}');
 	}

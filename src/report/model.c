@@ -70,13 +70,19 @@ count(struct model *m)
 }
 
 static void
-look_at_variants(struct model *m)
+look_at_variants(struct model *m, const struct pr_manifest *manifest)
 {
 	m->variants_n = m->survey.variants_n;
+	if (manifest && manifest->variants.n > m->variants_n)
+		m->variants_n = (unsigned)manifest->variants.n;
+	m->steps = manifest && manifest->variants.n == 0;
 	m->variants = pr_arena_zero(&m->arena, (m->variants_n + 1) * sizeof *m->variants);
 	for (unsigned i = 0; i < m->variants_n; i++) {
 		struct model_variant *v = &m->variants[i];
-		snprintf(v->name, sizeof v->name, "Variant %u", i + 1);
+		snprintf(v->name, sizeof v->name, m->steps ? "Step %u" : "Variant %u", i + 1);
+		if (manifest && i < manifest->variants.n)
+			snprintf(v->name, sizeof v->name, "%s",
+			         pr_manifest_variant(manifest, i + 1)->name.p);
 		v->part = m->survey.variants[i + 1];
 		uint64_t accepted = v->part.of[PR_DELIVERED];
 		v->opened = share_of(v->part.acted[PR_ENGAGEMENT_OPEN], accepted);
@@ -84,25 +90,40 @@ look_at_variants(struct model *m)
 	}
 }
 
+/* What was counted for a variant by the metric of the test: what is no rate here is compared by
+ * clicks. */
+static const struct share *
+measured(const struct model_variant *v, int metric)
+{
+	return metric == PR_METRIC_OPENS ? &v->opened : &v->clicked;
+}
+
 static void
-judge_variants(struct model *m)
+judge_variants(struct model *m, const struct pr_manifest *manifest)
 {
 	struct pr_stats_tally tallies[PR_STATS_VARIANTS_MAX];
-	const struct pr_stats_test test = {.metric = PR_STATS_RATE,
-	                                   .variants = m->variants_n,
-	                                   .alpha = 1 - LEVEL,
-	                                   .final = m->s->final};
-	if (m->variants_n < 2 || m->variants_n > PR_STATS_VARIANTS_MAX)
+	if (!manifest || manifest->variants.n != m->variants_n || m->variants_n < 2 ||
+	    m->variants_n > PR_STATS_VARIANTS_MAX || manifest->test.share < 1)
 		return;
-	for (unsigned i = 0; i < m->variants_n; i++)
-		tallies[i] = (struct pr_stats_tally){.n = m->variants[i].clicked.whole,
-		                                     .successes = m->variants[i].clicked.part};
-	pr_stats_judge(&test, tallies, &m->test.result);
-	m->test.judged = true;
+	const struct pr_manifest_test *t = &manifest->test;
+	m->test = (struct model_test){.judged = true,
+	                              .metric = t->metric == PR_METRIC_OPENS ? "opens" : "clicks",
+	                              .control = t->fallback_variant ? t->fallback_variant - 1 : 0,
+	                              .alpha = 1 - t->confidence};
+	for (unsigned i = 0; i < m->variants_n; i++) {
+		const struct share *s = measured(&m->variants[i], t->metric);
+		tallies[i] = (struct pr_stats_tally){.n = s->whole, .successes = s->part};
+	}
+	pr_stats_judge(&(struct pr_stats_test){.metric = PR_STATS_RATE,
+	                                       .variants = m->variants_n,
+	                                       .control = m->test.control,
+	                                       .alpha = m->test.alpha,
+	                                       .final = m->s->final},
+	               tallies, &m->test.result);
 }
 
 static int
-look_at_rows(struct model *m, pr_ledger *l, struct pr_error *e)
+look_at_rows(struct model *m, pr_ledger *l, const struct pr_manifest *manifest, struct pr_error *e)
 {
 	const struct pr_campaign_view *v = &m->s->view;
 	int64_t from = v->started_ms ? v->started_ms : m->now_ms;
@@ -119,8 +140,8 @@ look_at_rows(struct model *m, pr_ledger *l, struct pr_error *e)
 	if (r < 0)
 		return r;
 	timeline_make(&m->survey, from, unit, &m->time);
-	look_at_variants(m);
-	judge_variants(m);
+	look_at_variants(m, manifest);
+	judge_variants(m, manifest);
 	return 0;
 }
 
@@ -160,17 +181,33 @@ heat_links(const struct model *m, struct pr_picture_link *links)
 	}
 }
 
+/* The variant that most people got, from 1; 0: there are none. */
+static unsigned
+most_sent(const struct model *m)
+{
+	unsigned most = 0;
+	uint64_t rows = 0;
+	for (unsigned i = 0; i < m->variants_n && !m->steps; i++)
+		if (m->variants[i].part.of[PR_DELIVERED] > rows) {
+			rows = m->variants[i].part.of[PR_DELIVERED];
+			most = i + 1;
+		}
+	return most;
+}
+
 static void
 paint(struct model *m, const struct pr_manifest *manifest, int dir, pr_ledger *l)
 {
 	struct pr_str *columns;
 	struct pr_picture_link *links = pr_arena_zero(&m->arena, (m->links_n + 1) * sizeof *links);
 	size_t columns_n = pr_ledger_columns(l, &m->arena, &columns);
+	m->shown = most_sent(m);
 	heat_links(m, links);
 	const struct pr_picture p = {.manifest = manifest,
 	                             .dir = dir,
 	                             .columns_n = columns_n,
 	                             .columns = columns,
+	                             .variant = m->shown,
 	                             .links = links,
 	                             .links_n = m->links_n,
 	                             .cold = "0\xC2\xA0%",
@@ -183,7 +220,8 @@ paint(struct model *m, const struct pr_manifest *manifest, int dir, pr_ledger *l
 static void
 take_manifest(struct model *m, const struct pr_manifest *manifest)
 {
-	m->subject = keep(m, &manifest->editions[0].subject);
+	if (manifest->variants.n == 0) /* else there are several */
+		m->subject = keep(m, &manifest->editions[0].subject);
 	m->from = keep(m, &manifest->from.text);
 	m->list = keep(m, &manifest->list);
 	m->class_ = manifest->class_ == PR_TRANSACTIONAL ? "transactional" : "marketing";
@@ -240,7 +278,7 @@ model_gather(const struct pr_report_source *s, pr_ledger *l, bool picture, struc
 		take_manifest(m, manifest);
 	open_zone(m);
 	m->links = pr_arena_zero(&m->arena, LINKS_SHOWN * sizeof *m->links);
-	int r = look_at_rows(m, l, e);
+	int r = look_at_rows(m, l, manifest, e);
 	if (r == 0)
 		r = pr_ledger_tally_links(l, LINKS_SHOWN, add_link, m, e);
 	if (r == 0)

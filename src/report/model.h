@@ -89,9 +89,13 @@ struct model_variant {
 	struct share opened, clicked;
 };
 
-/* Clicks of people, against the first variant; of fewer than two there is nothing to say. */
+/* What the variants differ in, against the fallback. Only where all recipients tried them: where
+ * the better one went to the rest, its later rows are no part of the comparison. */
 struct model_test {
 	bool judged;
+	const char *metric; /* "opens", "clicks" */
+	unsigned control;   /* position */
+	double alpha;
 	struct pr_stats_result result;
 };
 
@@ -113,10 +117,12 @@ struct model {
 	unsigned links_n;
 	struct receiver receivers[RECEIVERS_MAX];
 	unsigned receivers_n;
-	struct model_variant *variants;
+	struct model_variant *variants; /* or steps, where `steps` says so */
 	unsigned variants_n;
+	bool steps;
 	struct model_test test;
 	struct pr_buf picture; /* a document; empty: there is none, because of ... */
+	unsigned shown;        /* the variant that it shows, from 1; 0: there are none */
 	struct pr_error no_picture;
 	struct pr_arena arena;
 };

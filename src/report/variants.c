@@ -12,7 +12,7 @@ add_difference(struct pr_buf *b, const struct model *m, unsigned i)
 	pr_buf_adds(b, "<td class=\"n\">");
 	if (!m->test.judged || !isfinite(d->low) || !isfinite(d->high))
 		pr_buf_adds(b, "\xE2\x80\x93");
-	else if (i == 0)
+	else if (i == m->test.control)
 		pr_buf_adds(b, "compared with");
 	else
 		pr_buf_addf(b, "%+.2f to %+.2f<small>points</small>", 100 * d->low, 100 * d->high);
@@ -30,14 +30,18 @@ add_verdict(struct pr_buf *b, const struct model *m)
 	case PR_STATS_WINNER:
 		pr_buf_adds(b, "<b>");
 		add_text(b, pr_str(m->variants[r->winner].name));
-		pr_buf_adds(b, "</b> is clicked more than the others: chance alone would say so in "
-		               "fewer than 5 of 100 such tests.");
+		pr_buf_addf(b,
+		            "</b> has more %s: chance alone would say so in fewer than %.3g of 100 "
+		            "such tests.",
+		            m->test.metric, 100 * m->test.alpha);
 		break;
 	case PR_STATS_NO_DIFFERENCE:
-		pr_buf_adds(b, "No difference in clicks was found that chance alone could not make.");
+		pr_buf_addf(b, "No difference in %s was found that chance alone could not make.",
+		            m->test.metric);
 		break;
 	case PR_STATS_RUNNING:
-		pr_buf_adds(b, "Whether one is clicked more than the others cannot be told yet.");
+		pr_buf_addf(b, "Whether one has more %s than the others cannot be told yet.",
+		            m->test.metric);
 		break;
 	}
 	pr_buf_adds(b, "</p>");
@@ -46,16 +50,16 @@ add_verdict(struct pr_buf *b, const struct model *m)
 void
 section_variants(struct pr_buf *b, const struct model *m)
 {
-	static const char *const columns[] = {"Variant",  "#Accepted",   "#Opened", "",
+	static const char *const columns[] = {"Name",     "#Accepted",   "#Opened", "",
 	                                      "#Clicked", "#Difference", NULL};
 	double most = 1e-9;
 	if (m->variants_n == 0)
 		return;
 	for (unsigned i = 0; i < m->variants_n; i++)
 		most = m->variants[i].clicked.value > most ? m->variants[i].clicked.value : most;
-	section_begin(b, "variants", "Variants", NULL);
+	section_begin(b, "variants", m->steps ? "Steps" : "Variants", NULL);
 	add_verdict(b, m);
-	table_begin(b, "Variants", columns);
+	table_begin(b, m->steps ? "Steps" : "Variants", columns);
 	for (unsigned i = 0; i < m->variants_n; i++) {
 		const struct model_variant *v = &m->variants[i];
 		row_begin(b, pr_str(v->name));

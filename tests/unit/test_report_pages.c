@@ -108,8 +108,9 @@ START_TEST(what_came_from_outside_is_escaped)
 	                             .code = 550,
 	                             .attempts = 1,
 	                             .reply = PR_STR("<img src=x onerror=alert(1)> \"'&")});
-	fold_one(l, 2,
-	         (struct pr_outcome){.state = PR_SKIPPED, .reply = PR_STR("<svg onload=alert(1)>")});
+	fold_one(
+	    l, 2,
+	    (struct pr_outcome){.state = PR_SKIPPED, .reply = PR_STR("<svg onload=alert(1)>")});
 	write_pages(l);
 	is_silent_of("<script");
 	is_silent_of("<img src=x");
@@ -135,19 +136,45 @@ tested_ledger(void)
 	for (uint32_t row = 1; row <= 660; row++)
 		if (row % 10 && (row % 2 ? row % 4 == 1 : row % 20 == 2)) {
 			lsn += 10000; /* later than machines are */
-			script_engagement(&s, lsn, row,
-			                  (struct pr_engagement){.kind = PR_ENGAGEMENT_CLICK,
-			                                         .visitor = row,
-			                                         .link = 5,
-			                                         .detail = PR_STR("https://a.example/")});
+			script_engagement(
+			    &s, lsn, row,
+			    (struct pr_engagement){.kind = PR_ENGAGEMENT_CLICK,
+			                           .visitor = row,
+			                           .link = 5,
+			                           .detail = PR_STR("https://a.example/")});
 		}
 	fold_script(l, &s, lsn + 1);
 	script_finish(&s);
 	return l;
 }
 
+static void
+put_text(const char *name, const char *text)
+{
+	char path[200];
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	FILE *f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void
+put_variants(const char *test)
+{
+	char yaml[500];
+	snprintf(yaml, sizeof yaml,
+	         "from: a@b.example\nsubject: s\nvariants: {loud: {subject: One}, plain: {html: "
+	         "plain.html}}\n%s",
+	         test);
+	put_text("campaign.yaml", yaml);
+	put_text("body.html", "<p>Loud <a href=\"https://a.example/\">here</a></p>");
+	put_text("plain.html", "<p>Plain <a href=\"https://a.example/\">here</a></p>");
+}
+
 START_TEST(variants_have_shares_a_difference_and_a_verdict)
 {
+	put_variants("");
 	write_pages(tested_ledger());
 	json_t *variants = json_object_get(report, "variants");
 	json_t *test = json_object_get(report, "test");
@@ -155,13 +182,31 @@ START_TEST(variants_have_shares_a_difference_and_a_verdict)
 	const json_t *second = json_array_get(variants, 1);
 	ck_assert_int_eq(json_integer_value(json_object_get(second, "delivered")), 330);
 	ck_assert_int_eq(json_integer_value(json_object_get(second, "clicked")), 165);
-	ck_assert_double_gt(json_real_value(json_object_get(json_object_get(second, "difference"),
-	                                                    "low")),
-	                    0.2);
+	ck_assert_double_gt(
+	    json_real_value(json_object_get(json_object_get(second, "difference"), "low")), 0.2);
 	ck_assert_str_eq(json_string_value(json_object_get(test, "verdict")), "winner");
 	ck_assert_int_eq(json_integer_value(json_object_get(test, "winner")), 2);
-	says("<b>Variant 2</b> is clicked more than the others");
+	ck_assert_str_eq(json_string_value(json_object_get(second, "name")), "plain");
+	says("<b>plain</b> has more clicks");
 	says("compared with");
+	says("Plain &lt;a class"); /* the picture is of the one that most people got */
+}
+END_TEST
+
+START_TEST(where_the_rest_got_the_winner_or_rows_are_steps_nothing_is_judged)
+{
+	if (_i == 0)
+		put_variants("test: {share: 20%, wait: 1h}\n");
+	if (_i == 1) {
+		put_text("campaign.yaml", "from: a@b.example\nsubject: s\n");
+		put_text("body.txt", "Hello");
+	}
+	write_pages(tested_ledger());
+	ck_assert_ptr_null(json_object_get(report, "test"));
+	ck_assert_uint_eq(json_array_size(json_object_get(report, _i == 1 ? "steps" : "variants")),
+	                  2);
+	says(_i == 0 ? "loud" : _i == 1 ? "Step 2" : "Variant 2");
+	is_silent_of("than the others");
 }
 END_TEST
 
@@ -214,6 +259,7 @@ main(void)
 	    {a_folder_that_lost_its_files_still_has_a_report},
 	    {what_came_from_outside_is_escaped},
 	    {variants_have_shares_a_difference_and_a_verdict},
+	    {where_the_rest_got_the_winner_or_rows_are_steps_nothing_is_judged, 3},
 	    {without_variants_nothing_is_said_of_them},
 	    {live_pages_come_again_and_final_ones_stay, 2},
 	    {an_older_report_gives_back_what_the_configuration_said},

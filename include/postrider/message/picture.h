@@ -26,6 +26,7 @@ struct pr_picture {
 	int dir;                            /* its folder, open */
 	const struct pr_str *columns;
 	size_t columns_n;
+	unsigned variant; /* of the manifest's, from 1; 0: the first, or there are none */
 	const struct pr_picture_link *links;
 	size_t links_n;
 	const char *cold; /* label of links that are not among them */
