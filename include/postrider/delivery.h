@@ -26,6 +26,7 @@
 #include "postrider/delivery/judge.h"
 #include "postrider/journal.h"
 #include "postrider/ledger.h"
+#include "postrider/ledger/conversions.h"
 #include "postrider/loop.h"
 #include "postrider/message.h"
 #include "postrider/routes.h"
@@ -125,6 +126,7 @@ struct pr_campaign_view {
 	unsigned priority;
 	struct pr_counts counts; /* they add up */
 	struct pr_engagements engaged;
+	struct pr_earned earned;
 	double rate;    /* outcomes per second over 10 s */
 	int64_t eta_ms; /* UTC; 0: unknown */
 	int64_t accepted_ms, start_ms, started_ms, first_pass_ms, finished_ms; /* UTC; 0: not yet */

@@ -469,6 +469,7 @@ pr_campaign_view(const pr_campaign *c, struct pr_campaign_view *out)
 	                                 .priority = c->priority,
 	                                 .counts = c->counts,
 	                                 .engaged = c->engaged,
+	                                 .earned = c->earned,
 	                                 .rate = rate,
 	                                 .eta_ms = eta(c, rate),
 	                                 .accepted_ms = c->accepted_ms,

@@ -334,6 +334,7 @@ pr_report_write_html(const struct pr_report_source *s, pr_ledger *l, int dir, st
 	add_bar(&b, &s->view.counts);
 	add_states(&b, &s->view.counts);
 	add_acts(&b, &s->view);
+	report_add_earned_html(&b, &s->view);
 	int r = add_links(&b, &s->view, l, e);
 	add_facts(&b, s);
 	add_slices(&b, l);

@@ -115,6 +115,7 @@ pr_report_campaign_json(const struct pr_campaign_view *v, struct pr_buf *b)
 	add_number(b, "version", v->version);
 	add_number(b, "attempts", v->counts.attempts);
 	add_engagement(b, &v->engaged);
+	report_add_earned(b, v);
 	add_number(b, "in_doubt_ever", v->counts.in_doubt_ever);
 	add_number(b, "needs_decision", v->counts.needs_decision);
 	add_number(b, "import_rows", v->import_rows);
@@ -209,7 +210,10 @@ pr_report_write_json(const struct pr_report_source *s, pr_ledger *l, int dir, st
 	pr_buf_adds(&b, "],\"links\":[");
 	if (r == 0)
 		r = pr_ledger_tally_links(l, LINKS_SHOWN, add_link, &b, e);
-	pr_buf_adds(&b, "],");
+	pr_buf_addc(&b, ']');
+	if (r == 0)
+		r = report_add_conversions(&b, l, e);
+	pr_buf_addc(&b, ',');
 	add_kept_slices(&b, l);
 	pr_report_history_json(l, &b);
 	pr_buf_adds(&b, "}\n");
