@@ -173,6 +173,9 @@ struct pr_delivery_status {
 };
 void pr_delivery_status(pr_delivery *d, struct pr_delivery_status *out);
 
+/* Below this everything is folded. */
+uint64_t pr_delivery_folded(const pr_delivery *d);
+
 /* Outcomes since the start by provider, those without one left out: the rest of `messages`. */
 void pr_delivery_each_provider(pr_delivery *d,
                                void (*each)(void *context, const char *provider,

@@ -1,7 +1,8 @@
 /*
  * Credits: the row of a campaign that an event is credited to. Whoever brings events has looked for
  * it before (conversions/find.h); what is kept here, in the transaction of the event itself, holds
- * for good: the same event told again, also after a crash, is credited to the same row or to nobody.
+ * for good: the same event told again, also after a crash, is credited to the same row or to
+ * nobody.
  */
 #include "internal.h"
 

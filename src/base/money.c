@@ -54,9 +54,9 @@ const char *
 pr_amount_format(int64_t micros, char out[PR_AMOUNT_SIZE])
 {
 	uint64_t all = micros < 0 ? 0 - (uint64_t)micros : (uint64_t)micros;
-	int n = snprintf(out, PR_AMOUNT_SIZE, "%s%llu.%06llu", micros < 0 ? "-" : "",
-	                 (unsigned long long)(all / PR_MICROS),
-	                 (unsigned long long)(all % PR_MICROS));
+	int n =
+	    snprintf(out, PR_AMOUNT_SIZE, "%s%llu.%06llu", micros < 0 ? "-" : "",
+	             (unsigned long long)(all / PR_MICROS), (unsigned long long)(all % PR_MICROS));
 	for (int k = 0; k < DECIMALS - 2 && out[n - 1] == '0'; k++)
 		out[--n] = 0;
 	return out;

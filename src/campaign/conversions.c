@@ -48,10 +48,9 @@ pr_conversion_keys_check(const struct pr_conversion_keys *k, const char *file,
 	for (size_t i = 0; i < k->events.n; i++) {
 		const struct pr_text *t = &k->events.items[i];
 		if (t->p && !pr_list_name_is_good(pr_text_str(t)))
-			r = pr_text_problem(problems, file, t,
-			                    "use letters, digits, '-', '_' or '.', at most 64",
-			                    "conversions.events: \"%s\" is no name of an event",
-			                    t->p);
+			r = pr_text_problem(
+			    problems, file, t, "use letters, digits, '-', '_' or '.', at most 64",
+			    "conversions.events: \"%s\" is no name of an event", t->p);
 	}
 	return r;
 }

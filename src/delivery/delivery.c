@@ -484,6 +484,12 @@ pr_campaign_view(const pr_campaign *c, struct pr_campaign_view *out)
 	                                 .content = c->content};
 }
 
+uint64_t
+pr_delivery_folded(const pr_delivery *d)
+{
+	return d->folded;
+}
+
 static void
 add_connections(struct pr_delivery *d, struct pr_delivery_status *out)
 {

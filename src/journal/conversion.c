@@ -20,8 +20,10 @@ void
 pr_conversion_encode(const struct pr_conversion *c, struct pr_buf *payload)
 {
 	struct pr_buf detail = {0};
-	size_t event_n = c->event.n < PR_CONVERSION_EVENT_MAX ? c->event.n : PR_CONVERSION_EVENT_MAX;
-	size_t order_n = c->order.n < PR_CONVERSION_ORDER_MAX ? c->order.n : PR_CONVERSION_ORDER_MAX;
+	size_t event_n =
+	    c->event.n < PR_CONVERSION_EVENT_MAX ? c->event.n : PR_CONVERSION_EVENT_MAX;
+	size_t order_n =
+	    c->order.n < PR_CONVERSION_ORDER_MAX ? c->order.n : PR_CONVERSION_ORDER_MAX;
 	pr_buf_add(&detail, c->event.p, event_n);
 	if (c->amount.currency[0])
 		pr_buf_addf(&detail, " %lld %s ", (long long)c->amount.micros, c->amount.currency);

@@ -71,7 +71,7 @@ variant_of(pr_ledger *l, uint32_t row, uint8_t *out, struct pr_error *e)
 /* 1: it is new. */
 static int
 insert(pr_ledger *l, const struct pr_record *rec, const struct pr_conversion *c, uint8_t variant,
-       struct pr_error *e)
+       bool counts, struct pr_error *e)
 {
 	sqlite3_stmt *s;
 	int r = ledger_statement(l, ST_CONVERSION_ADD, &s, e);
@@ -87,6 +87,7 @@ insert(pr_ledger *l, const struct pr_record *rec, const struct pr_conversion *c,
 	sqlite3_bind_int64(s, 8, c->link);
 	sqlite3_bind_int(s, 9, variant);
 	sqlite3_bind_int(s, 10, c->refund);
+	sqlite3_bind_int(s, 11, counts);
 	r = pr_db_run(s, e);
 	return r < 0 ? r : sqlite3_changes(l->db) > 0;
 }
@@ -146,9 +147,9 @@ ledger_convert(pr_ledger *l, const struct pr_record *rec, const struct pr_engage
 	}
 	int item = r == 0 ? is_item(l, rec->row, &c, e) : r;
 	r = item < 0 ? item : variant_of(l, rec->row, &variant, e);
-	if (r == 0)
-		r = insert(l, rec, &c, variant, e);
 	bool counts = !c.refund && !item;
+	if (r == 0)
+		r = insert(l, rec, &c, variant, counts, e);
 	return r <= 0 ? r : carry(l, &c, variant, counts, known.orders == 0, e);
 }
 
@@ -181,8 +182,7 @@ add_revenue(struct pr_conversions *out, const struct pr_money *m)
 {
 	for (unsigned i = 0; i < out->currencies; i++)
 		if (strcmp(out->revenue[i].currency, m->currency) == 0) {
-			out->revenue[i].micros =
-			    pr_amount_add(out->revenue[i].micros, m->micros);
+			out->revenue[i].micros = pr_amount_add(out->revenue[i].micros, m->micros);
 			return;
 		}
 	if (out->currencies < PR_CURRENCIES_MAX)

@@ -21,7 +21,7 @@
 #define CONVERSIONS                                                                                \
 	"CREATE TABLE conversions (row INTEGER, key INTEGER, at_ms INTEGER, event TEXT,"           \
 	" micros INTEGER, currency TEXT, order_id TEXT, link INTEGER, variant INTEGER,"            \
-	" refund INTEGER, PRIMARY KEY (row, key)) WITHOUT ROWID;"                                  \
+	" refund INTEGER, counts INTEGER, PRIMARY KEY (row, key)) WITHOUT ROWID;"                  \
 	"CREATE TABLE converted (variant INTEGER, currency TEXT, total INTEGER, uniques INTEGER,"  \
 	" micros INTEGER, PRIMARY KEY (variant, currency)) WITHOUT ROWID;"
 
@@ -128,7 +128,7 @@ static const char *const texts[ST_N] = {
 			 " WHERE e.kind = 2 AND e.link <> 4294967295 AND e.total > 0"
 			 " ORDER BY e.uniques DESC, e.link LIMIT ?",
     [ST_LINK_ADD] = "INSERT OR IGNORE INTO links VALUES (?, ?)",
-    [ST_CONVERSION_ADD] = "INSERT OR IGNORE INTO conversions VALUES (?,?,?,?,?,?,?,?,?,?)",
+    [ST_CONVERSION_ADD] = "INSERT OR IGNORE INTO conversions VALUES (?,?,?,?,?,?,?,?,?,?,?)",
     [ST_CONVERSION_HAS] = "SELECT 1 FROM conversions WHERE row = ? AND key = ?",
     [ST_CONVERSION_ITEM] = "SELECT 1 FROM conversions WHERE row = ?1 AND event = ?2"
 			   " AND order_id = ?3 AND order_id <> '' AND NOT refund LIMIT 1",
@@ -143,12 +143,12 @@ static const char *const texts[ST_N] = {
     [ST_CONVERTED_ALL] = "SELECT variant, currency, total, uniques, micros FROM converted"
 			 " ORDER BY currency, variant",
     /* total() is a double and cannot overflow; amounts of a link are far below where it rounds. */
-    [ST_CONVERTED_LINKS] = "SELECT c.link, c.currency, count(*) FILTER (WHERE NOT c.refund) AS n,"
+    [ST_CONVERTED_LINKS] = "SELECT c.link, c.currency, total(c.counts) AS n,"
 			   " CAST(total(c.micros) AS INTEGER), l.url FROM conversions c"
 			   " LEFT JOIN links l ON l.link = c.link GROUP BY c.link, c.currency"
 			   " ORDER BY n DESC, c.link, c.currency LIMIT ?",
     [ST_CONVERTED_HOURS] = "SELECT at_ms / 3600000 AS hour, currency,"
-			   " count(*) FILTER (WHERE NOT refund), CAST(total(micros) AS INTEGER)"
+			   " CAST(total(counts) AS INTEGER), CAST(total(micros) AS INTEGER)"
 			   " FROM conversions GROUP BY hour, currency ORDER BY hour, currency"
 			   " LIMIT ?",
     [ST_CONVERSIONS_ERASE] = "UPDATE conversions SET order_id = '' WHERE row = ?",

@@ -48,7 +48,8 @@ report_add_earned(struct pr_buf *b, const struct pr_campaign_view *v)
 	} else
 		pr_buf_adds(b, ",\"cost\":null");
 	if (pr_earned_roi(g, delivered, &roi, &other))
-		pr_buf_addf(b, ",\"roi\":%.6g,\"roi_leaves_out\":%s", roi, other ? "true" : "false");
+		pr_buf_addf(b, ",\"roi\":%.6g,\"roi_leaves_out\":%s", roi,
+		            other ? "true" : "false");
 	else
 		pr_buf_adds(b, ",\"roi\":null,\"roi_leaves_out\":false");
 }

@@ -59,8 +59,8 @@ END_TEST
 
 START_TEST(money_has_a_currency_of_three_letters)
 {
-	static const char *const bad[] = {"120.00", "120.00 EU",  "EUR 120", "120EUR",
-	                                  "1 2 EUR", "12 EURO", "12 E1R",  "",
+	static const char *const bad[] = {"120.00",  "120.00 EU",   "EUR 120", "120EUR",
+	                                  "1 2 EUR", "12 EURO",     "12 E1R",  "",
 	                                  " EUR",    "12 \xc3\xa9R"};
 	struct pr_money m;
 	ck_assert(pr_money_parse(PR_STR(" 120.00  eur "), &m));

@@ -1,4 +1,5 @@
-/* Conversions folded into a ledger: counted once, summed exactly, by currency, variant, link, hour. */
+/* Conversions folded into a ledger: counted once, summed exactly, by currency, variant, link, hour.
+ */
 #include "ledger_help.h"
 #include "suite.h"
 
@@ -230,8 +231,15 @@ START_TEST(the_return_is_of_one_currency)
 END_TEST
 
 static const char *const details[] = {
-    "",           "order",        "order -",          "order - EUR x",       "order 1 EU x",
-    "order x EUR", "order - -5 x", " 1 EUR x",         "order 99999999999999999999 EUR x",
+    "",
+    "order",
+    "order -",
+    "order - EUR x",
+    "order 1 EU x",
+    "order x EUR",
+    "order - -5 x",
+    " 1 EUR x",
+    "order 99999999999999999999 EUR x",
     "order --1 EUR",
 };
 

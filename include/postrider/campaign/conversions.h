@@ -15,16 +15,16 @@
 #define PR_CONVERSION_EVENTS_MAX 20u
 
 enum pr_touch_kind { /* each counts as those above it, too. Their words are stored */
-	PR_TOUCH_UNSAID = 0,
-	PR_TOUCH_CLICK = 1,
-	PR_TOUCH_OPEN = 2,
-	PR_TOUCH_DELIVERY = 3,
-	PR_TOUCHES
+	             PR_TOUCH_UNSAID = 0,
+	             PR_TOUCH_CLICK = 1,
+	             PR_TOUCH_OPEN = 2,
+	             PR_TOUCH_DELIVERY = 3,
+	             PR_TOUCHES
 };
 
-struct pr_conversion_keys { /* as they are written */
-	int64_t window_ms;     /* 0: not said */
-	int after;             /* enum pr_touch_kind */
+struct pr_conversion_keys {     /* as they are written */
+	int64_t window_ms;      /* 0: not said */
+	int after;              /* enum pr_touch_kind */
 	struct pr_texts events; /* n 0: not said */
 };
 extern const struct pr_yaml_schema pr_conversion_schema;
@@ -40,7 +40,8 @@ bool pr_conversion_counts(const struct pr_conversion_rule *r, struct pr_str even
 
 struct pr_manifest;
 struct pr_config;
-/* Each key as the manifest (NULL: none) says it, else config, else: the last click, 7 days, orders. */
+/* Each key as the manifest (NULL: none) says it, else config, else: the last click, 7 days, orders.
+ */
 void pr_conversion_rule_of(const struct pr_manifest *m, const struct pr_config *config,
                            struct pr_conversion_rule *out);
 /* As a line, which a ledger keeps ("conversions"): "604800000 click order,signup". */

@@ -29,13 +29,13 @@ struct pr_conversions {
 /* With what the campaign cost, as its manifest said when it was imported. */
 struct pr_earned {
 	struct pr_conversions n;
-	struct pr_money cost;      /* currency "": nothing was said */
-	int64_t cost_each_micros;  /* beside it for each accepted message, in the same currency */
+	struct pr_money cost;     /* currency "": nothing was said */
+	int64_t cost_each_micros; /* beside it for each accepted message, in the same currency */
 };
 /* What all of it cost. False: it was not said. */
 bool pr_earned_cost(const struct pr_earned *r, uint64_t delivered, struct pr_money *out);
-/* (revenue - cost) / cost in the currency of the cost. False: no cost, or nothing of it; *other (may
- * be NULL): there is revenue in other currencies, which is not in it. */
+/* (revenue - cost) / cost in the currency of the cost. False: no cost, or nothing of it; *other
+ * (may be NULL): there is revenue in other currencies, which is not in it. */
 bool pr_earned_roi(const struct pr_earned *r, uint64_t delivered, double *out, bool *other);
 
 int pr_ledger_earned(pr_ledger *l, struct pr_earned *out, struct pr_error *e);
