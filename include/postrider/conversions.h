@@ -12,7 +12,8 @@
  * under way and of those that have ended. What was answered is durable: the events in audience.db,
  * the conversions in the journal. The same order brought again changes nothing.
  *
- * Opened behind delivery and the audience's desk; stopped before the desk, closed after the journal.
+ * Opened behind delivery and the audience's desk; stopped before the desk, closed after the
+ * journal.
  */
 #ifndef POSTRIDER_CONVERSIONS_H
 #define POSTRIDER_CONVERSIONS_H
@@ -62,7 +63,8 @@ struct pr_order {
 	void (*done)(struct pr_order *o, int result, const struct pr_error *e);
 	/* made: */
 	uint64_t added, there, made; /* as in struct pr_event_batch */
-	uint64_t credited;           /* of the new ones: to a campaign */
+	uint64_t credited;           /* those that go to a campaign, whether they are new or not */
+	uint64_t told;               /* of these: those that the campaign had not heard of before */
 	bool *forgotten;             /* n: who was left out; the desk's, until done returns */
 	/* the desk's: */
 	struct pr_list link;

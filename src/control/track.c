@@ -118,7 +118,7 @@ finish(struct track_request *s, int result, const struct pr_error *e)
 		            "{\"ok\":true,\"added\":%llu,\"there\":%llu,\"contacts\":%llu,"
 		            "\"credited\":%llu",
 		            (unsigned long long)o->added, (unsigned long long)o->there,
-		            (unsigned long long)o->made, (unsigned long long)o->credited);
+		            (unsigned long long)o->made, (unsigned long long)o->told);
 		add_forgotten(&b, o->forgotten, o->n);
 		pr_buf_addc(&b, '}');
 		request_json(s->request, &b);

@@ -161,11 +161,8 @@ static void
 append(pr_conversions_desk *d, const struct pr_customer_event *v, const struct pr_event_credit *k)
 {
 	struct pr_buf payload = {0};
-	struct pr_conversion c = {.key = k->key,
-	                          .link = k->link,
-	                          .refund = k->refund,
-	                          .event = v->name,
-	                          .order = v->id};
+	struct pr_conversion c = {
+	    .key = k->key, .link = k->link, .refund = k->refund, .event = v->name, .order = v->id};
 	fill_amount(v, &c);
 	pr_conversion_encode(&c, &payload);
 	struct pr_record r = {.campaign = k->serial,
@@ -183,18 +180,18 @@ append(pr_conversions_desk *d, const struct pr_customer_event *v, const struct p
 static void
 append_order(pr_conversions_desk *d, struct pr_order *o)
 {
-	uint64_t credited = 0;
 	for (size_t i = 0; i < o->n; i++) {
 		const struct pr_event_credit *k = &o->batch.credits[i];
 		if (!k->serial)
 			continue;
-		credited += !k->told;
-		if (!k->told && !pr_map_get(&d->told_keys, k->key))
-			append(d, &o->events[i], k);
+		o->credited++;
+		if (k->told || pr_map_get(&d->told_keys, k->key))
+			continue;
+		append(d, &o->events[i], k);
+		o->told++;
 	}
-	o->credited = credited;
 	d->counts.events += o->batch.added;
-	d->counts.credited += credited;
+	d->counts.credited += o->told;
 }
 
 static void
@@ -383,7 +380,7 @@ pr_conversions_order(pr_conversions_desk *d, struct pr_order *o)
 	struct pr_error e;
 	pr_arena_init(&o->arena);
 	o->result = 0;
-	o->credited = 0;
+	o->credited = o->told = 0;
 	o->batch = (struct pr_event_batch){
 	    .events = o->events,
 	    .n = o->n,

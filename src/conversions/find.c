@@ -6,7 +6,8 @@
  *
  * A ledger may hold a touch when its campaign was accepted before the event, and it was written
  * since the window began: who clicked within it was folded then. That is told by the times of its
- * files, so campaigns of long ago cost a look at their folder. The newest LEDGERS_MAX are looked at.
+ * files, so campaigns of long ago cost a look at their folder. The newest LEDGERS_MAX are looked
+ * at.
  *
  * An address is looked for as it is told and in lower case: ledgers keep what their files say.
  */

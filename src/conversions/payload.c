@@ -11,9 +11,9 @@
 #include <stdio.h>
 
 static const char *const keys[TOLD_FIELDS] = {
-    [TOLD_EVENT] = "event",       [TOLD_TOKEN] = "token",       [TOLD_EMAIL] = "email",
-    [TOLD_AMOUNT] = "amount",     [TOLD_CURRENCY] = "currency", [TOLD_ITEM] = "item",
-    [TOLD_ID] = "id",             [TOLD_TIME] = "time",
+    [TOLD_EVENT] = "event",   [TOLD_TOKEN] = "token",       [TOLD_EMAIL] = "email",
+    [TOLD_AMOUNT] = "amount", [TOLD_CURRENCY] = "currency", [TOLD_ITEM] = "item",
+    [TOLD_ID] = "id",         [TOLD_TIME] = "time",
 };
 
 /* ---- what it must be ---- */
@@ -83,7 +83,8 @@ field_of(struct pr_str key)
 }
 
 #define UNKNOWN                                                                                    \
-	"there is a field that is not known: event, token, email, amount, currency, item, id, time"
+	"there is a field that is not known: event, token, email, amount, currency, item, id, "    \
+	"time"
 
 /* ---- JSON ---- */
 
@@ -139,11 +140,11 @@ told_decode(struct pr_arena *a, struct pr_str s)
 {
 	char *to = pr_arena_alloc(a, s.n + 1), *p = to;
 	for (size_t i = 0; i < s.n; i++) {
-		bool escape = s.p[i] == '%' && i + 2 < s.n && hex(s.p[i + 1]) >= 0 &&
-		              hex(s.p[i + 2]) >= 0;
-		*p++ = escape           ? (char)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2]))
+		bool escape =
+		    s.p[i] == '%' && i + 2 < s.n && hex(s.p[i + 1]) >= 0 && hex(s.p[i + 2]) >= 0;
+		*p++ = escape          ? (char)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2]))
 		       : s.p[i] == '+' ? ' '
-		                        : s.p[i];
+		                       : s.p[i];
 		i += escape ? 2 : 0;
 	}
 	return pr_str_n(to, (size_t)(p - to));

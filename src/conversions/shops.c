@@ -1,11 +1,11 @@
 /*
  * Webhooks of shops. Of their large documents a few fields are read; all else is theirs.
  *
- *   Shopify      orders/create, orders/paid: id, email, total_price, currency, created_at; test orders
- *                are none. Our token: in landing_site, or in note_attributes
- *   WooCommerce  order.created, order.updated: id, billing.email, total, currency, date_created_gmt;
- *                not while status is failed, cancelled or a draft. Our token: in meta_data. The ping
- *                that follows a webhook's making is a form, and is ignored
+ *   Shopify      orders/create, orders/paid: id, email, total_price, currency, created_at; test
+ * orders are none. Our token: in landing_site, or in note_attributes WooCommerce  order.created,
+ * order.updated: id, billing.email, total, currency, date_created_gmt; not while status is failed,
+ * cancelled or a draft. Our token: in meta_data. The ping that follows a webhook's making is a
+ * form, and is ignored
  *
  * Both tell of the same order more than once: its id makes that one event.
  */
@@ -124,8 +124,8 @@ pr_told_shopify(struct pr_arena *a, const char *topic, const char *parameter, st
 static const char *
 read_woocommerce(struct pr_arena *a, const json_t *o, const char *parameter, struct pr_told *out)
 {
-	static const char *const none[] = {"failed", "cancelled", "trash", "checkout-draft",
-	                                   "auto-draft", NULL};
+	static const char *const none[] = {"failed",         "cancelled",  "trash",
+	                                   "checkout-draft", "auto-draft", NULL};
 	struct pr_str fields[TOLD_FIELDS] = {[TOLD_EVENT] = PR_STR("order")};
 	if (!json_is_object(o))
 		return "the body is no JSON object";

@@ -104,7 +104,7 @@ pr_conversions_load(struct pr_config *config, uid_t owner, struct pr_problems *p
 	             problems);
 	r |= load(config, &config->track.shopify_secret_file, &config->track.shopify_secret, owner,
 	          problems);
-	r |= load(config, &config->track.woocommerce_secret_file,
-	          &config->track.woocommerce_secret, owner, problems);
+	r |= load(config, &config->track.woocommerce_secret_file, &config->track.woocommerce_secret,
+	          owner, problems);
 	return r ? PR_EINVAL : 0;
 }

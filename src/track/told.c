@@ -3,8 +3,8 @@
  *
  *   who tells   with our key or a signature by it: of anybody, anything
  *               with a shop's signature: an order of anybody
- *               with nothing but a token: of its own row only, of now, with an id, no refunds, no more
- *               than track.token_amount, TOKEN_TIMES at once and one of them again each TOKEN_EVERY
+ *               with nothing but a token: of its own row only, of now, with an id, no refunds, no
+ * more than track.token_amount, TOKEN_TIMES at once and one of them again each TOKEN_EVERY
  *
  * A token stands in the address of a page, where its person, and whoever looks over their shoulder,
  * can read it: what is told with it alone may flatter a campaign a little, never much, and says
@@ -87,8 +87,8 @@ read_shop(struct track_visit *v, struct track_told *t, struct pr_str body, const
 	t->keyed = true;
 	*why = shopify ? pr_told_shopify(&t->arena, header(v, "X-Shopify-Topic"), parameter, body,
 	                                 &t->told)
-	               : pr_told_woocommerce(&t->arena, header(v, "X-WC-Webhook-Topic"),
-	                                     parameter, body, &t->told);
+	               : pr_told_woocommerce(&t->arena, header(v, "X-WC-Webhook-Topic"), parameter,
+	                                     body, &t->told);
 	return 0;
 }
 
@@ -173,9 +173,10 @@ static bool
 has_key(struct track_visit *v, struct pr_str body, bool *wrong)
 {
 	const char *key = v->web->config->track.events_key;
-	const char *bearer = header(v, "Authorization"), *signed_ = header(v, "Postrider-Signature");
-	bool good = pr_bears(key, bearer) ||
-	            pr_signed_timed(key, signed_, body, v->web->utc_ms / 1000);
+	const char *bearer = header(v, "Authorization"),
+		   *signed_ = header(v, "Postrider-Signature");
+	bool good =
+	    pr_bears(key, bearer) || pr_signed_timed(key, signed_, body, v->web->utc_ms / 1000);
 	*wrong = !good && (bearer || signed_);
 	return good;
 }

@@ -70,12 +70,12 @@ visit_text(char *text, size_t size, unsigned row)
 	                     .address = click ? 0 : row};
 	pr_token_url(keys, &t, token);
 	return snprintf(text, size,
-	                 "GET /%s/%s%s HTTP/1.1\r\nHost: t.acme.example\r\nAccept: */*\r\n"
-	                 "User-Agent: Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 "
-	                 "Firefox/140.0\r\nAccept-Language: de,en;q=0.5\r\n"
-	                 "X-Forwarded-For: 10.%u.%u.%u\r\n\r\n",
-	                 click ? "c" : "o", token, click ? "" : ".gif", row >> 16 & 255,
-	                 row >> 8 & 255, row & 255);
+	                "GET /%s/%s%s HTTP/1.1\r\nHost: t.acme.example\r\nAccept: */*\r\n"
+	                "User-Agent: Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 "
+	                "Firefox/140.0\r\nAccept-Language: de,en;q=0.5\r\n"
+	                "X-Forwarded-For: 10.%u.%u.%u\r\n\r\n",
+	                click ? "c" : "o", token, click ? "" : ".gif", row >> 16 & 255,
+	                row >> 8 & 255, row & 255);
 }
 
 static void
@@ -83,7 +83,8 @@ send_request(struct conn *c)
 {
 	char text[1000];
 	unsigned row = ++next_row;
-	int n = events_key ? order_text(text, sizeof text, row) : visit_text(text, sizeof text, row);
+	int n =
+	    events_key ? order_text(text, sizeof text, row) : visit_text(text, sizeof text, row);
 	c->sent_us = pr_mono_us();
 	c->n = 0;
 	if (write(c->fd, text, (size_t)n) != n)

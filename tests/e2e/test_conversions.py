@@ -302,6 +302,7 @@ class CrashTest(ConversionCase):
                 t.join()
             self.daemon.start()
         self.assertGreater(len(answered), 120)
+        self.assertIn("postrider_conversions_total", self.daemon.request("GET", "/metrics")[1])
         for event in answered[-40:]:  # a shop that saw the answer lost asks again
             self.assertFalse(self.told(**event)["new"])
         ids = {event["id"] for event in answered}
@@ -317,6 +318,66 @@ class CrashTest(ConversionCase):
         self.assertLessEqual(set(counted()), set(events))
         n, people = len(counted()), len({events[i] for i in counted()})
         self.wait_earned("spring", n, people, EUR=decimal.Decimal("1.01") * n)
+
+
+class LaterTest(ConversionCase):
+    def test_a_crash_between_event_and_conversion_is_made_good(self):
+        """What such a crash leaves: the event with its credit, nothing in the journal."""
+        self.begin()
+        campaign = self.send(cost="1.00 EUR")
+        self.click("spring", 1)
+        event = {"event": "order", "email": pt.address(1, 1), "amount": "5.00", "currency": "EUR",
+                 "id": "A1"}
+        self.told(**event)
+        self.wait_earned("spring", 1, 1, EUR="5.00")
+        self.daemon.kill()
+        path = "%s/done/%s/ledger.db" % (self.daemon.spool, campaign["id"])
+        for file, script in ((path, "DELETE FROM conversions; DELETE FROM converted"),
+                             (self.daemon.state + "/audience.db", "UPDATE credits SET told = 0")):
+            with contextlib.closing(sqlite3.connect(file)) as db:
+                db.executescript(script)
+        self.daemon.start()
+        self.wait_earned("spring", 0, 0)
+        for _ in range(3):
+            self.assertEqual(self.told(**event), {"ok": True, "new": False, "credited": True})
+        self.wait_earned("spring", 1, 1, EUR="5.00")
+        self.assertEqual(self.daemon.campaign("spring")["roi"], 4)
+
+    def test_of_a_forgotten_person_the_sums_stay_and_nothing_else(self):
+        self.begin()
+        self.send()
+        self.click("spring", 1)
+        event = {"event": "order", "email": pt.address(1, 1), "amount": "5.00", "currency": "EUR",
+                 "id": "order-of-a-person"}
+        self.told(**event)
+        self.wait_earned("spring", 1, 1, EUR="5.00")
+        story = self.daemon.cli("export", pt.address(1, 1)).stdout
+        self.assertIn("order-of-a-person", story)
+        self.daemon.cli("forget", pt.address(1, 1), "--yes")
+        self.wait_earned("spring", 1, 1, EUR="5.00")
+        for top in (self.daemon.state, self.daemon.spool):
+            for folder, _, files in os.walk(top):
+                for file in files:
+                    with open(os.path.join(folder, file), "rb") as f:
+                        self.assertNotIn(b"order-of-a-person", f.read(), file)
+        self.assertEqual(self.told(**event), {"ok": True, "new": False, "credited": False})
+
+    def test_unreadable_keys_stop_the_start_with_a_remedy(self):
+        self.track = {}
+        self.begin()
+        path = os.path.join(self.folder, "short.key")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("short\n")
+        os.chmod(path, 0o600)
+        self.daemon.write_config(track={"events_key_file": path, "shop_parameter": "a b",
+                                        "shop_hosts": ["no host"],
+                                        "shopify_secret_file": path + ".none"},
+                                 conversions={"events": ["a b"], "after": "clicks"})
+        done = subprocess.run([pt.program("postriderd"), "--config", self.daemon.config_path,
+                               "--check"], capture_output=True, text=True, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        for words in ("shop_parameter", "shop_hosts", "conversions.events", "did you mean click"):
+            self.assertIn(words, done.stderr + done.stdout)
 
 
 if __name__ == "__main__":

@@ -87,21 +87,25 @@ START_TEST(a_form_says_the_same)
 	struct pr_told t = {0};
 	const char *why = pr_told_form(
 	    &arena,
-	    PR_STR("event=order&email=ann%40a.example&amount=49.90&currency=EUR&item=a+%26+b&&id=%zz"),
+	    PR_STR(
+		"event=order&email=ann%40a.example&amount=49.90&currency=EUR&item=a+%26+b&&id=%zz"),
 	    &t);
 	ck_assert_str_eq(shown(why, &t), "order ann@a.example 49.90 EUR %zz a & b - -");
 	ck_assert_ptr_nonnull(pr_told_form(&arena, PR_STR("event=order&token=t&id=1&id=2"), &t));
 	ck_assert_ptr_nonnull(pr_told_form(&arena, PR_STR("event=order&token=t&nonsense=1"), &t));
 	ck_assert_ptr_nonnull(pr_told_form(&arena, PR_STR(""), &t));
-	ck_assert_ptr_nonnull(pr_told_form(&arena, pr_str_n("event=order&token=t&id=a\0b", 26), &t));
+	ck_assert_ptr_nonnull(
+	    pr_told_form(&arena, pr_str_n("event=order&token=t&id=a\0b", 26), &t));
 }
 END_TEST
 
 /* As the shops' own documents show an order, cut to a few fields. */
 static const char shopify_order[] =
-    "{\"id\":820982911946154508,\"admin_graphql_api_id\":\"gid://shopify/Order/820982911946154508\","
+    "{\"id\":820982911946154508,\"admin_graphql_api_id\":\"gid://shopify/Order/"
+    "820982911946154508\","
     "\"buyer_accepts_marketing\":true,\"contact_email\":\"jon@example.com\","
-    "\"created_at\":\"2021-12-31T19:00:00-05:00\",\"currency\":\"USD\",\"email\":\"jon@example.com\","
+    "\"created_at\":\"2021-12-31T19:00:00-05:00\",\"currency\":\"USD\",\"email\":\"jon@example."
+    "com\","
     "\"landing_site\":\"/products/ipod?utm_source=x&pr_token=TOK%2DEN#top\",\"name\":\"#9999\","
     "\"test\":false,\"total_price\":\"388.00\",\"line_items\":[{\"id\":866550311766439020,"
     "\"price\":\"199.00\"}],\"customer\":{\"email\":\"john@example.com\"}}";
@@ -143,10 +147,9 @@ START_TEST(orders_of_shops_are_read)
 {
 	struct pr_told t = {0};
 	struct pr_str body = pr_str(shops[_i].body);
-	const char *why =
-	    shops[_i].shopify
-	        ? pr_told_shopify(&arena, shops[_i].topic, "pr_token", body, &t)
-	        : pr_told_woocommerce(&arena, shops[_i].topic, "pr_token", body, &t);
+	const char *why = shops[_i].shopify
+	                      ? pr_told_shopify(&arena, shops[_i].topic, "pr_token", body, &t)
+	                      : pr_told_woocommerce(&arena, shops[_i].topic, "pr_token", body, &t);
 	ck_assert_str_eq(shown(why, &t), shops[_i].expected);
 }
 END_TEST
@@ -170,8 +173,7 @@ START_TEST(a_signature_is_of_this_body_and_this_secret)
 END_TEST
 
 /* Computed by Python's hmac, of the time, a dot and the body. */
-#define SIGNED                                                                                     \
-	"t=1700000000,v1=fa5f6481efc59da48b19c9dc10196c9953e5651f8304b3a318b6b87d70272e0a"
+#define SIGNED "t=1700000000,v1=fa5f6481efc59da48b19c9dc10196c9953e5651f8304b3a318b6b87d70272e0a"
 
 START_TEST(a_timed_signature_is_good_for_a_while)
 {
@@ -182,8 +184,13 @@ START_TEST(a_timed_signature_is_good_for_a_while)
 	ck_assert(!pr_signed_timed("Jefe", good, PR_STR("{\"a\":1}"), 1700000000 - 301));
 	ck_assert(!pr_signed_timed("Jefe", good, PR_STR("{\"a\":2}"), 1700000000));
 	ck_assert(!pr_signed_timed("jefe", good, PR_STR("{\"a\":1}"), 1700000000));
-	static const char *const bad[] = {"", "t=", "t=1700000000", "t=1700000000,v1=", "t=x,v1=00",
-	                                  "v1=00,t=1700000000", "t=17000000000000000000000,v1=00"};
+	static const char *const bad[] = {"",
+	                                  "t=",
+	                                  "t=1700000000",
+	                                  "t=1700000000,v1=",
+	                                  "t=x,v1=00",
+	                                  "v1=00,t=1700000000",
+	                                  "t=17000000000000000000000,v1=00"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		ck_assert_msg(!pr_signed_timed("Jefe", bad[i], PR_STR("{}"), 1700000000), "%s",
 		              bad[i]);
@@ -208,8 +215,8 @@ END_TEST
 #define HOUR PR_HOUR_MS
 #define AT (1000 * HOUR)
 
-/* Hits as words: "c-5" a click 5 hours before the event, "C" by a machine, "o", "O" openings, "u" an
- * unsubscription, "d" the delivery. */
+/* Hits as words: "c-5" a click 5 hours before the event, "C" by a machine, "o", "O" openings, "u"
+ * an unsubscription, "d" the delivery. */
 static const struct {
 	const char *hits;
 	enum pr_touch_kind after;
@@ -217,24 +224,15 @@ static const struct {
 	int found; /* hours before; 999: none */
 	uint32_t link;
 } touches[] = {
-    {"c5", PR_TOUCH_CLICK, false, 5, 5},
-    {"c9 c5 c7", PR_TOUCH_CLICK, false, 5, 5},
-    {"c5 C2", PR_TOUCH_CLICK, false, 5, 5},
-    {"C2", PR_TOUCH_CLICK, false, 999, 0},
-    {"C2", PR_TOUCH_CLICK, true, 2, 2},
-    {"c5 o2", PR_TOUCH_CLICK, false, 5, 5},
-    {"c5 o2", PR_TOUCH_OPEN, false, 2, 0},
-    {"O2", PR_TOUCH_OPEN, true, 999, 0},
-    {"c2 o2", PR_TOUCH_OPEN, false, 2, 2},
-    {"u2 d3", PR_TOUCH_OPEN, false, 999, 0},
-    {"u2 d3", PR_TOUCH_DELIVERY, false, 3, 0},
-    {"o1 d3", PR_TOUCH_DELIVERY, false, 1, 0},
-    {"c24", PR_TOUCH_CLICK, false, 24, 24},
-    {"c25", PR_TOUCH_CLICK, false, 999, 0},
-    {"d25", PR_TOUCH_DELIVERY, false, 999, 0},
-    {"c-1", PR_TOUCH_CLICK, false, 999, 0},
-    {"c0", PR_TOUCH_CLICK, false, 0, 0},
-    {"", PR_TOUCH_DELIVERY, true, 999, 0},
+    {"c5", PR_TOUCH_CLICK, false, 5, 5},       {"c9 c5 c7", PR_TOUCH_CLICK, false, 5, 5},
+    {"c5 C2", PR_TOUCH_CLICK, false, 5, 5},    {"C2", PR_TOUCH_CLICK, false, 999, 0},
+    {"C2", PR_TOUCH_CLICK, true, 2, 2},        {"c5 o2", PR_TOUCH_CLICK, false, 5, 5},
+    {"c5 o2", PR_TOUCH_OPEN, false, 2, 0},     {"O2", PR_TOUCH_OPEN, true, 999, 0},
+    {"c2 o2", PR_TOUCH_OPEN, false, 2, 2},     {"u2 d3", PR_TOUCH_OPEN, false, 999, 0},
+    {"u2 d3", PR_TOUCH_DELIVERY, false, 3, 0}, {"o1 d3", PR_TOUCH_DELIVERY, false, 1, 0},
+    {"c24", PR_TOUCH_CLICK, false, 24, 24},    {"c25", PR_TOUCH_CLICK, false, 999, 0},
+    {"d25", PR_TOUCH_DELIVERY, false, 999, 0}, {"c-1", PR_TOUCH_CLICK, false, 999, 0},
+    {"c0", PR_TOUCH_CLICK, false, 0, 0},       {"", PR_TOUCH_DELIVERY, true, 999, 0},
 };
 
 static size_t
@@ -265,8 +263,7 @@ START_TEST(the_latest_touch_by_a_person_within_the_window)
 	struct pr_touch t = {0};
 	size_t n = read_hits(touches[_i].hits, hits, &delivered_ms);
 	const struct pr_conversion_rule rule = {.window_ms = 24 * HOUR, .after = touches[_i].after};
-	bool found =
-	    pr_touch_find(&rule, hits, n, delivered_ms, AT, touches[_i].by_token, &t);
+	bool found = pr_touch_find(&rule, hits, n, delivered_ms, AT, touches[_i].by_token, &t);
 	ck_assert_msg(found == (touches[_i].found != 999), "%s", touches[_i].hits);
 	if (!found)
 		return;
@@ -285,8 +282,14 @@ START_TEST(a_rule_is_kept_as_a_line)
 	pr_conversion_rule_text(&r, &b);
 	ck_assert_str_eq(b.data, "3600000 open order,sign.up");
 	pr_buf_finish(&b);
-	static const char *const bad[] = {"", "x", "1", "0 open order", "1 none order", "1 open",
-	                                  "1 open ", "99999999999999 open order"};
+	static const char *const bad[] = {"",
+	                                  "x",
+	                                  "1",
+	                                  "0 open order",
+	                                  "1 none order",
+	                                  "1 open",
+	                                  "1 open ",
+	                                  "99999999999999 open order"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		ck_assert_msg(!pr_conversion_rule_read(pr_str(bad[i]), &r), "%s", bad[i]);
 }

@@ -17,8 +17,8 @@
 struct pr_told { /* texts are the arena's, or static */
 	bool has_who;
 	struct pr_mailbox who;
-	struct pr_str token;    /* n 0: none */
-	struct pr_str name;     /* of the event: as lists' names; what gives money back is "refund" */
+	struct pr_str token; /* n 0: none */
+	struct pr_str name;  /* of the event: as lists' names; what gives money back is "refund" */
 	struct pr_str item, id; /* n 0: none; at most PR_EVENT_ITEM_MAX octets */
 	struct pr_str amount;   /* as pr_amount_format writes it, never below 0; n 0: none */
 	struct pr_str currency; /* three capitals; n 0: none */
