@@ -155,7 +155,8 @@ check_test(struct checking *k)
 	const struct pr_manifest_test *t = &m->test;
 	bool rest = t->share < 1;
 	if (rest && m->variants.n == 0)
-		tell(k, &t->at, "add variants, or take test.share out", "test: there are no variants");
+		tell(k, &t->at, "add variants, or take test.share out",
+		     "test: there are no variants");
 	else if (rest && !t->wait_ms)
 		tell(k, &t->at, "say how long the answers are waited for: wait: 4h",
 		     "test.wait is missing: when shall the rest get the winner?");
@@ -165,14 +166,16 @@ check_test(struct checking *k)
 	if (t->share <= 0)
 		tell(k, &t->at, "say who is to try them: share: 20%", "test.share is nothing");
 	else if (t->share + t->holdout > 1 && t->holdout < 1 && rest)
-		tell(k, &t->at, "lower one of them", "test.share and test.holdout are more than all");
+		tell(k, &t->at, "lower one of them",
+		     "test.share and test.holdout are more than all");
 	if (t->holdout >= 1)
 		tell(k, &t->at, "lower it", "test.holdout leaves nobody to write to");
 	if (t->confidence < 0.5 || t->confidence > 0.9999)
-		tell(k, &t->at, "write one between 50% and 99.99%", "test.confidence is out of range");
+		tell(k, &t->at, "write one between 50% and 99.99%",
+		     "test.confidence is out of range");
 	if (t->method == PR_TEST_BANDIT && t->floor * (double)m->variants.n > 1)
-		tell(k, &t->at, "lower it", "test.floor: %zu variants with so much are more than all",
-		     m->variants.n);
+		tell(k, &t->at, "lower it",
+		     "test.floor: %zu variants with so much are more than all", m->variants.n);
 	check_fallback(k);
 }
 
@@ -220,7 +223,7 @@ add_wording(struct pr_manifest *m, int dir, struct pr_manifest_variant *v,
 	struct pr_edition_source source = {
 	    .subject = v && (v->subject.text.p || v->subject.by.n) ? &v->subject : &m->subject,
 	    .preheader =
-	        v && (v->preheader.text.p || v->preheader.by.n) ? &v->preheader : &m->preheader,
+		v && (v->preheader.text.p || v->preheader.by.n) ? &v->preheader : &m->preheader,
 	    .html = own ? v->html : m->html,
 	    .text = own ? v->text : m->text,
 	    .first = m->wordings_n == 1};

@@ -33,6 +33,7 @@ struct daemon {
 	pr_delivery *delivery;
 	pr_intake *intake;
 	pr_webhooks *webhooks;
+	pr_conversions_desk *conversions;
 	pr_track *track;
 	pr_privacy *privacy;
 	pr_feedback_desk *feedback;

@@ -24,4 +24,9 @@ struct model;
 void report_json(const struct model *m, pr_ledger *l, struct pr_buf *out);
 void report_html(const struct model *m, pr_ledger *l, struct pr_buf *out);
 
+/* earned.c: what a campaign brought. */
+void report_add_earned(struct pr_buf *b, const struct pr_campaign_view *v);
+int report_add_conversions(struct pr_buf *b, pr_ledger *l, struct pr_error *e);
+void report_add_earned_html(struct pr_buf *b, const struct pr_campaign_view *v);
+
 #endif

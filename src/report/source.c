@@ -161,5 +161,7 @@ pr_report_source_read(struct pr_report_source *out, const char *dir, int folder,
 	int r = pr_ledger_counts(ledger, &now, e);
 	if (r == 0)
 		r = read_report(out, folder, &now, e);
-	return r < 0 ? r : pr_ledger_engagements(ledger, &out->view.engaged, e);
+	if (r == 0)
+		r = pr_ledger_engagements(ledger, &out->view.engaged, e);
+	return r < 0 ? r : pr_ledger_earned(ledger, &out->view.earned, e);
 }
