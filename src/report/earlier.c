@@ -89,6 +89,7 @@ read_rates(const struct model *m, const json_t *report, double rates[RATES])
 	rates[RATE_CLICKED] = (double)people(campaign, "clicks") / (double)accepted;
 	rates[RATE_UNSUBSCRIBED] = (double)people(campaign, "unsubscribes") / (double)accepted;
 	rates[RATE_COMPLAINED] = (double)people(campaign, "complaints") / (double)accepted;
+	rates[RATE_CONVERTED] = (double)people(campaign, "conversions") / (double)accepted;
 	return true;
 }
 

@@ -1,5 +1,5 @@
 /* What a campaign brought and cost: for JSON, exact amounts as texts; for people, a few rows. */
-#include "report_internal.h"
+#include "parts.h"
 
 #include <stdio.h>
 
@@ -24,7 +24,7 @@ add_revenue(struct pr_buf *b, const struct pr_conversions *n)
 }
 
 static void
-add_numbers(struct pr_buf *b, const struct pr_conversions *n)
+add_sums(struct pr_buf *b, const struct pr_conversions *n)
 {
 	pr_buf_addf(b, "\"conversions\":{\"total\":%llu,\"unique\":%llu},\"revenue\":",
 	            (unsigned long long)n->total, (unsigned long long)n->unique);
@@ -40,7 +40,7 @@ report_add_earned(struct pr_buf *b, const struct pr_campaign_view *v)
 	double roi;
 	bool other;
 	pr_buf_addc(b, ',');
-	add_numbers(b, &g->n);
+	add_sums(b, &g->n);
 	if (pr_earned_cost(g, delivered, &cost)) {
 		pr_buf_adds(b, ",\"cost\":{\"amount\":");
 		add_amount(b, cost.micros);
@@ -68,7 +68,7 @@ add_variants(struct pr_buf *b, pr_ledger *l, struct pr_error *e)
 		if (r < 0 || (n.total == 0 && n.currencies == 0))
 			continue;
 		pr_buf_addf(b, "%s{\"variant\":%u,", first ? "" : ",", v);
-		add_numbers(b, &n);
+		add_sums(b, &n);
 		pr_buf_addc(b, '}');
 		first = false;
 	}
@@ -77,7 +77,7 @@ add_variants(struct pr_buf *b, pr_ledger *l, struct pr_error *e)
 }
 
 static void
-add_part(struct pr_buf *b, uint64_t n, const struct pr_money *revenue)
+add_earning(struct pr_buf *b, uint64_t n, const struct pr_money *revenue)
 {
 	pr_buf_addf(b, ",\"conversions\":%llu", (unsigned long long)n);
 	if (revenue->currency[0]) {
@@ -98,7 +98,7 @@ add_link(void *context, uint32_t link, struct pr_str url, uint64_t n,
 		pr_buf_add_json(b, url);
 	else
 		pr_buf_adds(b, "null");
-	add_part(b, n, revenue);
+	add_earning(b, n, revenue);
 	return true;
 }
 
@@ -109,7 +109,7 @@ add_hour(void *context, int64_t hour_ms, uint64_t n, const struct pr_money *reve
 	char at[PR_RFC3339_SIZE];
 	pr_buf_addf(b, "%s{\"hour\":\"%s\"", b->data[b->len - 1] == '[' ? "" : ",",
 	            pr_format_rfc3339(hour_ms, at));
-	add_part(b, n, revenue);
+	add_earning(b, n, revenue);
 	return true;
 }
 
@@ -130,44 +130,51 @@ report_add_conversions(struct pr_buf *b, pr_ledger *l, struct pr_error *e)
 /* ---- for people ---- */
 
 static void
-add_row(struct pr_buf *b, const char *words, const char *value)
+add_money_row(struct pr_buf *b, const char *words, const char *hint, const struct pr_money *m)
 {
-	pr_buf_addf(b, "<tr><td>%s</td><td class=\"n\">%s</td></tr>", words, value);
+	pr_buf_addf(b, "<tr><th scope=\"row\">%s<small>%s</small></th><td class=\"n\">", words,
+	            hint);
+	add_money(b, m);
+	pr_buf_adds(b, "</td></tr>");
 }
 
 static void
-add_money_row(struct pr_buf *b, const char *words, const struct pr_money *m)
+add_orders(struct pr_buf *b, const struct pr_conversions *n)
 {
-	char amount[PR_AMOUNT_SIZE], text[40];
-	snprintf(text, sizeof text, "%s %s", pr_amount_format(m->micros, amount),
-	         strcmp(m->currency, PR_NO_CURRENCY) == 0 ? "" : m->currency);
-	add_row(b, words, text);
+	row_begin(b, PR_STR("Conversions"));
+	cell_number(b, n->total);
+	row_end(b);
+	row_begin(b, PR_STR("People who converted"));
+	cell_number(b, n->unique);
+	row_end(b);
+	for (unsigned i = 0; i < n->currencies; i++)
+		add_money_row(b, "Revenue", "less refunds", &n->revenue[i]);
+	if (n->more)
+		row_begin(b, PR_STR("Revenue in more currencies: see report.json")), row_end(b);
 }
 
 void
-report_add_earned_html(struct pr_buf *b, const struct pr_campaign_view *v)
+section_earned(struct pr_buf *b, const struct model *m)
 {
-	const struct pr_earned *g = &v->earned;
+	static const char *const columns[] = {"What", "#Sum", NULL};
+	const struct pr_earned *g = &m->s->view.earned;
+	uint64_t accepted = m->s->view.counts.of[PR_DELIVERED];
 	struct pr_money cost;
-	char text[64];
 	double roi;
-	bool other;
-	bool has_cost = pr_earned_cost(g, v->counts.of[PR_DELIVERED], &cost);
+	bool other, has_cost = pr_earned_cost(g, accepted, &cost);
 	if (!g->n.total && !g->n.currencies && !has_cost)
 		return;
-	pr_buf_adds(b, "<h2>What it brought</h2><table><tbody>");
-	snprintf(text, sizeof text, "%llu", (unsigned long long)g->n.total);
-	add_row(b, "conversions", text);
-	snprintf(text, sizeof text, "%llu", (unsigned long long)g->n.unique);
-	add_row(b, "recipients who converted", text);
-	for (unsigned i = 0; i < g->n.currencies; i++)
-		add_money_row(b, "revenue", &g->n.revenue[i]);
+	section_begin(b, "earned", "What it brought", NULL);
+	table_begin(b, "What it brought, and what it cost", columns);
+	add_orders(b, &g->n);
 	if (has_cost)
-		add_money_row(b, "cost", &cost);
-	if (pr_earned_roi(g, v->counts.of[PR_DELIVERED], &roi, &other)) {
-		snprintf(text, sizeof text, "%.1f %%%s", 100 * roi,
-		         other ? " (other currencies left out)" : "");
-		add_row(b, "return on what it cost", text);
-	}
-	pr_buf_adds(b, "</tbody></table>");
+		add_money_row(b, "Cost", "as its manifest says", &cost);
+	if (pr_earned_roi(g, accepted, &roi, &other))
+		pr_buf_addf(b,
+		            "<tr><th scope=\"row\">ROI<small>return on what it cost: (revenue "
+		            "\xE2\x88\x92 cost) / "
+		            "cost%s</small></th><td class=\"n\">%.1f\xC2\xA0%%</td></tr>",
+		            other ? ", without other currencies" : "", 100 * roi);
+	table_end(b);
+	section_end(b);
 }

@@ -260,6 +260,7 @@ add_variants(struct pr_buf *b, const struct model *m)
 		add_part(b, &v->part);
 		add_share(b, "opens", &v->opened);
 		add_share(b, "clicks", &v->clicked);
+		add_share(b, "conversions", &v->converted);
 		if (m->test.judged && i != m->test.control)
 			add_difference(b, &m->test.result.variants[i]);
 		pr_buf_addc(b, '}');
@@ -270,8 +271,8 @@ add_variants(struct pr_buf *b, const struct model *m)
 
 /* ---- the whole ---- */
 
-void
-report_json(const struct model *m, pr_ledger *l, struct pr_buf *b)
+int
+report_json(const struct model *m, pr_ledger *l, struct pr_buf *b, struct pr_error *e)
 {
 	const struct pr_report_source *s = m->s;
 	char now[PR_RFC3339_SIZE];
@@ -294,6 +295,7 @@ report_json(const struct model *m, pr_ledger *l, struct pr_buf *b)
 	add_number(b, "late_bounces", m->survey.late);
 	add_domains(b, m);
 	add_links(b, m);
+	int r = report_add_conversions(b, l, e);
 	add_receivers(b, m);
 	add_devices(b, m);
 	add_left_out(b, m);
@@ -303,4 +305,5 @@ report_json(const struct model *m, pr_ledger *l, struct pr_buf *b)
 	pr_buf_addc(b, ',');
 	pr_report_history_json(l, b);
 	pr_buf_adds(b, "}\n");
+	return r;
 }

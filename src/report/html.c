@@ -136,6 +136,7 @@ report_html(const struct model *m, pr_ledger *l, struct pr_buf *b)
 	section_funnel(b, m);
 	section_earlier(b, m);
 	section_variants(b, m);
+	section_earned(b, m);
 	section_time(b, m);
 	section_links(b, m);
 	section_domains(b, m);

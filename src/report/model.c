@@ -27,6 +27,7 @@ const struct rate_words rate_words[RATES] = {
     [RATE_CLICKED] = {"clicked", "clicked", "of accepted"},
     [RATE_UNSUBSCRIBED] = {"unsubscribed", "unsubscribed", "of accepted"},
     [RATE_COMPLAINED] = {"complained", "complained", "of accepted"},
+    [RATE_CONVERTED] = {"converted", "converted", "of accepted"},
 };
 
 #define LEVEL 0.95
@@ -67,17 +68,20 @@ count(struct model *m)
 	m->rates[RATE_CLICKED] = share_of(m->people[PR_ENGAGEMENT_CLICK], accepted);
 	m->rates[RATE_UNSUBSCRIBED] = share_of(m->people[PR_ENGAGEMENT_UNSUBSCRIBE], accepted);
 	m->rates[RATE_COMPLAINED] = share_of(m->people[PR_ENGAGEMENT_COMPLAINT], accepted);
+	m->rates[RATE_CONVERTED] = share_of(m->s->view.earned.n.unique, accepted);
 }
 
-static void
-look_at_variants(struct model *m, const struct pr_manifest *manifest)
+static int
+look_at_variants(struct model *m, pr_ledger *l, const struct pr_manifest *manifest,
+                 struct pr_error *e)
 {
+	int r = 0;
 	m->variants_n = m->survey.variants_n;
 	if (manifest && manifest->variants.n > m->variants_n)
 		m->variants_n = (unsigned)manifest->variants.n;
 	m->steps = manifest && manifest->variants.n == 0;
 	m->variants = pr_arena_zero(&m->arena, (m->variants_n + 1) * sizeof *m->variants);
-	for (unsigned i = 0; i < m->variants_n; i++) {
+	for (unsigned i = 0; i < m->variants_n && r == 0; i++) {
 		struct model_variant *v = &m->variants[i];
 		snprintf(v->name, sizeof v->name, m->steps ? "Step %u" : "Variant %u", i + 1);
 		if (manifest && i < manifest->variants.n)
@@ -87,27 +91,39 @@ look_at_variants(struct model *m, const struct pr_manifest *manifest)
 		uint64_t accepted = v->part.of[PR_DELIVERED];
 		v->opened = share_of(v->part.acted[PR_ENGAGEMENT_OPEN], accepted);
 		v->clicked = share_of(v->part.acted[PR_ENGAGEMENT_CLICK], accepted);
+		r = pr_ledger_conversions(l, i + 1, &v->earned, e);
+		v->converted = share_of(v->earned.unique, accepted);
 	}
+	return r;
 }
 
-/* What was counted for a variant by the metric of the test: what is no rate here is compared by
- * clicks. */
+/* What was counted for a variant by the metric of the test. Revenue is compared by who bought: how
+ * it is spread over rows is not known here. */
 static const struct share *
 measured(const struct model_variant *v, int metric)
 {
-	return metric == PR_METRIC_OPENS ? &v->opened : &v->clicked;
+	switch (metric) {
+	case PR_METRIC_OPENS: return &v->opened;
+	case PR_METRIC_CONVERSIONS:
+	case PR_METRIC_REVENUE: return &v->converted;
+	default: return &v->clicked;
+	}
 }
 
 static void
 judge_variants(struct model *m, const struct pr_manifest *manifest)
 {
+	static const char *const metrics[] = {[PR_METRIC_CLICKS] = "clicks",
+	                                      [PR_METRIC_OPENS] = "opens",
+	                                      [PR_METRIC_CONVERSIONS] = "conversions",
+	                                      [PR_METRIC_REVENUE] = "conversions"};
 	struct pr_stats_tally tallies[PR_STATS_VARIANTS_MAX];
 	if (!manifest || manifest->variants.n != m->variants_n || m->variants_n < 2 ||
 	    m->variants_n > PR_STATS_VARIANTS_MAX || manifest->test.share < 1)
 		return;
 	const struct pr_manifest_test *t = &manifest->test;
 	m->test = (struct model_test){.judged = true,
-	                              .metric = t->metric == PR_METRIC_OPENS ? "opens" : "clicks",
+	                              .metric = metrics[t->metric],
 	                              .control = t->fallback_variant ? t->fallback_variant - 1 : 0,
 	                              .alpha = 1 - t->confidence};
 	for (unsigned i = 0; i < m->variants_n; i++) {
@@ -140,9 +156,10 @@ look_at_rows(struct model *m, pr_ledger *l, const struct pr_manifest *manifest, 
 	if (r < 0)
 		return r;
 	timeline_make(&m->survey, from, unit, &m->time);
-	look_at_variants(m, manifest);
-	judge_variants(m, manifest);
-	return 0;
+	r = look_at_variants(m, l, manifest, e);
+	if (r == 0)
+		judge_variants(m, manifest);
+	return r;
 }
 
 static bool

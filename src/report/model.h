@@ -31,6 +31,7 @@ enum rate {
 	RATE_CLICKED,
 	RATE_UNSUBSCRIBED,
 	RATE_COMPLAINED,
+	RATE_CONVERTED,
 	RATES,
 };
 struct rate_words {
@@ -86,14 +87,15 @@ struct receiver {
 struct model_variant {
 	char name[200];
 	struct pr_survey_part part;
-	struct share opened, clicked;
+	struct share opened, clicked, converted;
+	struct pr_conversions earned;
 };
 
 /* What the variants differ in, against the fallback. Only where all recipients tried them: where
  * the better one went to the rest, its later rows are no part of the comparison. */
 struct model_test {
 	bool judged;
-	const char *metric; /* "opens", "clicks" */
+	const char *metric; /* "opens", "clicks", "conversions" */
 	unsigned control;   /* position */
 	double alpha;
 	struct pr_stats_result result;

@@ -152,6 +152,17 @@ add_text(struct pr_buf *b, struct pr_str s)
 	pr_buf_add_html(b, s);
 }
 
+void
+add_money(struct pr_buf *b, const struct pr_money *m)
+{
+	char amount[PR_AMOUNT_SIZE];
+	pr_buf_adds(b, pr_amount_format(m->micros, amount));
+	if (m->currency[0] && strcmp(m->currency, PR_NO_CURRENCY) != 0) {
+		pr_buf_adds(b, "\xC2\xA0");
+		add_text(b, pr_str(m->currency));
+	}
+}
+
 /* ---- time ---- */
 
 static struct tm

@@ -28,7 +28,8 @@ void add_number(struct pr_buf *b, uint64_t n);
 void add_percent(struct pr_buf *b, double share);
 void add_range(struct pr_buf *b, double low, double high); /* "30.9-31.8 %" */
 void add_interval(struct pr_buf *b, const struct share *s);
-void add_text(struct pr_buf *b, struct pr_str s); /* escaped */
+void add_text(struct pr_buf *b, struct pr_str s);           /* escaped */
+void add_money(struct pr_buf *b, const struct pr_money *m); /* "49.90 EUR" */
 /* "1 Dec 2026, 08:00" in the zone of the model. */
 void add_when(struct pr_buf *b, const struct model *m, int64_t utc_ms);
 /* "08:00" or "1 Dec" or "1 Dec 08:00": as it takes to tell steps of this length over `span`. */
@@ -39,6 +40,7 @@ void add_length(struct pr_buf *b, int64_t ms); /* "5 minutes", "1 hour" */
 /* ---- sections, in the order of the page; each writes nothing where there is nothing ---- */
 void section_funnel(struct pr_buf *b, const struct model *m);
 void section_earlier(struct pr_buf *b, const struct model *m);
+void section_earned(struct pr_buf *b, const struct model *m);
 void section_time(struct pr_buf *b, const struct model *m);
 void section_variants(struct pr_buf *b, const struct model *m);
 void section_links(struct pr_buf *b, const struct model *m);

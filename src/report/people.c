@@ -100,6 +100,14 @@ add_fates(struct pr_buf *b, const struct model *m)
 	pr_buf_adds(b, "</ul></figure>");
 }
 
+/* Whoever sells nothing need not read that nothing was sold. */
+static bool
+counts_conversions(const struct model *m)
+{
+	const struct pr_earned *g = &m->s->view.earned;
+	return g->n.total || g->n.currencies || g->cost.currency[0];
+}
+
 void
 section_funnel(struct pr_buf *b, const struct model *m)
 {
@@ -114,10 +122,13 @@ section_funnel(struct pr_buf *b, const struct model *m)
 	     "of accepted"},
 	    {"Clicked", "a link", m->people[PR_ENGAGEMENT_CLICK], &m->rates[RATE_CLICKED],
 	     "of accepted"},
+	    {"Converted", "an order, or what else counts", m->rates[RATE_CONVERTED].part,
+	     &m->rates[RATE_CONVERTED], "of accepted"},
 	};
 	section_begin(b, "funnel", "How far it came", NULL);
 	table_begin(b, "How far it came", columns);
-	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+	size_t n = sizeof steps / sizeof *steps - !counts_conversions(m);
+	for (size_t i = 0; i < n; i++)
 		add_step(b, m, &steps[i]);
 	table_end(b);
 	add_machines(b, m);
@@ -204,7 +215,8 @@ section_earlier(struct pr_buf *b, const struct model *m)
 	pr_buf_adds(b, "</p>");
 	table_begin(b, "Shares beside those of earlier campaigns", columns);
 	for (unsigned i = 0; i < RATES; i++)
-		add_comparison(b, m, i);
+		if (i != RATE_CONVERTED || counts_conversions(m) || m->earlier[i].high > 0)
+			add_comparison(b, m, i);
 	table_end(b);
 	section_end(b);
 }

@@ -21,12 +21,11 @@ void report_kept_slices_json(pr_ledger *l, struct pr_buf *out);
 
 struct model;
 /* figures.c, html.c: append the whole file. */
-void report_json(const struct model *m, pr_ledger *l, struct pr_buf *out);
+int report_json(const struct model *m, pr_ledger *l, struct pr_buf *out, struct pr_error *e);
 void report_html(const struct model *m, pr_ledger *l, struct pr_buf *out);
 
 /* earned.c: what a campaign brought. */
 void report_add_earned(struct pr_buf *b, const struct pr_campaign_view *v);
 int report_add_conversions(struct pr_buf *b, pr_ledger *l, struct pr_error *e);
-void report_add_earned_html(struct pr_buf *b, const struct pr_campaign_view *v);
 
 #endif

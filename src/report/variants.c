@@ -47,11 +47,23 @@ add_verdict(struct pr_buf *b, const struct model *m)
 	pr_buf_adds(b, "</p>");
 }
 
+static void
+cell_revenue(struct pr_buf *b, const struct pr_conversions *n)
+{
+	pr_buf_adds(b, "<td class=\"n\">");
+	for (unsigned i = 0; i < n->currencies; i++) {
+		pr_buf_adds(b, i ? "<br>" : "");
+		add_money(b, &n->revenue[i]);
+	}
+	pr_buf_adds(b, n->currencies ? "</td>" : "\xE2\x80\x93</td>");
+}
+
 void
 section_variants(struct pr_buf *b, const struct model *m)
 {
-	static const char *const columns[] = {"Name",     "#Accepted",   "#Opened", "",
-	                                      "#Clicked", "#Difference", NULL};
+	static const char *const columns[] = {"Name",       "#Accepted", "#Opened",
+	                                      "",           "#Clicked",  "#Difference",
+	                                      "#Converted", "#Revenue",  NULL};
 	double most = 1e-9;
 	if (m->variants_n == 0)
 		return;
@@ -68,6 +80,8 @@ section_variants(struct pr_buf *b, const struct model *m)
 		cell_bar(b, v->clicked.value / most, "hue");
 		cell_share(b, &v->clicked);
 		add_difference(b, m, i);
+		cell_share(b, &v->converted);
+		cell_revenue(b, &v->earned);
 		row_end(b);
 	}
 	table_end(b);

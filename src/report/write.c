@@ -8,11 +8,14 @@ static int
 write_file(const struct model *m, pr_ledger *l, int dir, bool html, struct pr_error *e)
 {
 	struct pr_buf b = {0};
+	int r = 0;
 	if (html)
 		report_html(m, l, &b);
 	else
-		report_json(m, l, &b);
-	int r = pr_file_replace(dir, html ? "report.html" : "report.json", b.data, b.len, 0640, e);
+		r = report_json(m, l, &b, e);
+	if (r == 0)
+		r = pr_file_replace(dir, html ? "report.html" : "report.json", b.data, b.len, 0640,
+		                    e);
 	pr_buf_finish(&b);
 	return r;
 }

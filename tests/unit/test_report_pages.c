@@ -221,6 +221,33 @@ START_TEST(without_variants_nothing_is_said_of_them)
 }
 END_TEST
 
+START_TEST(what_it_brought_and_cost_is_told_where_there_is_any)
+{
+	pr_ledger *l = make_ledger(9, 3);
+	fold_one(l, 1, delivered(0));
+	fold_one(l, 2, delivered(0));
+	if (_i)
+		source.view.earned = (struct pr_earned){
+		    .n = {.total = 3,
+		          .unique = 1,
+		          .currencies = 1,
+		          .revenue = {{.micros = 1234560000, .currency = "EUR"}}},
+		    .cost = {.micros = 1000 * PR_MICROS, .currency = "EUR"}};
+	write_pages(l);
+	if (!_i) {
+		is_silent_of("What it brought");
+		is_silent_of("Converted");
+		return;
+	}
+	says("1234.56\xC2\xA0"
+	     "EUR");
+	says("23.5\xC2\xA0%"); /* (1234.56 - 1000) / 1000 */
+	says("Converted<small>");
+	json_t *rate = json_object_get(json_object_get(report, "rates"), "converted");
+	ck_assert_double_eq_tol(json_real_value(json_object_get(rate, "share")), 0.5, 1e-9);
+}
+END_TEST
+
 START_TEST(live_pages_come_again_and_final_ones_stay)
 {
 	source.final = _i;
@@ -261,6 +288,7 @@ main(void)
 	    {variants_have_shares_a_difference_and_a_verdict},
 	    {where_the_rest_got_the_winner_or_rows_are_steps_nothing_is_judged, 3},
 	    {without_variants_nothing_is_said_of_them},
+	    {what_it_brought_and_cost_is_told_where_there_is_any, 2},
 	    {live_pages_come_again_and_final_ones_stay, 2},
 	    {an_older_report_gives_back_what_the_configuration_said},
 	};
