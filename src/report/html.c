@@ -93,7 +93,8 @@ add_lead(struct pr_buf *b, const struct model *m)
 		add_part(b, accepted, m->accepted);
 		if (m->people[PR_ENGAGEMENT_OPEN] || m->people[PR_ENGAGEMENT_CLICK]) {
 			pr_buf_adds(b, ". Of those, ");
-			add_part(b, &m->rates[RATE_OPENED], "opened it and ");
+			if (m->people[PR_ENGAGEMENT_OPEN])
+				add_part(b, &m->rates[RATE_OPENED], "opened it and ");
 			add_part(b, &m->rates[RATE_CLICKED], "clicked");
 		}
 		pr_buf_addc(b, '.');
