@@ -31,6 +31,7 @@ struct pr_control_options {
 	const pr_webhooks *webhooks;
 	pr_privacy *privacy;
 	const pr_track *track;
+	pr_conversions_desk *conversions;
 	pr_feedback_desk *feedback;
 	const char *version;
 	void *context;

@@ -26,6 +26,7 @@
 #include "postrider/delivery/judge.h"
 #include "postrider/journal.h"
 #include "postrider/ledger.h"
+#include "postrider/ledger/conversions.h"
 #include "postrider/loop.h"
 #include "postrider/message.h"
 #include "postrider/routes.h"
@@ -125,6 +126,7 @@ struct pr_campaign_view {
 	unsigned priority;
 	struct pr_counts counts; /* they add up */
 	struct pr_engagements engaged;
+	struct pr_earned earned;
 	double rate;    /* outcomes per second over 10 s */
 	int64_t eta_ms; /* UTC; 0: unknown */
 	int64_t accepted_ms, start_ms, started_ms, first_pass_ms, finished_ms; /* UTC; 0: not yet */
@@ -170,6 +172,9 @@ struct pr_delivery_status {
 	int64_t clock_jump_ms; /* wall clock minus due clock */
 };
 void pr_delivery_status(pr_delivery *d, struct pr_delivery_status *out);
+
+/* Below this everything is folded. */
+uint64_t pr_delivery_folded(const pr_delivery *d);
 
 /* Outcomes since the start by provider, those without one left out: the rest of `messages`. */
 void pr_delivery_each_provider(pr_delivery *d,

@@ -17,6 +17,7 @@
 #define POSTRIDER_EVENTS_H
 
 #include "postrider/delivery.h"
+#include "postrider/journal/conversion.h"
 
 typedef struct pr_events pr_events;
 
@@ -53,10 +54,12 @@ struct pr_event {
 	bool has_outcome;    /* of a row */
 	bool has_change;     /* of a campaign, or of all */
 	bool has_engagement; /* of a row */
+	bool has_conversion; /* the engagement is one */
 	bool machine;        /* engagement: as far as this alone shows; later ones may show more */
 	struct pr_outcome outcome;
 	struct pr_change change;
 	struct pr_engagement engagement;
+	struct pr_conversion conversion;
 	/* by pr_events_name: */
 	struct pr_str campaign; /* its id */
 	struct pr_str email, message_id;

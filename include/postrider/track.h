@@ -7,6 +7,7 @@
  *   GET /u/TOKEN       asks whether to unsubscribe; POST does it (RFC 8058)
  *   GET /p/TOKEN       preferences: this list, all of this sender, opens; POST changes them
  *   GET /v/TOKEN       the message in the browser
+ *   POST /e            what a customer did, told by a shop (told.c); /e/shopify, /e/woocommerce
  *
  * Words
  *   visit      one request
@@ -23,6 +24,7 @@
 #define POSTRIDER_TRACK_H
 
 #include "postrider/campaign/config.h"
+#include "postrider/conversions.h"
 #include "postrider/delivery.h"
 
 typedef struct pr_track pr_track;
@@ -32,6 +34,7 @@ struct pr_track_options {
 	const struct pr_config *config; /* lives as long as the room, as those of reloads do */
 	pr_delivery *delivery;
 	pr_journal *journal;
+	pr_conversions_desk *conversions;       /* where events go */
 	const char *state_path, *audience_path; /* state.db, audience.db */
 };
 
@@ -52,6 +55,7 @@ enum pr_track_path {
 	PR_TRACK_UNSUBSCRIBE,
 	PR_TRACK_VIEW,
 	PR_TRACK_PREFERENCES,
+	PR_TRACK_EVENTS,
 	PR_TRACK_OTHER,
 	PR_TRACK_PATHS
 };

@@ -329,8 +329,9 @@ pr_contacts_put(pr_audience *a, struct pr_contact_batch *b, int64_t end_mono_ms,
 int
 pr_contact_delete(pr_audience *a, struct pr_str address, bool *found, struct pr_error *e)
 {
-	static const enum audience_statement gone[] = {
-	    AU_MEMBERS_GONE, AU_CONSENTS_GONE, AU_EVENTS_GONE, AU_DERIVED_GONE, AU_CONTACT_GONE};
+	static const enum audience_statement gone[] = {AU_MEMBERS_GONE, AU_CONSENTS_GONE,
+	                                               AU_EVENTS_GONE,  AU_CREDITS_GONE,
+	                                               AU_DERIVED_GONE, AU_CONTACT_GONE};
 	char room[ADDRESS_MAX + 1];
 	int64_t id = 0;
 	int r = audience_id_of(a, AU_CONTACT_ID, audience_normal(address, room), &id, e);

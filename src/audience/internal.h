@@ -13,6 +13,7 @@
  *   contact_look.c       looking through them
  *   segment_rewrite.c, segment.c  conditions over contacts
  *   track.c   events of customers, and what is derived from them
+ *   credit.c  whom events are credited to
  *
  * Tables
  *   facts         by key: the key of hashes
@@ -23,6 +24,7 @@
  *   audit         a line for each order
  *   contacts      by id; an index by address. attributes names its columns
  *   lists, members, consents  of contacts
+ *   credits       to which row of which campaign an event is credited
  *   events, event_names       what contacts did; derived  from it, a row for each who did anything
  */
 #ifndef AUDIENCE_INTERNAL_H
@@ -85,6 +87,12 @@ enum audience_statement {
 	AU_DERIVED_OF,
 	AU_DERIVED_GONE,
 	AU_SCORES,
+	AU_EVENT_THERE,
+	AU_CREDIT_ADD,
+	AU_CREDIT_GET,
+	AU_CREDIT_OF_ORDER,
+	AU_CREDIT_TOLD,
+	AU_CREDITS_GONE,
 	AU_N
 };
 
@@ -116,6 +124,12 @@ bool audience_stops(const pr_audience *a, struct pr_str scope, const struct pr_a
 int audience_id_of(pr_audience *a, enum audience_statement which, struct pr_str name, int64_t *id,
                    struct pr_error *e);
 void audience_bind(sqlite3_stmt *s, int at, struct pr_str v); /* p NULL: NULL */
+
+/* credit.c: of an event that was put (added: it is new); contact: its own. */
+struct pr_customer_event;
+struct pr_event_credit;
+int audience_credit(pr_audience *a, int64_t contact, const struct pr_customer_event *v, bool added,
+                    struct pr_event_credit *c, struct pr_error *e);
 
 /* For tests: migrations other than the program's. */
 int audience_open_as(const char *path, enum pr_audience_mode mode, const struct pr_db_schema *kind,

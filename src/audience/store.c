@@ -34,9 +34,14 @@
 	"CREATE TABLE derived (contact INTEGER PRIMARY KEY, orders INTEGER, revenue REAL,"         \
 	" first_order_ms INTEGER, last_order_ms INTEGER, gap_ms INTEGER, engagement REAL,"         \
 	" engaged_ms INTEGER);"
+/* order_hash: of the event's id, 0 without one: refunds look for it. */
+#define CREDITS                                                                                    \
+	"CREATE TABLE credits (contact INTEGER, order_hash INTEGER, key INTEGER, serial INTEGER,"  \
+	" row INTEGER, link INTEGER, at_ms INTEGER, told INTEGER,"                                 \
+	" PRIMARY KEY (contact, order_hash, key)) WITHOUT ROWID;"
 static const char schema[] =
     "PRAGMA application_id = 1347567957;" /* AUDIENCE_APPLICATION */
-    "PRAGMA user_version = 4;"
+    "PRAGMA user_version = 5;"
     "CREATE TABLE facts (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE totals (one INTEGER PRIMARY KEY, generation INTEGER, entries INTEGER,"
     " hashed INTEGER, known_by TEXT NOT NULL DEFAULT '');"
@@ -44,12 +49,13 @@ static const char schema[] =
     "CREATE TABLE suppressions (address TEXT, scope TEXT, reason INTEGER, note TEXT, source TEXT,"
     " at_ms INTEGER, until_ms INTEGER, PRIMARY KEY (address, scope)) WITHOUT ROWID;" UNTRACKED_INDEX
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, at_ms INTEGER, uid INTEGER, by TEXT, verb TEXT,"
-    " address TEXT, scope TEXT, reason TEXT, source TEXT, n INTEGER);" CONTACTS EVENTS;
+    " address TEXT, scope TEXT, reason TEXT, source TEXT, n INTEGER);" CONTACTS EVENTS CREDITS;
 
 static const struct pr_db_migration migrations[] = {
     {1, "ALTER TABLE totals ADD COLUMN known_by TEXT NOT NULL DEFAULT '';" UNTRACKED_INDEX},
     {2, CONTACTS},
     {3, EVENTS},
+    {4, CREDITS},
     {0, NULL},
 };
 
@@ -117,6 +123,16 @@ static const char *const texts[AU_N] = {
     [AU_EVENT_NAME_ADD] = "INSERT INTO event_names SELECT NULL, ?1 WHERE"
 			  " (SELECT count(*) FROM event_names) < ?2",
     [AU_EVENT_PUT] = "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
+    [AU_EVENT_THERE] = "SELECT at_ms FROM events WHERE contact = ? AND name = ? AND id = ?"
+		       " AND item = ? LIMIT 1",
+    [AU_CREDIT_ADD] = "INSERT OR IGNORE INTO credits VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+    [AU_CREDIT_GET] = "SELECT serial, row, link, at_ms, told FROM credits"
+		      " WHERE contact = ? AND order_hash = ? AND key = ?",
+    [AU_CREDIT_OF_ORDER] = "SELECT serial, row, link FROM credits"
+			   " WHERE contact = ? AND order_hash = ? LIMIT 1",
+    [AU_CREDIT_TOLD] = "UPDATE credits SET told = 1 WHERE key = ?2"
+		       " AND contact = (SELECT id FROM contacts WHERE address = ?1)",
+    [AU_CREDITS_GONE] = "DELETE FROM credits WHERE contact = ?",
     [AU_EVENTS_OF] = "SELECT name, at_ms, amount FROM events WHERE contact = ?"
 		     " ORDER BY name, at_ms",
     [AU_EVENTS_TOLD] = "SELECT event_names.name, at_ms, events.id, item, amount, currency"

@@ -206,14 +206,44 @@ begin_contact(struct putting *p, struct pr_str address, struct pr_error *e)
 	return r == 0 ? make_contact(p, normal, e) : r < 0 ? r : 0;
 }
 
+/* 1: the contact has an event of that name, id and item, of whatever time. */
+static int
+is_there(struct putting *p, const struct pr_customer_event *v, struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = audience_statement(p->a, AU_EVENT_THERE, &s, e);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, p->contact);
+	sqlite3_bind_int64(s, 2, p->name_id);
+	pr_db_bind_text(s, 3, v->id);
+	pr_db_bind_text(s, 4, v->item);
+	r = pr_db_step(s, e);
+	sqlite3_reset(s);
+	return r;
+}
+
+static int
+credit(struct putting *p, const struct pr_customer_event *v, bool added, struct pr_error *e)
+{
+	struct pr_event_credit *all = p->b->credits;
+	return all ? audience_credit(p->a, p->contact, v, added, &all[p->b->at], e) : 0;
+}
+
 static int
 put_event(struct putting *p, const struct pr_customer_event *v, struct pr_error *e)
 {
 	sqlite3_stmt *s;
-	int r = find_name(p, v->name, e);
-	if (r == 0)
-		r = audience_statement(p->a, AU_EVENT_PUT, &s, e);
+	int r = find_name(p, v->name, e), there = 0;
+	if (r == 0 && v->id.n)
+		there = r = is_there(p, v, e);
 	if (r < 0)
+		return r;
+	if (there) {
+		p->b->there++;
+		return credit(p, v, false, e);
+	}
+	if ((r = audience_statement(p->a, AU_EVENT_PUT, &s, e)) < 0)
 		return r;
 	sqlite3_bind_int64(s, 1, p->contact);
 	sqlite3_bind_int64(s, 2, p->name_id);
@@ -227,7 +257,7 @@ put_event(struct putting *p, const struct pr_customer_event *v, struct pr_error 
 	p->b->added += added;
 	p->b->there += r == 0 && !added;
 	p->touched |= added;
-	return r;
+	return r < 0 ? r : credit(p, v, added, e);
 }
 
 static int
@@ -240,6 +270,8 @@ put_next(struct putting *p, struct pr_error *e)
 		b->forgotten[b->at] = true;
 	else if (r == 0)
 		r = put_event(p, v, e);
+	if (b->credits && (r < 0 || p->contact == 0))
+		b->credits[b->at] = (struct pr_event_credit){0};
 	b->at++;
 	return r;
 }

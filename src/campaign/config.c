@@ -71,6 +71,9 @@ pr_config_parse(struct pr_str text, const char *file, const char *folder,
 		resolve(c, &pr_config_dkim(c)[i].key_file, folder);
 	for (size_t i = 0; i < c->secrets.n; i++)
 		resolve(c, &pr_config_secrets(c)[i].file, folder);
+	resolve(c, &c->track.events_key_file, folder);
+	resolve(c, &c->track.shopify_secret_file, folder);
+	resolve(c, &c->track.woocommerce_secret_file, folder);
 	for (size_t i = 0; i < c->webhooks.n; i++)
 		resolve(c, &pr_config_webhooks(c)[i].secret_file, folder);
 	r |= pr_config_check(c, problems);
@@ -126,6 +129,9 @@ pr_config_unref(struct pr_config *c)
 		c->end_rules(c->rules);
 	for (size_t i = 0; i < c->webhooks.n; i++)
 		pr_secret_free(pr_config_webhooks(c)[i].secret);
+	pr_secret_free(c->track.events_key);
+	pr_secret_free(c->track.shopify_secret);
+	pr_secret_free(c->track.woocommerce_secret);
 	pr_arena_finish(&c->arena);
 	free(c);
 }

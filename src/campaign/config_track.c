@@ -15,7 +15,7 @@ check_proxy(struct pr_config *c, const struct pr_text *t, struct pr_problems *pr
 }
 
 static int
-check_blocked(struct pr_config *c, struct pr_text *t, struct pr_problems *problems)
+check_host(struct pr_config *c, const char *key, struct pr_text *t, struct pr_problems *problems)
 {
 	char out[256];
 	const char *why = "";
@@ -23,9 +23,26 @@ check_blocked(struct pr_config *c, struct pr_text *t, struct pr_problems *proble
 		return 0;
 	if (pr_domain_parse(pr_text_str(t), out, &why) < 0)
 		return pr_text_problem(problems, c->file, t, "write a host name like shop.example",
-		                       "track.blocked: \"%s\" is not a host name: %s", t->p, why);
+		                       "track.%s: \"%s\" is not a host name: %s", key, t->p, why);
 	t->n = strlen(out);
 	t->p = pr_arena_strndup(&c->arena, out, t->n);
+	return 0;
+}
+
+/* It goes into URLs as it is. */
+static int
+check_parameter(struct pr_config *c, struct pr_problems *problems)
+{
+	const struct pr_text *t = &c->track.shop_parameter;
+	for (size_t i = 0; i < t->n; i++) {
+		char l = pr_lower(t->p[i]);
+		if ((l < 'a' || l > 'z') && !pr_is_digit(l) && l != '_' && l != '-')
+			return pr_text_problem(problems, c->file, t,
+			                       "use letters, digits, '_' or '-'",
+			                       "track.shop_parameter: \"%s\" is no name of a "
+			                       "parameter",
+			                       t->p);
+	}
 	return 0;
 }
 
@@ -36,7 +53,11 @@ config_check_track(struct pr_config *c, struct pr_problems *problems)
 	for (size_t i = 0; i < c->track.proxies.n; i++)
 		r |= check_proxy(c, &c->track.proxies.items[i], problems);
 	for (size_t i = 0; i < c->track.blocked.n; i++)
-		r |= check_blocked(c, &c->track.blocked.items[i], problems);
+		r |= check_host(c, "blocked", &c->track.blocked.items[i], problems);
+	for (size_t i = 0; i < c->track.shop_hosts.n; i++)
+		r |= check_host(c, "shop_hosts", &c->track.shop_hosts.items[i], problems);
+	r |= check_parameter(c, problems);
+	r |= pr_conversion_keys_check(&c->conversions, c->file, problems);
 	if (c->track.listen.host[0] && c->secrets.n == 0)
 		r |=
 		    pr_text_problem(problems, c->file, &c->track.listen_at,

@@ -5,13 +5,14 @@
 
 /* What events of an outcome are called is what states are; "campaign" stands for all verbs. Rows
  * are cancelled by a verb, all that are left at once. */
-static const char *const words[] = {"sending",   "delivered", "deferred", "bounced", "suppressed",
-                                    "skipped",   "in_doubt",  "open",     "click",   "unsubscribe",
-                                    "complaint", "campaign",  NULL};
+static const char *const words[] = {"sending",   "delivered",  "deferred", "bounced", "suppressed",
+                                    "skipped",   "in_doubt",   "open",     "click",   "unsubscribe",
+                                    "complaint", "conversion", "campaign", NULL};
 static const char *const later[] = {"queued", NULL};
 
 /* SendGrid's webhook has no word for these. */
-#define NOT_SENDGRID (1u << PR_IN_DOUBT | PR_WEBHOOK_CAMPAIGN)
+#define NOT_SENDGRID                                                                               \
+	(1u << PR_IN_DOUBT | PR_WEBHOOK_CAMPAIGN | PR_WEBHOOK_ENGAGED(PR_ENGAGEMENT_CONVERSION))
 
 static bool
 is_one_of(struct pr_str word, const char *const *list)
@@ -27,7 +28,7 @@ bit_of(struct pr_str word)
 	enum pr_state state;
 	if (!is_one_of(word, words))
 		return 0;
-	for (unsigned i = PR_ENGAGEMENT_OPEN; i < PR_ENGAGEMENT_EVIDENCE; i++)
+	for (unsigned i = PR_ENGAGEMENT_OPEN; i < PR_ENGAGEMENT_KINDS; i++)
 		if (pr_str_is(word, pr_engagement_word((enum pr_engagement_kind)i)))
 			return PR_WEBHOOK_ENGAGED(i);
 	return pr_state_parse(word, &state) ? 1u << state : PR_WEBHOOK_CAMPAIGN;

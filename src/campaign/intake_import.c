@@ -51,6 +51,7 @@ import_rows(pr_intake *i, struct pr_taken *t, int dir, struct pr_problems *probl
 	struct pr_recipients_source source = {.manifest = t->manifest,
 	                                      .dir = dir,
 	                                      .ledger_path = path.data,
+	                                      .config = i->options.config,
 	                                      .stop = &i->stop,
 	                                      .audience = i->options.audience,
 	                                      .identity = {.serial = t->serial,

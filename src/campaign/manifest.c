@@ -260,6 +260,18 @@ check_schedule(const struct pr_manifest *m, struct pr_problems *problems)
 
 /* ---- the whole ---- */
 
+/* One campaign has one cost: two currencies make no sum. */
+static int
+check_cost(const struct pr_manifest *m, struct pr_problems *problems)
+{
+	const char *of_all = m->cost.currency, *each = m->cost_per_message.currency;
+	if (!of_all[0] || !each[0] || strcmp(of_all, each) == 0)
+		return 0;
+	return pr_text_problem(problems, PR_MANIFEST_FILE, &m->cost_at,
+	                       "write both in one currency",
+	                       "cost_per_message: is in %s, cost in %s", each, of_all);
+}
+
 static int
 check_all(struct pr_manifest *m, const char *folder_name, struct pr_problems *problems)
 {
@@ -278,6 +290,8 @@ check_all(struct pr_manifest *m, const char *folder_name, struct pr_problems *pr
 		          "coupons.file is missing");
 	r |= check_schedule(m, problems);
 	r |= pr_manifest_check_variants(m, problems);
+	r |= pr_conversion_keys_check(&m->conversions, PR_MANIFEST_FILE, problems);
+	r |= check_cost(m, problems);
 	return r ? PR_EINVAL : 0;
 }
 

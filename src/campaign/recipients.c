@@ -293,6 +293,8 @@ import(struct import *in, struct pr_problems *problems)
 		r = keep_variants(in);
 	if (r == 0 && in->result->forgotten)
 		r = set_fact(in, PR_FACT_FORGOTTEN, in->result->forgotten);
+	if (r == 0 && s->config)
+		r = pr_conversions_keep(in->ledger, s->manifest, s->config, in->e);
 	if (r == 0)
 		r = pr_ledger_import_done(in->ledger, in->e);
 	judge(&s->manifest->recipients, in->result);

@@ -272,7 +272,8 @@ const struct cli_command cli_commands[] = {
     {"track", "import FILE", "what customers did: orders, visits, reviews, any event",
      "FILE is CSV with a header, or JSON lines: email, event (order, visit, review, signup, any\n"
      "name), time, and amount, currency, item, id where there are any. The same address, event,\n"
-     "time, id and item is counted once, so a file may be imported again. An\n"
+     "time and item is counted once (with an id: whatever its time), so a file may be imported\n"
+     "again. What is new is credited to the campaign that the person clicked in last. An\n"
      "address that is no contact becomes one, unless it asked to be forgotten. For operators.",
      1, 2, track_options, cli_run_track, PEOPLE},
 

@@ -281,6 +281,34 @@ print_acts(const json_t *o, uint64_t accepted)
 		       cli_number(machine, text));
 }
 
+/* What it brought, and what of it is left when its cost is paid. */
+static void
+print_earned(const json_t *o)
+{
+	const json_t *n = json_object_get(o, "conversions"), *cost = json_object_get(o, "cost"),
+		     *roi = json_object_get(o, "roi");
+	const char *currency;
+	json_t *amount;
+	char text[CLI_TEXT];
+	if (!cli_number_of(n, "total") && !json_is_object(cost) &&
+	    json_object_size(json_object_get(o, "revenue")) == 0)
+		return;
+	printf("\n%-24s%s, of %s recipients\n", "conversions",
+	       cli_number(cli_number_of(n, "total"), text),
+	       cli_number(cli_number_of(n, "unique"), (char[CLI_TEXT]){0}));
+	json_object_foreach(json_object_get(o, "revenue"), currency, amount)
+	    printf("%-24s%s %s\n", "revenue", cli_show(json_string_value(amount)),
+	           strcmp(currency, "XXX") == 0 ? "" : cli_show(currency));
+	if (json_is_object(cost))
+		printf("%-24s%s %s\n", "cost", cli_show(cli_text_of(cost, "amount")),
+		       cli_show(cli_text_of(cost, "currency")));
+	if (json_is_number(roi))
+		printf("%-24s%.1f %%%s\n", "return on it", 100 * json_number_value(roi),
+		       json_is_true(json_object_get(o, "roi_leaves_out"))
+		           ? ", revenue in other currencies left out"
+		           : "");
+}
+
 static void
 print_times(const json_t *o)
 {
@@ -349,6 +377,7 @@ print_campaign(const json_t *o)
 	putchar('\n');
 	print_counts(&n);
 	print_acts(o, n.delivered);
+	print_earned(o);
 	print_slices(o);
 	if (cli_number_of(o, "in_doubt_ever"))
 		printf("\n%s rows were uncertain at some time (sent again, some may have come "

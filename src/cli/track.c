@@ -32,7 +32,7 @@ struct file {
 	bool begun;
 	struct pr_contact_reader reader;
 	struct pr_arena arena;
-	uint64_t added, there, made;
+	uint64_t added, there, made, credited;
 };
 
 /* FIELDS: of none. */
@@ -168,20 +168,21 @@ note_answer(void *context, const json_t *answer, const uint64_t *lines, size_t n
 	f->added += cli_number_of(answer, "added");
 	f->there += cli_number_of(answer, "there");
 	f->made += cli_number_of(answer, "contacts");
+	f->credited += cli_number_of(answer, "credited");
 	cli_bad_forgotten(&f->bad, answer, lines, n);
 }
 
 static void
 tell(const struct file *f, uint64_t good, bool dry)
 {
-	char one[CLI_TEXT], two[CLI_TEXT], three[CLI_TEXT], four[CLI_TEXT];
+	char one[CLI_TEXT], two[CLI_TEXT], three[CLI_TEXT], four[CLI_TEXT], five[CLI_TEXT];
 	cli_bad_tell(&f->bad);
 	if (f->c->arguments.json) {
-		json_t *o =
-		    json_pack("{s:I,s:I,s:I,s:I,s:I,s:b,s:o}", "good", (json_int_t)good, "added",
-		              (json_int_t)f->added, "there", (json_int_t)f->there, "contacts",
-		              (json_int_t)f->made, "bad_rows", (json_int_t)f->bad.n, "dry_run", dry,
-		              "bad", cli_bad_json(&f->bad));
+		json_t *o = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:o}", "good", (json_int_t)good,
+		                      "added", (json_int_t)f->added, "there", (json_int_t)f->there,
+		                      "contacts", (json_int_t)f->made, "credited",
+		                      (json_int_t)f->credited, "bad_rows", (json_int_t)f->bad.n,
+		                      "dry_run", dry, "bad", cli_bad_json(&f->bad));
 		json_dumpf(o, stdout, JSON_COMPACT);
 		putchar('\n');
 		json_decref(o);
@@ -189,9 +190,11 @@ tell(const struct file *f, uint64_t good, bool dry)
 		printf("%s good rows, %s bad; nothing was changed\n", cli_number(good, one),
 		       cli_number(f->bad.n, two));
 	else
-		printf("%s events are new, %s were there; %s contacts are new; %s bad rows\n",
+		printf("%s events are new, %s were there; %s are credited to campaigns; "
+		       "%s contacts are new; %s bad rows\n",
 		       cli_number(f->added, one), cli_number(f->there, two),
-		       cli_number(f->made, three), cli_number(f->bad.n, four));
+		       cli_number(f->credited, five), cli_number(f->made, three),
+		       cli_number(f->bad.n, four));
 }
 
 static enum cli_exit

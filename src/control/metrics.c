@@ -190,6 +190,17 @@ add_answer(void *context, enum pr_track_path path, unsigned status, uint64_t n)
 }
 
 static void
+add_events(struct pr_buf *b, const pr_conversions_desk *d)
+{
+	struct pr_conversions_counts n;
+	pr_conversions_counts(d, &n);
+	counter(b, "postrider_customer_events_total", "Events of customers that are new.",
+	        n.events);
+	counter(b, "postrider_conversions_total", "Of these, credited to a campaign.", n.credited);
+	gauge(b, "postrider_customer_events_waiting", "Orders of events that wait.", n.waiting);
+}
+
+static void
 add_track(struct pr_buf *b, const pr_track *t)
 {
 	struct pr_track_counts n;
@@ -223,6 +234,7 @@ get_metrics(struct request *q)
 	      (double)s.fold_lag_records);
 	add_webhooks(&b, c->options.webhooks);
 	add_track(&b, c->options.track);
+	add_events(&b, c->options.conversions);
 	add_feedback_metrics(&b, c);
 	gauge(&b, "postrider_spool_free_bytes", "Free octets where spool and state are.",
 	      (double)c->options.spool_free(c->options.context));

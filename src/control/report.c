@@ -124,6 +124,7 @@ get_report(struct request *q)
 	if (c)
 		pr_campaign_view(c, &v);
 	pr_report_source_init(&j->source, &v, false);
+	pr_report_source_configure(&j->source, q->control->options.config);
 	if (c && !v.finished_ms) {
 		uint64_t random;
 		pr_random(&random, sizeof random);

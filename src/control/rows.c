@@ -91,11 +91,32 @@ add_hit(void *context, const struct pr_hit *hit, struct pr_str detail)
 	return true;
 }
 
+static bool
+add_conversion(void *context, const struct pr_converted *c)
+{
+	struct pr_buf *b = context;
+	char at[PR_RFC3339_SIZE], amount[PR_AMOUNT_SIZE];
+	pr_buf_addf(b, "%s{\"at\":\"%s\",\"type\":\"conversion\",\"machine\":false",
+	            b->data[b->len - 1] == '[' ? "" : ",", pr_format_rfc3339(c->at_ms, at));
+	json_text(b, "event", c->c.event);
+	if (c->c.amount.currency[0]) {
+		json_text(b, "amount", pr_str(pr_amount_format(c->c.amount.micros, amount)));
+		json_text(b, "currency", pr_str(c->c.amount.currency));
+	}
+	json_text(b, "order", c->c.order);
+	if (c->c.link)
+		pr_buf_addf(b, ",\"link\":%u", c->c.link);
+	pr_buf_addc(b, '}');
+	return true;
+}
+
 int
 engagement_json(struct pr_buf *b, pr_ledger *l, uint32_t row, struct pr_error *e)
 {
 	pr_buf_adds(b, ",\"engagement\":[");
 	int r = pr_ledger_hits(l, row, add_hit, b, e);
+	if (r == 0)
+		r = pr_ledger_each_conversion(l, row, add_conversion, b, e);
 	pr_buf_addc(b, ']');
 	return r;
 }

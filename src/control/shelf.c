@@ -126,8 +126,9 @@ veil(const struct request *q, json_t *campaign)
 static void
 take_counts(json_t *campaign, const char *done, const char *id)
 {
-	static const char *const keys[] = {"counts",       "opens",      "clicks",
-	                                   "unsubscribes", "complaints", "needs_decision"};
+	static const char *const keys[] = {
+	    "counts",      "opens",   "clicks", "unsubscribes", "complaints",    "needs_decision",
+	    "conversions", "revenue", "cost",   "roi",          "roi_leaves_out"};
 	char dir[4400];
 	struct pr_error e;
 	struct pr_buf b = {0};
@@ -137,7 +138,8 @@ take_counts(json_t *campaign, const char *done, const char *id)
 	if (open_ledger(dir, &l, &e) < 0)
 		return;
 	if (pr_ledger_counts(l, &v.counts, &e) == 0 &&
-	    pr_ledger_engagements(l, &v.engaged, &e) == 0)
+	    pr_ledger_engagements(l, &v.engaged, &e) == 0 &&
+	    pr_ledger_earned(l, &v.earned, &e) == 0)
 		pr_report_campaign_json(&v, &b);
 	pr_ledger_close(l);
 	json_t *now = b.len ? json_loadb(b.data, b.len, 0, NULL) : NULL;

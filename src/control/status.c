@@ -98,6 +98,11 @@ add_track(struct request *q, struct pr_buf *b)
 {
 	struct pr_track_counts n;
 	pr_track_counts(q->control->options.track, &n);
+	struct pr_conversions_counts told;
+	pr_conversions_counts(q->control->options.conversions, &told);
+	pr_buf_addf(b, ",\"events\":{\"told\":%llu,\"credited\":%llu,\"waiting\":%u}",
+	            (unsigned long long)told.events, (unsigned long long)told.credited,
+	            told.waiting);
 	pr_buf_addf(b, ",\"track\":{\"listening\":%s,\"recorded\":%llu,\"dropped\":%llu}",
 	            n.listening ? "true" : "false", (unsigned long long)n.recorded,
 	            (unsigned long long)n.dropped);

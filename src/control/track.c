@@ -1,11 +1,12 @@
 /*
  * What customers did: {"source", "rows": [[email, event, time, amount, currency, item, id], ...]},
- * null for what is not known. Read on the reader lane, put by the desk in slices; what is answered
- * is durable. A row that is wrong refuses all of them. For operators.
+ * null for what is not known. Read on the reader lane, put and credited by the desk of conversions;
+ * what is answered is durable. A row that is wrong refuses all of them. For operators.
  */
 #include "contacts.h"
 
 #include "postrider/audience/track.h"
+#include "postrider/conversions.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +14,10 @@
 enum { EMAIL, EVENT, TIME, AMOUNT, CURRENCY, ITEM, ID, FIELDS };
 
 struct track_request {
-	struct pr_audience_work work;
+	struct pr_order order;
 	struct pr_job job; /* reads the body */
 	struct request *request;
-	struct pr_event_batch batch;
 	char by[64], source[96];
-	uint32_t uid;
 	struct pr_buf text; /* the body as it came */
 	struct pr_arena arena;
 	int result;
@@ -85,9 +84,8 @@ read_rows(struct track_request *s, const json_t *rows)
 		if (why)
 			return pr_fail(&s->error, PR_EINVAL, "row %zu: %s", i + 1, why);
 	}
-	s->batch.events = all;
-	s->batch.n = n;
-	s->batch.forgotten = pr_arena_zero(&s->arena, n + 1);
+	s->order.events = all;
+	s->order.n = n;
 	return 0;
 }
 
@@ -112,13 +110,16 @@ static void
 finish(struct track_request *s, int result, const struct pr_error *e)
 {
 	struct pr_buf b = {0};
+	const struct pr_order *o = &s->order;
 	if (result < 0)
 		request_fail_code(s->request, result, e->text);
 	else {
-		pr_buf_addf(&b, "{\"ok\":true,\"added\":%llu,\"there\":%llu,\"contacts\":%llu",
-		            (unsigned long long)s->batch.added, (unsigned long long)s->batch.there,
-		            (unsigned long long)s->batch.made);
-		add_forgotten(&b, s->batch.forgotten, s->batch.n);
+		pr_buf_addf(&b,
+		            "{\"ok\":true,\"added\":%llu,\"there\":%llu,\"contacts\":%llu,"
+		            "\"credited\":%llu",
+		            (unsigned long long)o->added, (unsigned long long)o->there,
+		            (unsigned long long)o->made, (unsigned long long)o->told);
+		add_forgotten(&b, o->forgotten, o->n);
 		pr_buf_addc(&b, '}');
 		request_json(s->request, &b);
 	}
@@ -127,41 +128,21 @@ finish(struct track_request *s, int result, const struct pr_error *e)
 	free(s);
 }
 
-static int
-put_step(struct pr_audience_work *w, pr_audience *a, int64_t end_mono_ms)
-{
-	struct track_request *s = PR_CONTAINER(w, struct track_request, work);
-	int r = pr_events_put(a, &s->batch, end_mono_ms, &w->error);
-	if (r < 0 || s->batch.at < s->batch.n)
-		return r < 0 ? r : 1;
-	struct pr_audit line = {.at_ms = pr_utc_ms(),
-	                        .uid = s->uid,
-	                        .by = pr_str(s->by),
-	                        .verb = PR_STR("track put"),
-	                        .address = PR_STR(""),
-	                        .scope = PR_STR(""),
-	                        .reason = PR_STR(""),
-	                        .source = pr_str(s->source),
-	                        .n = s->batch.added};
-	return pr_audience_audit(a, &line, &w->error);
-}
-
 static void
-put_done(struct pr_audience_work *w, int result)
+order_done(struct pr_order *o, int result, const struct pr_error *e)
 {
-	finish(PR_CONTAINER(w, struct track_request, work), result, &w->error);
+	finish(PR_CONTAINER(o, struct track_request, order), result, e);
 }
 
 static void
 read_done(struct pr_job *job)
 {
 	struct track_request *s = PR_CONTAINER(job, struct track_request, job);
-	s->work.step = put_step;
-	s->work.done = put_done;
+	s->order.source = s->source; /* as the body says it, by now */
 	if (s->result < 0)
 		finish(s, s->result, &s->error);
 	else
-		pr_audience_desk_work(s->request->control->options.audience, &s->work);
+		pr_conversions_order(s->request->control->options.conversions, &s->order);
 }
 
 void
@@ -171,10 +152,12 @@ post_track(struct request *q)
 		return;
 	struct track_request *s = pr_calloc(1, sizeof *s);
 	s->request = q;
-	s->uid = q->peer.uid;
 	pr_arena_init(&s->arena);
 	snprintf(s->by, sizeof s->by, "%s", q->peer.name);
 	snprintf(s->source, sizeof s->source, "by %s", s->by);
+	s->order.uid = q->peer.uid;
+	s->order.by = s->by;
+	s->order.done = order_done;
 	s->text = q->body;
 	q->body = (struct pr_buf){0};
 	s->job.work = read_work;

@@ -296,6 +296,20 @@ open_webhooks(struct daemon *d, const char *journal_dir, struct pr_error *e)
 }
 
 static int
+open_conversions(struct daemon *d, struct pr_error *e)
+{
+	char state[4096];
+	struct pr_conversions_options o = {.loop = d->loop,
+	                                   .config = d->config,
+	                                   .delivery = d->delivery,
+	                                   .journal = d->journal,
+	                                   .audience = d->audience,
+	                                   .state_path = state};
+	snprintf(state, sizeof state, "%s/state.db", d->config->state.p);
+	return pr_conversions_open(&o, &d->conversions, e);
+}
+
+static int
 open_track(struct daemon *d, struct pr_error *e)
 {
 	char state[4096], audience[4096];
@@ -303,6 +317,7 @@ open_track(struct daemon *d, struct pr_error *e)
 	                             .config = d->config,
 	                             .delivery = d->delivery,
 	                             .journal = d->journal,
+	                             .conversions = d->conversions,
 	                             .state_path = state,
 	                             .audience_path = audience};
 	snprintf(state, sizeof state, "%s/state.db", d->config->state.p);
@@ -335,6 +350,7 @@ open_control(struct daemon *d, const char *journal_dir, struct pr_error *e)
 	                               .audience = d->audience,
 	                               .webhooks = d->webhooks,
 	                               .track = d->track,
+	                               .conversions = d->conversions,
 	                               .privacy = d->privacy,
 	                               .feedback = d->feedback,
 	                               .version = POSTRIDER_VERSION,
@@ -374,6 +390,8 @@ open_all(struct daemon *d, struct pr_error *e)
 	if (r == 0)
 		r = open_webhooks(d, journal_dir, e);
 	if (r == 0)
+		r = open_conversions(d, e);
+	if (r == 0)
 		r = open_track(d, e);
 	if (r == 0)
 		r = open_privacy(d, journal_dir, e);
@@ -387,11 +405,15 @@ close_all(struct daemon *d)
 {
 	if (d->track)
 		pr_track_stop(d->track);
+	if (d->conversions)
+		pr_conversions_stop(d->conversions);
 	if (d->privacy)
 		pr_privacy_stop(d->privacy); /* while all that it asks is there */
 	back_stop(d);
 	if (d->audience)
 		pr_audience_desk_stop(d->audience); /* who ordered something is answered */
+	if (d->conversions)
+		pr_conversions_settle(d->conversions);
 	if (d->control)
 		pr_control_close(d->control);
 	if (d->webhooks)
@@ -414,6 +436,7 @@ close_all(struct daemon *d)
 	pr_audience_close(d->intake_audience);
 	if (d->journal)
 		pr_journal_close(d->journal);
+	pr_conversions_close(d->conversions);
 	if (d->track)
 		pr_track_close(d->track);
 	network_close(d);

@@ -33,6 +33,7 @@ struct daemon {
 	pr_delivery *delivery;
 	pr_intake *intake;
 	pr_webhooks *webhooks;
+	pr_conversions_desk *conversions;
 	pr_track *track;
 	pr_privacy *privacy;
 	pr_feedback_desk *feedback;
@@ -42,6 +43,7 @@ struct daemon {
 	pr_lane *reports;      /* finished campaigns: written here, one at a time */
 	struct pr_timer space; /* looks at the disk once a second */
 	struct pr_timer watchdog, live, retention;
+	int64_t live_after_ms; /* monotonic: no live report before */
 	struct pr_timer refresh;
 	struct pr_list stale; /* reports of ended campaigns: refresh.c */
 	uint64_t spool_free;

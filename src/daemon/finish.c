@@ -30,9 +30,7 @@ write_all(struct finish_job *j, pr_ledger *l, int dir)
 {
 	int r = pr_report_write_csv(&j->source, l, dir, &j->error);
 	if (r == 0)
-		r = pr_report_write_html(&j->source, l, dir, &j->error);
-	if (r == 0)
-		r = pr_report_write_json(&j->source, l, dir, &j->error);
+		r = pr_report_write_pages(&j->source, l, dir, &j->error);
 	return r;
 }
 
@@ -91,6 +89,7 @@ daemon_finish_campaign(void *context, struct pr_campaign *c)
 	struct finish_job *j = pr_calloc(1, sizeof *j);
 	pr_campaign_view(c, &view);
 	pr_report_source_init(&j->source, &view, true);
+	pr_report_source_configure(&j->source, d->config);
 	snprintf(j->done, sizeof j->done, "%s/done/%s", d->config->spool.p, view.id);
 	j->source.view.dir = j->done; /* where it will be when somebody reads the report */
 	j->daemon = d;

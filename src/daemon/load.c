@@ -5,6 +5,7 @@
 #include "daemon.h"
 
 #include "postrider/classify.h"
+#include "postrider/conversions/sign.h"
 #include "postrider/message/dkim.h"
 #include "postrider/message/token.h"
 #include "postrider/routes.h"
@@ -39,7 +40,9 @@ daemon_load(const char *path, struct pr_problems *problems, struct pr_config **o
 	(*out)->end_rules = pr_rules_destroy;
 	int secrets = check_secrets(*out, problems);
 	int hooks = pr_webhooks_load(*out, geteuid(), problems);
-	if (keys < 0 || shapes < 0 || tokens < 0 || rules < 0 || secrets < 0 || hooks < 0)
+	int tellers = pr_conversions_load(*out, geteuid(), problems);
+	if (keys < 0 || tellers < 0 || shapes < 0 || tokens < 0 || rules < 0 || secrets < 0 ||
+	    hooks < 0)
 		r = PR_EINVAL;
 	if (r < 0)
 		pr_config_unref(*out);

@@ -1,7 +1,8 @@
 /*
  * Reports of campaigns that have ended, written anew while answers come in: on the reports lane,
- * one at a time, each at most every AGAIN_MS. results.csv only where rows have changed (late
- * bounces): openings stand in none of its columns.
+ * one at a time, each at most every AGAIN_MS, large ones more seldom (REST times as long as it
+ * took). results.csv only where rows have changed (late bounces): openings stand in none of its
+ * columns.
  *
  *   delivery: answered -> stale -> job: older report, ledger as it is now -> files replaced
  *
@@ -10,6 +11,7 @@
  */
 #include "daemon.h"
 
+#include "postrider/base/clock.h"
 #include "postrider/base/file.h"
 #include "postrider/base/log.h"
 #include "postrider/report.h"
@@ -21,6 +23,7 @@
 
 #define LOOK_MS PR_SECOND_MS
 #define AGAIN_MS (10 * PR_SECOND_MS)
+#define REST 20 /* a report costs a twentieth of a core at most */
 
 struct stale {
 	struct pr_list link; /* daemon->stale */
@@ -31,8 +34,10 @@ struct stale {
 
 struct refresh_job {
 	struct pr_job job;
+	struct daemon *daemon;
 	char id[PR_CAMPAIGN_ID_MAX], dir[4096];
 	struct pr_report_source source;
+	int64_t took_ms;
 	int result;
 	struct pr_error error;
 };
@@ -50,9 +55,7 @@ write_reports(struct refresh_job *j, int dir)
 	if (r == 0 && j->source.rows_changed)
 		r = pr_report_write_csv(&j->source, l, dir, &j->error);
 	if (r == 0)
-		r = pr_report_write_html(&j->source, l, dir, &j->error);
-	if (r == 0) /* the last: what it says of the rows is compared with the next time */
-		r = pr_report_write_json(&j->source, l, dir, &j->error);
+		r = pr_report_write_pages(&j->source, l, dir, &j->error);
 	pr_ledger_close(l);
 	return r;
 }
@@ -62,17 +65,33 @@ work_refresh(struct pr_job *job, void *worker)
 {
 	(void)worker;
 	struct refresh_job *j = PR_CONTAINER(job, struct refresh_job, job);
+	int64_t begin = pr_mono_ms();
 	int dir = open(j->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return; /* taken up again, or removed */
 	j->result = write_reports(j, dir);
 	close(dir);
+	j->took_ms = pr_mono_ms() - begin;
+}
+
+static struct stale *
+find(struct daemon *d, const char *id)
+{
+	PR_LIST_EACH(link, &d->stale) {
+		struct stale *s = PR_CONTAINER(link, struct stale, link);
+		if (strcmp(s->id, id) == 0)
+			return s;
+	}
+	return NULL;
 }
 
 static void
 refresh_done(struct pr_job *job)
 {
 	struct refresh_job *j = PR_CONTAINER(job, struct refresh_job, job);
+	struct stale *s = find(j->daemon, j->id);
+	if (s && REST * j->took_ms > AGAIN_MS)
+		s->after_ms = pr_loop_now_ms(j->daemon->loop) + REST * j->took_ms;
 	if (j->result < 0)
 		pr_log(PR_LOG_WARNING,
 		       &(struct pr_log_about){.event = "report_stale", .campaign = j->id}, "%s",
@@ -84,6 +103,7 @@ static void
 submit(struct daemon *d, struct stale *s)
 {
 	struct refresh_job *j = pr_calloc(1, sizeof *j);
+	j->daemon = d;
 	memcpy(j->id, s->id, sizeof j->id);
 	snprintf(j->dir, sizeof j->dir, "%s/done/%s", d->config->spool.p, s->id);
 	j->job.work = work_refresh;
@@ -117,12 +137,9 @@ void
 daemon_answered(void *context, const char *id)
 {
 	struct daemon *d = context;
-	struct stale *s = NULL;
 	if (!d->reports)
 		return; /* it ends: the next start is told again */
-	PR_LIST_EACH(link, &d->stale)
-		if (strcmp(PR_CONTAINER(link, struct stale, link)->id, id) == 0)
-			s = PR_CONTAINER(link, struct stale, link);
+	struct stale *s = find(d, id);
 	if (!s) {
 		s = pr_calloc(1, sizeof *s);
 		snprintf(s->id, sizeof s->id, "%s", id);

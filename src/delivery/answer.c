@@ -42,8 +42,10 @@ void
 answer_apply(struct pr_delivery *d, const struct answer *a)
 {
 	struct pr_campaign *c = pr_map_get(&d->by_serial, a->serial);
-	if (c)
+	if (c) {
 		c->engaged = a->engaged;
+		c->earned = a->earned;
+	}
 	if (c && c->closed)
 		c->counts = a->counts;
 	if (a->id[0] && d->options.on_answered)

@@ -19,6 +19,7 @@ struct prepare_job {
 	struct pr_config *config;
 	pr_content *content;
 	struct pr_recipients_result recipients;
+	struct pr_earned earned;
 	int result;
 	struct pr_error error;
 };
@@ -51,6 +52,9 @@ work_prepare(struct pr_job *job, void *worker)
 {
 	(void)worker;
 	struct prepare_job *j = PR_CONTAINER(job, struct prepare_job, job);
+	j->result = pr_ledger_earned(j->ledger, &j->earned, &j->error);
+	if (j->result < 0)
+		return;
 	j->result =
 	    work_compile(&j->source, j->campaign->dir, 1, j->ledger, &j->content, &j->error);
 	if (j->result < 0)
@@ -83,6 +87,7 @@ prepare_done(struct pr_job *job)
 	struct prepare_job *j = PR_CONTAINER(job, struct prepare_job, job);
 	struct pr_campaign *c = j->campaign;
 	c->ledger = j->ledger;
+	c->earned = j->earned;
 	fold_attach(c->delivery, c->serial, j->ledger);
 	if (j->result < 0)
 		campaign_fail(c, j->error.text);

@@ -470,6 +470,7 @@ pr_campaign_view(const pr_campaign *c, struct pr_campaign_view *out)
 	                                 .priority = c->priority,
 	                                 .counts = c->counts,
 	                                 .engaged = c->engaged,
+	                                 .earned = c->earned,
 	                                 .rate = rate,
 	                                 .eta_ms = eta(c, rate),
 	                                 .accepted_ms = c->accepted_ms,
@@ -482,6 +483,12 @@ pr_campaign_view(const pr_campaign *c, struct pr_campaign_view *out)
 	                                 .last_error = c->last_error,
 	                                 .version = c->version,
 	                                 .content = c->content};
+}
+
+uint64_t
+pr_delivery_folded(const pr_delivery *d)
+{
+	return d->folded;
 }
 
 static void

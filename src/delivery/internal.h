@@ -128,6 +128,7 @@ struct pr_campaign {
 
 	struct pr_counts counts;
 	struct pr_engagements engaged; /* as folded */
+	struct pr_earned earned;       /* likewise */
 	uint64_t untried;              /* rows that were never tried and still may be */
 	struct meter meter;
 	int64_t accepted_ms, started_ms, first_pass_ms, finished_ms; /* wall clock */
@@ -755,6 +756,7 @@ struct answer {
 	char id[PR_CAMPAIGN_ID_MAX]; /* of a campaign that has ended, else "" */
 	struct pr_counts counts;     /* as in its ledger */
 	struct pr_engagements engaged;
+	struct pr_earned earned;
 	uint32_t arrived[PR_LEDGER_ARRIVED_MAX]; /* rows in doubt that are not any more */
 	unsigned arrived_n;
 };

@@ -156,6 +156,7 @@ read_engagement(struct pr_event *ev)
 	ev->type = pr_str(pr_engagement_word((enum pr_engagement_kind)g->kind));
 	pr_people_judge(&hit, 1, 0, false);
 	ev->machine = hit.machine;
+	ev->has_conversion = pr_conversion_decode(g, &ev->conversion) == 0;
 }
 
 static void

@@ -50,11 +50,33 @@ static const char *const detail_keys[PR_ENGAGEMENT_KINDS] = {
 };
 
 static void
+add_conversion(struct pr_buf *b, const struct pr_event *event)
+{
+	const struct pr_conversion *c = &event->conversion;
+	char amount[PR_AMOUNT_SIZE];
+	pr_event_add_text(b, "event", c->event);
+	if (c->amount.currency[0]) {
+		pr_event_add_text(b, "amount", pr_str(pr_amount_format(c->amount.micros, amount)));
+		pr_event_add_text(b, "currency", pr_str(c->amount.currency));
+	}
+	if (c->refund)
+		pr_buf_adds(b, ",\"refund\":true");
+	if (c->link)
+		pr_buf_addf(b, ",\"link\":%u", c->link);
+	if (event->open) /* shops put into an id what they like */
+		pr_event_add_text(b, "order", c->order);
+}
+
+static void
 add_engagement(struct pr_buf *b, const struct pr_event *event)
 {
 	const struct pr_engagement *g = &event->engagement;
 	if (g->kind == PR_ENGAGEMENT_OPEN || g->kind == PR_ENGAGEMENT_CLICK)
 		pr_buf_adds(b, event->machine ? ",\"machine\":true" : ",\"machine\":false");
+	if (event->has_conversion) {
+		add_conversion(b, event);
+		return;
+	}
 	pr_event_add_text(b, "device", pr_str(device_words[g->device]));
 	if (g->link)
 		pr_buf_addf(b, ",\"link\":%u", g->link);

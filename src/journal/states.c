@@ -142,6 +142,7 @@ static const char *const engagement_words[PR_ENGAGEMENT_KINDS] = {
     [PR_ENGAGEMENT_CLICK] = "click",
     [PR_ENGAGEMENT_UNSUBSCRIBE] = "unsubscribe",
     [PR_ENGAGEMENT_COMPLAINT] = "complaint",
+    [PR_ENGAGEMENT_CONVERSION] = "conversion",
 };
 
 const char *

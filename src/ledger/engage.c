@@ -124,21 +124,20 @@ read_known(pr_ledger *l, uint32_t row, struct row_hits *w, struct pr_error *e)
 	return r < 0 ? r : 0;
 }
 
-/* false: it is no engagement, or there is no room for it. */
+/* false: there is no room for it. */
 static bool
-add_new(struct row_hits *w, const struct pr_record *r)
+add_new(struct row_hits *w, const struct pr_record *r, const struct pr_engagement *g)
 {
-	struct pr_engagement g;
-	if (w->n == HITS_MAX || pr_engagement_decode(pr_str_n(r->payload, r->payload_n), &g) < 0)
+	if (w->n == HITS_MAX)
 		return false;
 	w->lsns[w->n] = r->lsn;
-	w->details[w->n] = g.detail;
+	w->details[w->n] = g->detail;
 	w->hits[w->n++] = (struct pr_hit){.at_ms = r->at_ms,
-	                                  .kind = g.kind,
-	                                  .device = g.device,
-	                                  .evidence = g.evidence,
-	                                  .link = g.link,
-	                                  .visitor = g.visitor};
+	                                  .kind = g->kind,
+	                                  .device = g->device,
+	                                  .evidence = g->evidence,
+	                                  .link = g->link,
+	                                  .visitor = g->visitor};
 	return true;
 }
 
@@ -257,6 +256,21 @@ engage_row(pr_ledger *l, uint32_t row, bool images, struct row_hits *w, struct p
 
 /* ---- a batch ---- */
 
+/* Conversions are kept apart (convert.c): no number of hits crowds them out. */
+static int
+take_record(pr_ledger *l, struct row_hits *w, const struct pr_record *r, uint64_t *refused,
+            struct pr_error *e)
+{
+	struct pr_engagement g;
+	if (pr_engagement_decode(pr_str_n(r->payload, r->payload_n), &g) < 0)
+		++*refused;
+	else if (g.kind == PR_ENGAGEMENT_CONVERSION)
+		return ledger_convert(l, r, &g, refused, e);
+	else
+		*refused += !add_new(w, r, &g);
+	return 0;
+}
+
 int
 ledger_engage(pr_ledger *l, const struct ledger_batch *b, uint64_t *refused, struct pr_error *e)
 {
@@ -268,8 +282,8 @@ ledger_engage(pr_ledger *l, const struct ledger_batch *b, uint64_t *refused, str
 	for (size_t at = 0; r == 0 && at < b->n;) {
 		uint32_t row = (uint32_t)(b->keys[at] >> 32);
 		r = read_known(l, row, w, e);
-		for (; at < b->n && (uint32_t)(b->keys[at] >> 32) == row; at++)
-			*refused += !add_new(w, &b->records[(uint32_t)b->keys[at]]);
+		for (; r == 0 && at < b->n && (uint32_t)(b->keys[at] >> 32) == row; at++)
+			r = take_record(l, w, &b->records[(uint32_t)b->keys[at]], refused, e);
 		if (r == 0 && w->n > w->known)
 			r = engage_row(l, row, so_far.of[PR_ENGAGEMENT_OPEN].total > 0, w, e);
 	}

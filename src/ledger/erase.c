@@ -138,10 +138,11 @@ erase_address(pr_ledger *l, uint32_t row, struct pr_error *e)
 static int
 erase_row(pr_ledger *l, uint32_t row, struct pr_error *e)
 {
-	static const enum statement of_row[] = {ST_ROW_ERASE, ST_ENTRY_ERASE, ST_HITS_ERASE};
+	static const enum statement of_row[] = {ST_ROW_ERASE, ST_ENTRY_ERASE, ST_HITS_ERASE,
+	                                        ST_CONVERSIONS_ERASE};
 	sqlite3_stmt *s;
 	int r = erase_address(l, row, e);
-	for (unsigned i = 0; i < 3 && r == 0; i++)
+	for (unsigned i = 0; i < sizeof of_row / sizeof *of_row && r == 0; i++)
 		if ((r = ledger_statement(l, of_row[i], &s, e)) == 0) {
 			sqlite3_bind_int64(s, 1, row);
 			r = pr_db_run(s, e);

@@ -10,6 +10,7 @@
  *   hits      what came back about rows, beside each other by row
  *   engaged   what the hits add up to, by kind, and by link for clicks
  *   links     where a link that was followed leads
+ *   conversions  what people bought after it, by row and key; converted: what they add up to
  *   addresses keyed hash -> row; by_domain: domain -> row; both filled after import, in
  *             order, so that a full table costs no more than its octets
  * Indexes of `state` are partial: the common row, delivered, is in none of them.
@@ -72,10 +73,25 @@ enum statement {
 	ST_ENGAGED_LINKS,
 	ST_LINK_ADD,
 	ST_EMAILS,
+	ST_CONVERSION_ADD,
+	ST_CONVERSION_HAS,
+	ST_CONVERSION_ITEM,
+	ST_CONVERSIONS,
+	ST_CONVERSIONS_COUNT,
+	ST_CONVERTED_GET,
+	ST_CONVERTED_ADD,
+	ST_CONVERTED_ALL,
+	ST_CONVERTED_LINKS,
+	ST_CONVERTED_HOURS,
+	ST_CONVERSIONS_ERASE,
 	ST_ROW_ERASE,
 	ST_ENTRY_ERASE,
 	ST_HITS_ERASE,
 	ST_ADDRESS_ERASE,
+	ST_SURVEY_NAMES,
+	ST_SURVEY_DOMAIN,
+	ST_SURVEY_ENTRIES,
+	ST_SURVEY_HITS,
 	ST_N
 };
 
@@ -162,6 +178,10 @@ struct ledger_batch {
 /* engage.c: within the transaction of a fold, after its outcomes. Adds what it left out. */
 int ledger_engage(pr_ledger *l, const struct ledger_batch *b, uint64_t *refused,
                   struct pr_error *e);
+
+/* convert.c: one record, within the same transaction. */
+int ledger_convert(pr_ledger *l, const struct pr_record *rec, const struct pr_engagement *g,
+                   uint64_t *refused, struct pr_error *e);
 
 /* For tests: migrations other than the program's. */
 int ledger_open_migrating(const char *path, enum pr_ledger_mode mode, int schema,

@@ -18,6 +18,13 @@
 	" machine INTEGER, PRIMARY KEY (kind, link)) WITHOUT ROWID;"                               \
 	"CREATE TABLE links (link INTEGER PRIMARY KEY, url TEXT);"
 
+#define CONVERSIONS                                                                                \
+	"CREATE TABLE conversions (row INTEGER, key INTEGER, at_ms INTEGER, event TEXT,"           \
+	" micros INTEGER, currency TEXT, order_id TEXT, link INTEGER, variant INTEGER,"            \
+	" refund INTEGER, counts INTEGER, PRIMARY KEY (row, key)) WITHOUT ROWID;"                  \
+	"CREATE TABLE converted (variant INTEGER, currency TEXT, total INTEGER, uniques INTEGER,"  \
+	" micros INTEGER, PRIMARY KEY (variant, currency)) WITHOUT ROWID;"
+
 const char ledger_schema[] =
     "PRAGMA application_id = 1347570759;" /* LEDGER_APPLICATION */
     "CREATE TABLE progress (one INTEGER PRIMARY KEY, folded INTEGER, total INTEGER,"
@@ -38,10 +45,10 @@ const char ledger_schema[] =
     "CREATE INDEX state_other ON state (state, row) WHERE state <> 2;"
     "CREATE TABLE addresses (hash INTEGER, row INTEGER, PRIMARY KEY (hash, row)) WITHOUT ROWID;"
     "CREATE TABLE by_domain (domain INTEGER, row INTEGER, PRIMARY KEY (domain, row))"
-    " WITHOUT ROWID;" HITS;
+    " WITHOUT ROWID;" HITS CONVERSIONS;
 
 static const struct pr_db_migration migrations[] = {
-    {1, HITS}, {2, "ALTER TABLE state ADD COLUMN variant INTEGER;"}, {0, NULL}};
+    {1, HITS}, {2, "ALTER TABLE state ADD COLUMN variant INTEGER;"}, {3, CONVERSIONS}, {0, NULL}};
 
 #define ENTRY                                                                                      \
 	"s.state, s.class, s.code, s.enhanced, s.flags, s.attempts, s.doubts,"                     \
@@ -121,11 +128,40 @@ static const char *const texts[ST_N] = {
 			 " WHERE e.kind = 2 AND e.link <> 4294967295 AND e.total > 0"
 			 " ORDER BY e.uniques DESC, e.link LIMIT ?",
     [ST_LINK_ADD] = "INSERT OR IGNORE INTO links VALUES (?, ?)",
+    [ST_CONVERSION_ADD] = "INSERT OR IGNORE INTO conversions VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+    [ST_CONVERSION_HAS] = "SELECT 1 FROM conversions WHERE row = ? AND key = ?",
+    [ST_CONVERSION_ITEM] = "SELECT 1 FROM conversions WHERE row = ?1 AND event = ?2"
+			   " AND order_id = ?3 AND order_id <> '' AND NOT refund LIMIT 1",
+    [ST_CONVERSIONS] = "SELECT row, key, at_ms, event, micros, currency, order_id, link, variant,"
+		       " refund FROM conversions WHERE row BETWEEN ? AND ? ORDER BY row, key",
+    [ST_CONVERSIONS_COUNT] = "SELECT count(*), count(*) FILTER (WHERE NOT refund)"
+			     " FROM conversions WHERE row = ?",
+    [ST_CONVERTED_GET] = "SELECT micros FROM converted WHERE variant = ? AND currency = ?",
+    [ST_CONVERTED_ADD] = "INSERT INTO converted VALUES (?1, ?2, ?3, ?4, ?5)"
+			 " ON CONFLICT DO UPDATE SET total = total + ?3, uniques = uniques + ?4,"
+			 " micros = ?5",
+    [ST_CONVERTED_ALL] = "SELECT variant, currency, total, uniques, micros FROM converted"
+			 " ORDER BY currency, variant",
+    /* total() is a double and cannot overflow; amounts of a link are far below where it rounds. */
+    [ST_CONVERTED_LINKS] = "SELECT c.link, c.currency, total(c.counts) AS n,"
+			   " CAST(total(c.micros) AS INTEGER), l.url FROM conversions c"
+			   " LEFT JOIN links l ON l.link = c.link GROUP BY c.link, c.currency"
+			   " ORDER BY n DESC, c.link, c.currency LIMIT ?",
+    [ST_CONVERTED_HOURS] = "SELECT at_ms / 3600000 AS hour, currency,"
+			   " CAST(total(counts) AS INTEGER), CAST(total(micros) AS INTEGER)"
+			   " FROM conversions GROUP BY hour, currency ORDER BY hour, currency"
+			   " LIMIT ?",
+    [ST_CONVERSIONS_ERASE] = "UPDATE conversions SET order_id = '' WHERE row = ?",
     [ST_EMAILS] = "SELECT row, email, domain FROM rows ORDER BY row",
     [ST_ROW_ERASE] = "UPDATE rows SET email = '', data = x'' WHERE row = ?",
     [ST_ENTRY_ERASE] = "UPDATE state SET reply = '' WHERE row = ?",
     [ST_HITS_ERASE] = "UPDATE hits SET detail = '', visitor = 0 WHERE row = ?",
     [ST_ADDRESS_ERASE] = "DELETE FROM addresses WHERE hash = ? AND row = ?",
+    [ST_SURVEY_NAMES] = "SELECT id, name FROM domains",
+    [ST_SURVEY_DOMAIN] = "SELECT row FROM by_domain WHERE domain = ?",
+    [ST_SURVEY_ENTRIES] = "SELECT row, state, class, flags, last_ms, reply, variant,"
+			  " code, enhanced FROM state NOT INDEXED ORDER BY row",
+    [ST_SURVEY_HITS] = "SELECT row, kind, at_ms, device, machine FROM hits ORDER BY row",
 };
 
 int

@@ -10,6 +10,7 @@
  */
 #include "internal.h"
 
+#include "compose.h"
 #include "encode.h"
 #include "header.h"
 #include "html_text.h"
@@ -537,11 +538,9 @@ is_address(struct pr_str s)
 	return s.n > 2 && s.n <= 320 && memchr(s.p, '@', s.n);
 }
 
-static int
-compose(struct job *j, struct pr_message **out)
+static void
+prepare(struct job *j)
 {
-	if (!is_address(j->row->email))
-		return pr_fail(j->e, PR_EINVAL, "row %u has no valid address", j->row->row);
 	begin(j->c, j->content);
 	j->tokens = pr_row_tokens(j->content, j->row);
 	j->mailto = unsubscribe_mailto(j);
@@ -550,10 +549,25 @@ compose(struct job *j, struct pr_message **out)
 	j->edition = choose_edition(j);
 	if (j->edition->language)
 		*slot(j, PR_SLOT_LANGUAGE) = pr_liquid_string(pr_str(j->edition->language));
+}
+
+static int
+compose(struct job *j, struct pr_message **out)
+{
+	if (!is_address(j->row->email))
+		return pr_fail(j->e, PR_EINVAL, "row %u has no valid address", j->row->row);
+	prepare(j);
 	if (render_bodies(j) < 0 || write_message(j) < 0 || sign(j) < 0)
 		return PR_EINVAL;
 	*out = make_message(j);
 	return 0;
+}
+
+static const struct pr_wording *
+wording_of(const pr_content *content, unsigned variant)
+{
+	bool there = variant >= 1 && variant <= content->wordings_n;
+	return &content->wordings[there ? variant - 1 : 0];
 }
 
 int
@@ -562,14 +576,28 @@ pr_compose(pr_composer *c, const pr_content *content, const struct pr_row *row, 
 {
 	struct pr_error own;
 	struct job j = {.c = c, .content = content, .row = row, .utc_ms = utc_ms};
-	j.wording =
-	    &content->wordings[variant >= 1 && variant <= content->wordings_n ? variant - 1 : 0];
+	j.wording = wording_of(content, variant);
 	j.e = e ? e : &own;
 	c->failure = (struct pr_compose_failure){0};
 	int result = compose(&j, out);
 	if (result < 0 && !c->failure.error.code)
 		c->failure.error = *j.e;
 	return result;
+}
+
+int
+pr_compose_html(pr_composer *c, const pr_content *content, const struct pr_row *row,
+                unsigned variant, int64_t utc_ms, struct pr_buf *out, struct pr_error *e)
+{
+	struct job j = {.c = c, .content = content, .row = row, .utc_ms = utc_ms, .e = e};
+	j.wording = wording_of(content, variant);
+	prepare(&j);
+	if (!j.edition->bodies->html.code)
+		return pr_fail(e, PR_EUNAVAILABLE, "the message has no HTML");
+	int r = render_html(&j);
+	if (r == 0)
+		pr_buf_add_str(out, pr_buf_str(&c->html));
+	return r;
 }
 
 const struct pr_compose_failure *

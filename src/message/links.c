@@ -130,11 +130,26 @@ has_code(struct pr_str text)
 	       memmem(text.p, text.n, "%7B%", 4); /* of Markdown */
 }
 
+static uint32_t
+number_of(struct pr_str url)
+{
+	return 1 + (uint32_t)(hash(url) % (NUMBER_MAX - 1));
+}
+
+uint32_t
+pr_links_number(const struct pr_links *links, struct pr_str text, struct pr_buf *url)
+{
+	size_t was = url->len;
+	if (!destination_of(links, text, url))
+		return 0;
+	return number_of(pr_str_n(url->data + was, url->len - was));
+}
+
 /* Two links with one number are as good as none: the second is carried whole. */
 static void
 add_link(struct pr_links *links, struct pr_str text, struct pr_str url, struct pr_arena *arena)
 {
-	uint32_t number = 1 + (uint32_t)(hash(url) % (NUMBER_MAX - 1));
+	uint32_t number = number_of(url);
 	const struct pr_campaign_link *other = pr_map_get(&links->by_number, number);
 	if (other && !pr_str_eq(other->url, url))
 		return;

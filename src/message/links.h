@@ -45,6 +45,10 @@ void pr_links_finish(struct pr_links *links);
 void pr_links_collect_html(struct pr_links *links, struct pr_str html, struct pr_arena *arena);
 void pr_links_collect_text(struct pr_links *links, struct pr_str text, struct pr_arena *arena);
 
+/* The number that a link as written in HTML has, or would have; where it leads is appended. 0: it
+ * is not followed. */
+uint32_t pr_links_number(const struct pr_links *links, struct pr_str text, struct pr_buf *url);
+
 /* Whose message it is: campaign and row. */
 struct pr_links_sender {
 	const pr_tokens *keys;

@@ -4,6 +4,8 @@
  */
 #include "internal.h"
 
+#include "postrider/journal/conversion.h"
+
 /* Views of a payload are overwritten in the copy that they view. True where that changed it. */
 static bool
 mask(const struct pass *p, struct pr_str text)
@@ -45,8 +47,11 @@ static bool
 erase_engagement(const struct pass *p, struct pr_str payload, bool own)
 {
 	struct pr_engagement g;
+	struct pr_conversion c;
 	if (pr_engagement_decode(payload, &g) < 0)
 		return false;
+	if (own && pr_conversion_decode(&g, &c) == 0)
+		return blank(c.order); /* what it brought is the campaign's */
 	return own ? blank(g.detail) : mask(p, g.detail);
 }
 

@@ -1,4 +1,5 @@
-/* A campaign as JSON: for the status socket and for report.json. */
+/* A campaign as JSON: for the status socket and for report.json (figures.c has the rest of that).
+ */
 #include "report_internal.h"
 
 #include <fcntl.h>
@@ -86,13 +87,13 @@ pr_report_slices_json(const pr_campaign *c, struct pr_buf *b)
 	pr_buf_addc(b, ']');
 }
 
-static void
-add_kept_slices(struct pr_buf *b, pr_ledger *l)
+void
+report_kept_slices_json(pr_ledger *l, struct pr_buf *b)
 {
 	struct slices x = {.b = b};
 	pr_buf_adds(b, "\"slices\":[");
 	pr_slices_each_kept(l, add_slice, &x);
-	pr_buf_adds(b, "],");
+	pr_buf_addc(b, ']');
 }
 
 void
@@ -115,6 +116,7 @@ pr_report_campaign_json(const struct pr_campaign_view *v, struct pr_buf *b)
 	add_number(b, "version", v->version);
 	add_number(b, "attempts", v->counts.attempts);
 	add_engagement(b, &v->engaged);
+	report_add_earned(b, v);
 	add_number(b, "in_doubt_ever", v->counts.in_doubt_ever);
 	add_number(b, "needs_decision", v->counts.needs_decision);
 	add_number(b, "import_rows", v->import_rows);
@@ -126,52 +128,6 @@ pr_report_campaign_json(const struct pr_campaign_view *v, struct pr_buf *b)
 	add_string(b, "folder", v->dir);
 	add_string(b, "last_error", v->last_error);
 	pr_buf_addc(b, '}');
-}
-
-static int
-add_classes(struct pr_buf *b, pr_ledger *l, enum pr_state state, struct pr_error *e)
-{
-	uint64_t tally[PR_CLASSES] = {0};
-	int r = pr_ledger_tally_classes(l, state, tally, e);
-	bool first = true;
-	pr_buf_addf(b, ",\"%s_classes\":{", pr_state_word(state));
-	for (int i = 0; i < PR_CLASSES; i++)
-		if (tally[i]) {
-			const char *word = pr_class_word((enum pr_class)i);
-			pr_buf_addf(b, "%s\"%s\":%llu", first ? "" : ",", *word ? word : "none",
-			            (unsigned long long)tally[i]);
-			first = false;
-		}
-	pr_buf_addc(b, '}');
-	return r;
-}
-
-static bool
-add_domain(void *context, struct pr_str domain, const uint64_t of[PR_STATES])
-{
-	struct pr_buf *b = context;
-	pr_buf_adds(b, b->data[b->len - 1] == '[' ? "{\"domain\":" : ",{\"domain\":");
-	pr_buf_add_json(b, domain);
-	for (int i = 0; i < PR_STATES; i++)
-		add_number(b, pr_state_word((enum pr_state)i), of[i]);
-	pr_buf_addc(b, '}');
-	return true;
-}
-
-static bool
-add_link(void *context, uint32_t link, struct pr_str url, const struct pr_engaged *n)
-{
-	struct pr_buf *b = context;
-	pr_buf_addf(b, "%s{\"link\":%u,\"url\":", b->data[b->len - 1] == '[' ? "" : ",", link);
-	if (url.n)
-		pr_buf_add_json(b, url);
-	else
-		pr_buf_adds(b, "null");
-	add_number(b, "total", n->total);
-	add_number(b, "unique", n->unique);
-	add_number(b, "machine", n->machine);
-	pr_buf_addc(b, '}');
-	return true;
 }
 
 void
@@ -186,37 +142,4 @@ pr_report_history_json(pr_ledger *l, struct pr_buf *b)
 	}
 	pr_buf_addc(b, ']');
 	pr_buf_finish(&lines);
-}
-
-int
-pr_report_write_json(const struct pr_report_source *s, pr_ledger *l, int dir, struct pr_error *e)
-{
-	struct pr_buf b = {0};
-	char now[PR_RFC3339_SIZE];
-	pr_buf_addf(&b, "{\"version\":1,\"written\":\"%s\",\"final\":%s,\"serial\":%u",
-	            pr_format_rfc3339(pr_utc_ms(), now), s->final ? "true" : "false",
-	            s->view.serial);
-	add_string(&b, "message_id_tail",
-	           s->message_ids); /* with it the ids of all rows are known */
-	pr_buf_adds(&b, ",\"campaign\":");
-	pr_report_campaign_json(&s->view, &b);
-	int r = add_classes(&b, l, PR_BOUNCED, e);
-	if (r == 0)
-		r = add_classes(&b, l, PR_DEFERRED, e);
-	pr_buf_adds(&b, ",\"domains\":[");
-	if (r == 0)
-		r = pr_ledger_tally_domains(l, DOMAINS_SHOWN, add_domain, &b, e);
-	pr_buf_adds(&b, "],\"links\":[");
-	if (r == 0)
-		r = pr_ledger_tally_links(l, LINKS_SHOWN, add_link, &b, e);
-	pr_buf_adds(&b, "],");
-	add_kept_slices(&b, l);
-	pr_report_test_json(l, &b);
-	pr_buf_addc(&b, ',');
-	pr_report_history_json(l, &b);
-	pr_buf_adds(&b, "}\n");
-	if (r == 0)
-		r = pr_file_replace(dir, "report.json", b.data, b.len, 0640, e);
-	pr_buf_finish(&b);
-	return r;
 }

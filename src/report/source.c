@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define REPORT_MAX (4u << 20)
-
 #define COPY(member)                                                                               \
 	do {                                                                                       \
 		snprintf(out->member, sizeof out->member, "%s", view->member ? view->member : ""); \
@@ -43,6 +41,16 @@ pr_report_source_init(struct pr_report_source *out, const struct pr_campaign_vie
 		out->view.state = PR_CAMPAIGN_FINISHED;
 	if (!out->view.finished_ms)
 		out->view.finished_ms = pr_utc_ms();
+}
+
+void
+pr_report_source_configure(struct pr_report_source *s, const struct pr_config *config)
+{
+	const struct pr_route *route =
+	    s->view.route ? pr_config_route(config, pr_str(s->view.route)) : NULL;
+	snprintf(s->timezone, sizeof s->timezone, "%s",
+	         config->timezone.p ? config->timezone.p : "");
+	s->relayed = route && route->via != PR_VIA_MX && route->via != PR_VIA_MAILDIR;
 }
 
 /* ---- from an older report ---- */
@@ -122,7 +130,7 @@ read_report(struct pr_report_source *out, int folder, const struct pr_counts *no
             struct pr_error *e)
 {
 	struct pr_buf text = {0};
-	int r = pr_file_read(folder, "report.json", REPORT_MAX, &text, e);
+	int r = pr_file_read(folder, "report.json", REPORT_SIZE_MAX, &text, e);
 	json_t *report = r == 0 ? json_loadb(text.data, text.len, 0, NULL) : NULL;
 	json_t *campaign = json_object_get(report, "campaign");
 	if (r == 0 && !json_is_object(campaign))
@@ -133,6 +141,8 @@ read_report(struct pr_report_source *out, int folder, const struct pr_counts *no
 		out->rows_changed = differs(campaign, now);
 		out->view.serial = (uint32_t)get_number(report, "serial");
 		get_text(report, "message_id_tail", out->message_ids, sizeof out->message_ids);
+		get_text(report, "timezone", out->timezone, sizeof out->timezone);
+		out->relayed = json_is_true(json_object_get(report, "relayed"));
 	}
 	if (r == 0 && (!out->view.id || !out->view.name))
 		r = pr_fail(e, PR_ECORRUPT, "%s/report.json names no campaign", out->dir);
@@ -151,5 +161,7 @@ pr_report_source_read(struct pr_report_source *out, const char *dir, int folder,
 	int r = pr_ledger_counts(ledger, &now, e);
 	if (r == 0)
 		r = read_report(out, folder, &now, e);
-	return r < 0 ? r : pr_ledger_engagements(ledger, &out->view.engaged, e);
+	if (r == 0)
+		r = pr_ledger_engagements(ledger, &out->view.engaged, e);
+	return r < 0 ? r : pr_ledger_earned(ledger, &out->view.earned, e);
 }

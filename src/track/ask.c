@@ -16,8 +16,8 @@
 /* ---- on the loop ---- */
 
 /* Home, with its answer. */
-static void
-go_home(struct track_ask *a)
+void
+ask_go_home(struct track_ask *a)
 {
 	pr_track *t = a->track;
 	pthread_mutex_lock(&t->home_lock);
@@ -34,7 +34,7 @@ answer_later(struct track_ask *a)
 	else
 		visit_page_answer(&a->answer, MHD_HTTP_SERVICE_UNAVAILABLE, TRACK_PAGE_LATER,
 		                  a->language);
-	go_home(a);
+	ask_go_home(a);
 }
 
 /* ---- pages: on the lane ---- */
@@ -73,7 +73,7 @@ work_page(struct pr_job *job, void *worker)
 static void
 page_done(struct pr_job *job)
 {
-	go_home(PR_CONTAINER(job, struct track_ask, job));
+	ask_go_home(PR_CONTAINER(job, struct track_ask, job));
 }
 
 static void
@@ -145,7 +145,7 @@ change_next(struct track_ask *a)
 		}
 	if (a->says & TRACK_SAYS_ONE_CLICK) {
 		a->answer.status = MHD_HTTP_OK;
-		go_home(a);
+		ask_go_home(a);
 	} else
 		make_page(a);
 }
@@ -159,7 +159,9 @@ on_loop(struct pr_post *post)
 	a->left = !a->token.row                    ? 0
 	          : a->says & TRACK_SAYS_ONE_CLICK ? TRACK_SAYS_ONE_CLICK
 	                                           : a->says;
-	if (!a->says)
+	if (a->told)
+		told_order(a);
+	else if (!a->says)
 		make_page(a);
 	else if (a->track->stopping)
 		answer_later(a);
@@ -194,6 +196,9 @@ static void
 free_ask(struct track_ask *a)
 {
 	track_form_end(&a->form);
+	a->track->web.bodies -= a->body.len;
+	pr_buf_finish(&a->body);
+	told_free(a->told);
 	pr_buf_finish(&a->answer.body);
 	free(a);
 }

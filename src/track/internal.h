@@ -15,6 +15,7 @@
  *   visit.c      one request: what it asks, what is recorded, the answer
  *   ask.c        those that the loop or a lane has to answer
  *   view.c       the message in the browser
+ *   told.c       what shops tell of customers
  *   server.c     libmicrohttpd on the web thread
  *   track.c      opening, reloading, ending
  *
@@ -25,6 +26,7 @@
 #ifndef TRACK_INTERNAL_H
 #define TRACK_INTERNAL_H
 
+#include "postrider/conversions/payload.h"
 #include "postrider/delivery/leave.h"
 #include "postrider/delivery/whom.h"
 #include "postrider/message/token.h"
@@ -59,6 +61,10 @@ struct track_rates *track_rates_create(void);
 void track_rates_destroy(struct track_rates *r);
 /* Whether the visitor may make one more request: two seconds' worth at once. */
 bool track_rate_take(struct track_rates *r, struct pr_rate rate, uint64_t visitor, int64_t now_us);
+
+/* The same with so much of the rate at once. */
+bool track_rate_take_burst(struct track_rates *r, struct pr_rate rate, int64_t burst_us,
+                           uint64_t visitor, int64_t now_us);
 
 /* ---- crowd.c ---- */
 #define TRACK_CROWD 10
@@ -177,6 +183,7 @@ void track_queue_take(struct track_queue *q);
 struct track_answer {
 	unsigned status;
 	bool html;    /* else it has no body */
+	bool json;    /* the body is for programs */
 	bool message; /* html is what somebody else wrote: it may have images and styles */
 	struct pr_buf body;
 };
@@ -190,6 +197,9 @@ struct track_ask {
 	enum pr_track_path path;
 	bool suspended, away, gone, given_up; /* web; away: with others */
 	struct track_form form;               /* until it is sent away */
+	bool raw, body_full;                  /* the body is kept as it comes; it was too long */
+	struct pr_buf body;                   /* the same */
+	struct track_told *told;              /* what it tells of a customer; NULL: nothing */
 	unsigned says;
 	struct pr_token token;
 	enum track_language language;
@@ -200,6 +210,17 @@ struct track_ask {
 	unsigned left; /* of what it says */
 	struct pr_list home;
 	struct track_answer answer;
+};
+
+/* An event on its way. */
+struct track_told {
+	struct track_ask *ask;
+	struct pr_arena arena;
+	struct pr_told told;
+	bool keyed; /* whoever tells it has a key, or a shop's secret */
+	struct pr_token token;
+	struct pr_customer_event event;
+	struct pr_order order;
 };
 
 /* What one request is about, on the web thread. */
@@ -233,6 +254,15 @@ void ask_release(struct track_ask *a); /* on the web thread: its connection is d
 void asks_come_home(struct web *w);    /* on the web thread */
 void asks_give_up(struct web *w);      /* on the web thread: they are answered 503 */
 
+/* told.c */
+enum MHD_Result visit_told(struct track_visit *v, struct track_ask *a); /* POST /e */
+void told_order(struct track_ask *a);                                   /* on the loop */
+void told_free(struct track_told *t);                                   /* NULL: nothing */
+
+bool visit_is_fast_enough(struct track_visit *v);
+bool visit_is_crowded(const struct track_visit *v); /* too many asks wait for others */
+void ask_go_home(struct track_ask *a);              /* on the loop: it is answered */
+
 /* On the lane. Negative: there is nothing to show. */
 int view_compose(struct track_ask *a, const struct pr_whom *whom);
 
@@ -245,16 +275,17 @@ struct web {
 	struct MHD_Daemon *daemon;
 	struct MHD_Response *gif;
 	int epoll;
-	struct track_rates *rates;
+	struct track_rates *rates, *tellers; /* of visitors; of tokens at POST /e */
+	size_t bodies;                       /* octets of raw ones */
 	struct track_crowd *crowd;
 	struct track_links *links;
 	struct track_untracked *untracked;
 	struct pr_hash_key key; /* of visitors */
 	int64_t key_day, looked_ms;
-	int64_t now_us, utc_ms;               /* of this turn */
-	struct pr_list asks;                  /* whose connections are here */
-	unsigned away;                        /* asks that are with others */
-	struct pr_buf forwarded, destination; /* of the request at hand */
+	int64_t now_us, utc_ms;                         /* of this turn */
+	struct pr_list asks;                            /* whose connections are here */
+	unsigned away;                                  /* asks that are with others */
+	struct pr_buf forwarded, destination, location; /* of the request at hand */
 };
 int web_open(struct web *w, pr_track *t, struct pr_error *e);
 void web_run(struct web *w); /* until the track is stopping */

@@ -49,12 +49,19 @@ find(struct track_rates *r, uint64_t visitor)
 bool
 track_rate_take(struct track_rates *r, struct pr_rate rate, uint64_t visitor, int64_t now_us)
 {
+	return track_rate_take_burst(r, rate, BURST_SECONDS * 1000000LL, visitor, now_us);
+}
+
+bool
+track_rate_take_burst(struct track_rates *r, struct pr_rate rate, int64_t burst_us,
+                      uint64_t visitor, int64_t now_us)
+{
 	if (rate.count == 0)
 		return true;
 	struct slot *s = find(r, visitor);
 	int64_t interval = (int64_t)rate.period_ms * 1000 / rate.count;
 	int64_t due = s->due_us > now_us ? s->due_us : now_us;
-	if (due - now_us > BURST_SECONDS * 1000000LL - interval)
+	if (due - now_us > burst_us - interval)
 		return false;
 	s->due_us = due + interval;
 	return true;

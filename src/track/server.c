@@ -17,6 +17,7 @@
 #define TIMEOUT_S 30u
 #define HEADERS_MAX 16384u
 #define ABSURD_MAX (16u * TRACK_BODY_MAX) /* of a body: more is not even read to be refused */
+#define BODIES_MAX (16u << 20)            /* octets, of all that tell of events */
 #define LOOK_MS (5 * PR_SECOND_MS)        /* at the store, for whose opens are not to be recorded */
 #define GOODBYE_TURNS 20                  /* of 10 ms: for answers under way when it ends */
 
@@ -33,12 +34,12 @@ refuse_at_once(struct web *w, struct MHD_Connection *connection, const char *url
 }
 
 static bool
-is_too_long(struct MHD_Connection *connection)
+is_too_long(struct MHD_Connection *connection, uint64_t max)
 {
 	uint64_t n;
 	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
 	                                                 MHD_HTTP_HEADER_CONTENT_LENGTH);
-	return length && (!pr_str_u64(pr_str(length), &n) || n > TRACK_BODY_MAX);
+	return length && (!pr_str_u64(pr_str(length), &n) || n > max);
 }
 
 static enum MHD_Result
@@ -51,17 +52,38 @@ begin_request(struct web *w, struct MHD_Connection *connection, const char *url,
 	}
 	if (strcmp(method, "POST") != 0)
 		return refuse_at_once(w, connection, url, MHD_HTTP_METHOD_NOT_ALLOWED);
-	if (is_too_long(connection))
+	struct pr_str rest;
+	bool raw = track_target(url, &rest) == PR_TRACK_EVENTS;
+	if (is_too_long(connection, raw ? PR_TOLD_MAX : TRACK_BODY_MAX))
 		return refuse_at_once(w, connection, url, MHD_HTTP_CONTENT_TOO_LARGE);
+	if (raw && w->bodies > BODIES_MAX)
+		return refuse_at_once(w, connection, url, MHD_HTTP_SERVICE_UNAVAILABLE);
 	struct track_ask *a = ask_create(w, connection);
-	track_form_begin(&a->form, connection);
+	a->raw = raw;
+	if (!raw)
+		track_form_begin(&a->form, connection);
 	*slot = a;
+	return MHD_YES;
+}
+
+/* Signed as it came, so it is kept as it came. */
+static enum MHD_Result
+take_raw(struct track_ask *a, const char *data, size_t *n)
+{
+	a->body_full |= a->body.len + *n > PR_TOLD_MAX || a->track->web.bodies > BODIES_MAX;
+	if (!a->body_full) {
+		pr_buf_add(&a->body, data, *n);
+		a->track->web.bodies += *n;
+	}
+	*n = 0;
 	return MHD_YES;
 }
 
 static enum MHD_Result
 take_body(struct track_ask *a, const char *data, size_t *n)
 {
+	if (a->raw)
+		return take_raw(a, data, n);
 	track_form_take(&a->form, data, *n);
 	*n = 0;
 	return a->form.received <= ABSURD_MAX ? MHD_YES : MHD_NO;
@@ -235,6 +257,7 @@ web_open(struct web *w, pr_track *t, struct pr_error *e)
 	pr_list_init(&w->asks);
 	take_config(w);
 	w->rates = track_rates_create();
+	w->tellers = track_rates_create();
 	w->crowd = track_crowd_create();
 	w->gif = make_gif();
 	int r = w->gif ? 0 : pr_fail(e, PR_ESYSTEM, "no memory for the pixel");
@@ -256,9 +279,11 @@ web_close(struct web *w)
 	track_links_close(w->links);
 	track_crowd_destroy(w->crowd);
 	track_rates_destroy(w->rates);
+	track_rates_destroy(w->tellers);
 	free(w->proxies.networks);
 	pr_buf_finish(&w->forwarded);
 	pr_buf_finish(&w->destination);
+	pr_buf_finish(&w->location);
 	w->daemon = NULL;
 	w->untracked = NULL;
 }

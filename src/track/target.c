@@ -4,8 +4,10 @@
 enum pr_track_path
 track_target(const char *url, struct pr_str *rest)
 {
-	static const char rooms[] = {'o', 'c', 'u', 'v', 'p'}; /* as in enum pr_track_path */
+	static const char rooms[] = {'o', 'c', 'u', 'v', 'p', 'e'}; /* as in enum pr_track_path */
 	*rest = PR_STR("");
+	if (strcmp(url, "/e") == 0)
+		return PR_TRACK_EVENTS;
 	if (url[0] != '/' || url[1] == 0 || url[2] != '/')
 		return PR_TRACK_OTHER;
 	const char *at = memchr(rooms, url[1], sizeof rooms);
@@ -18,7 +20,7 @@ track_target(const char *url, struct pr_str *rest)
 const char *
 pr_track_path_word(enum pr_track_path p)
 {
-	static const char *const words[PR_TRACK_PATHS] = {"o", "c", "u", "v", "p", "other"};
+	static const char *const words[PR_TRACK_PATHS] = {"o", "c", "u", "v", "p", "e", "other"};
 	return words[p];
 }
 

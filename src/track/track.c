@@ -12,7 +12,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static const unsigned statuses[TRACK_STATUSES] = {200, 302, 400, 404, 405, 410, 413, 429, 503};
+static const unsigned statuses[TRACK_STATUSES] = {200, 302, 400, 401, 403, 404,
+                                                  405, 410, 413, 429, 503};
 
 void
 track_count(pr_track *t, enum pr_track_path path, unsigned status)

@@ -7,8 +7,6 @@
 #include "postrider/campaign/address.h"
 #include "postrider/message/link.h"
 
-#include <stdio.h>
-
 #define AWAY_MAX 256u /* asks that wait for the loop or the lane */
 #define RETRY_AFTER "60"
 
@@ -110,6 +108,10 @@ visit_answer(struct web *w, struct MHD_Connection *c, enum pr_track_path path,
 	pr_buf_finish(&a->body);
 	if (!r)
 		return MHD_NO;
+	if (a->json) {
+		add(r, "Content-Type", "application/json");
+		add(r, "Access-Control-Allow-Origin", "*"); /* a shop's page, with its token */
+	}
 	if (a->html)
 		add_html_headers(r, a->message);
 	if (a->status == MHD_HTTP_SERVICE_UNAVAILABLE)
@@ -204,27 +206,48 @@ get_pixel(struct track_visit *v, bool fast)
 /* ---- links ---- */
 
 static bool
-is_blocked(const struct pr_config *c, struct pr_str host)
+is_under(struct pr_str host, const struct pr_texts *hosts)
 {
-	for (size_t i = 0; i < c->track.blocked.n; i++)
-		if (pr_domain_under(host, pr_text_str(&c->track.blocked.items[i])))
+	for (size_t i = 0; i < hosts->n; i++)
+		if (pr_domain_under(host, pr_text_str(&hosts->items[i])))
 			return true;
 	return false;
 }
 
 static enum MHD_Result
-redirect(struct track_visit *v, struct pr_str url)
+redirect(struct track_visit *v, struct pr_str url) /* ended by NUL */
 {
-	char location[PR_LINK_MAX + 1];
 	struct MHD_Response *r = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 	if (!r)
 		return MHD_NO;
-	snprintf(location, sizeof location, "%.*s", (int)url.n, url.p);
-	add(r, "Location", location);
+	add(r, "Location", url.p);
 	add(r, "Cache-Control", "no-store, private");
 	add(r, "Referrer-Policy", "no-referrer-when-downgrade");
 	add(r, "X-Robots-Tag", "noindex");
 	return queue_answer(v->web, v->connection, v->path, MHD_HTTP_FOUND, r);
+}
+
+/* Behind the other parameters, before the fragment: so that the shop knows who came, and can tell
+ * what came of it (told.c). */
+static void
+add_token(const struct track_visit *v, const struct pr_token *t, struct pr_buf *location)
+{
+	const struct pr_config *c = v->web->config;
+	const struct pr_token event = {
+	    .kind = PR_TOKEN_EVENT, .campaign = t->campaign, .row = t->row};
+	char token[PR_TOKEN_URL_SIZE];
+	pr_token_url(c->tokens, &event, token);
+	const char *fragment = memchr(location->data, '#', location->len);
+	struct pr_buf rest = {0};
+	if (fragment) {
+		pr_buf_adds(&rest, fragment);
+		location->len = (size_t)(fragment - location->data);
+		location->data[location->len] = 0;
+	}
+	pr_buf_addf(location, "%c%s=%s", strchr(location->data, '?') ? '&' : '?',
+	            c->track.shop_parameter.p, token);
+	pr_buf_add_str(location, pr_buf_str(&rest));
+	pr_buf_finish(&rest);
 }
 
 static enum MHD_Result
@@ -232,10 +255,14 @@ follow(struct track_visit *v, const struct pr_token *t, struct pr_str url)
 {
 	if (!pr_link_is_sound(url))
 		return not_found(v);
-	if (is_blocked(v->web->config, track_host_of(url)))
+	if (is_under(track_host_of(url), &v->web->config->track.blocked))
 		return visit_page(v, MHD_HTTP_GONE, TRACK_PAGE_GONE);
 	record(v, t, PR_ENGAGEMENT_CLICK, url);
-	return redirect(v, url);
+	pr_buf_clear(&v->web->location);
+	pr_buf_add_str(&v->web->location, url);
+	if (t->row && is_under(track_host_of(url), &v->web->config->track.shop_hosts))
+		add_token(v, t, &v->web->location);
+	return redirect(v, pr_buf_str(&v->web->location));
 }
 
 /* A link that nobody can see: it leads nowhere. */
@@ -269,6 +296,12 @@ get_link(struct track_visit *v)
 	if (r < 0 && r != PR_ENOENT)
 		return visit_page(v, MHD_HTTP_SERVICE_UNAVAILABLE, TRACK_PAGE_LATER);
 	return r < 0 ? not_found(v) : follow(v, &t, url);
+}
+
+bool
+visit_is_crowded(const struct track_visit *v)
+{
+	return v->web->away >= AWAY_MAX;
 }
 
 /* ---- pages ---- */
@@ -308,8 +341,8 @@ get_page(struct track_visit *v, void **slot)
 	return send_away(v, a, &t);
 }
 
-static bool
-is_fast_enough(struct track_visit *v)
+bool
+visit_is_fast_enough(struct track_visit *v)
 {
 	struct web *w = v->web;
 	return track_rate_take(w->rates, w->config->track.rate, v->visitor, w->now_us);
@@ -318,7 +351,9 @@ is_fast_enough(struct track_visit *v)
 enum MHD_Result
 visit_get(struct track_visit *v, void **slot)
 {
-	bool fast = is_fast_enough(v);
+	bool fast = visit_is_fast_enough(v);
+	if (v->path == PR_TRACK_EVENTS)
+		return visit_refuse_method(v);
 	if (v->path == PR_TRACK_OPEN)
 		return get_pixel(v, fast);
 	if (!fast)
@@ -343,11 +378,13 @@ visit_post(struct track_visit *v, struct track_ask *a)
 	bool known = v->path == PR_TRACK_UNSUBSCRIBE || v->path == PR_TRACK_PREFERENCES;
 	/* Of a form of preferences in which nothing is ticked a browser sends nothing. */
 	bool empty = v->path == PR_TRACK_PREFERENCES && a->form.received == 0;
+	if (v->path == PR_TRACK_EVENTS)
+		return visit_told(v, a);
 	if (!known)
 		return visit_refuse_method(v);
 	if (a->form.received > TRACK_BODY_MAX)
 		return visit_page(v, MHD_HTTP_CONTENT_TOO_LARGE, TRACK_PAGE_BAD);
-	if (!is_fast_enough(v))
+	if (!visit_is_fast_enough(v))
 		return visit_page(v, MHD_HTTP_TOO_MANY_REQUESTS, TRACK_PAGE_TOO_FAST);
 	if (!read_token(v, &t))
 		return not_found(v);

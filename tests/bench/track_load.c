@@ -2,10 +2,11 @@
  * Clicks and opens against the tracking server, all tokens distinct, over connections that are
  * kept alive, one request at a time on each.
  *
- *   track_load PORT CONNECTIONS REQUESTS SERIAL SECRET
+ *   track_load PORT CONNECTIONS REQUESTS SERIAL SECRET [KEY]
  *
  * Every other request is a click on link 1 of campaign SERIAL; rows count up from 1. Prints JSON:
- * seconds, answers by kind, latencies in ms.
+ * seconds, answers by kind, latencies in ms. With KEY, that of events: orders of user1@example.com
+ * and so on, by POST /e.
  */
 #include "postrider/base/buf.h"
 #include "postrider/base/clock.h"
@@ -31,6 +32,7 @@ struct conn {
 
 static pr_tokens *keys;
 static uint32_t serial;
+static const char *events_key; /* NULL: clicks and opens */
 static unsigned next_row, wanted, done, good, bad;
 static unsigned histogram[STEPS];
 
@@ -41,12 +43,25 @@ fail(const char *what)
 	exit(1);
 }
 
-/* Whoever asks is a different person each time, as one proxy says. */
-static void
-send_request(struct conn *c)
+static int
+order_text(char *text, size_t size, unsigned row)
 {
-	char token[PR_TOKEN_URL_SIZE], text[600];
-	unsigned row = ++next_row;
+	char body[200];
+	int n = snprintf(body, sizeof body,
+	                 "{\"event\":\"order\",\"email\":\"user%u@example.com\","
+	                 "\"amount\":\"1.01\",\"currency\":\"EUR\",\"id\":\"o-%u\"}",
+	                 row, row);
+	return snprintf(text, size,
+	                "POST /e HTTP/1.1\r\nHost: t.acme.example\r\nAuthorization: Bearer %s\r\n"
+	                "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+	                events_key, n, body);
+}
+
+/* Whoever asks is a different person each time, as one proxy says. */
+static int
+visit_text(char *text, size_t size, unsigned row)
+{
+	char token[PR_TOKEN_URL_SIZE];
 	bool click = row % 2;
 	struct pr_token t = {.kind = click ? PR_TOKEN_CLICK : PR_TOKEN_OPEN,
 	                     .campaign = serial,
@@ -54,13 +69,22 @@ send_request(struct conn *c)
 	                     .link = click ? 1 : 0,
 	                     .address = click ? 0 : row};
 	pr_token_url(keys, &t, token);
-	int n = snprintf(text, sizeof text,
-	                 "GET /%s/%s%s HTTP/1.1\r\nHost: t.acme.example\r\nAccept: */*\r\n"
-	                 "User-Agent: Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 "
-	                 "Firefox/140.0\r\nAccept-Language: de,en;q=0.5\r\n"
-	                 "X-Forwarded-For: 10.%u.%u.%u\r\n\r\n",
-	                 click ? "c" : "o", token, click ? "" : ".gif", row >> 16 & 255,
-	                 row >> 8 & 255, row & 255);
+	return snprintf(text, size,
+	                "GET /%s/%s%s HTTP/1.1\r\nHost: t.acme.example\r\nAccept: */*\r\n"
+	                "User-Agent: Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 "
+	                "Firefox/140.0\r\nAccept-Language: de,en;q=0.5\r\n"
+	                "X-Forwarded-For: 10.%u.%u.%u\r\n\r\n",
+	                click ? "c" : "o", token, click ? "" : ".gif", row >> 16 & 255,
+	                row >> 8 & 255, row & 255);
+}
+
+static void
+send_request(struct conn *c)
+{
+	char text[1000];
+	unsigned row = ++next_row;
+	int n =
+	    events_key ? order_text(text, sizeof text, row) : visit_text(text, sizeof text, row);
 	c->sent_us = pr_mono_us();
 	c->n = 0;
 	if (write(c->fd, text, (size_t)n) != n)
@@ -124,13 +148,14 @@ connect_all(int epoll, struct conn *conns, unsigned n, uint16_t port)
 int
 main(int argc, char **argv)
 {
-	if (argc != 6)
+	if (argc != 6 && argc != 7)
 		return 2;
 	unsigned n = (unsigned)atoi(argv[2]);
 	const char *const secrets[] = {argv[5]};
 	struct epoll_event events[256];
 	struct conn *conns = pr_calloc(n, sizeof *conns);
 	int epoll = epoll_create1(0);
+	events_key = argc == 7 ? argv[6] : NULL;
 	keys = pr_tokens_create("a", secrets);
 	wanted = (unsigned)atoi(argv[3]);
 	serial = (uint32_t)atoi(argv[4]);

@@ -7,6 +7,7 @@ person's browser says: as it is, it tells that nobody looks at it, and is taken 
         chromium.click("button[type=submit]")
         chromium.url, chromium.text("main")
 """
+import base64
 import json
 import os
 import re
@@ -57,7 +58,8 @@ class Browser(pt.Process):
             "--user-data-dir=" + os.path.join(self.folder, "profile"),
             "--accept-lang=" + language, "--user-agent=" + agent]}
         begun = self._ask("POST", "", {"capabilities": {"alwaysMatch": {
-            "browserName": "chrome", "goog:chromeOptions": options}}})
+            "browserName": "chrome", "goog:chromeOptions": options,
+            "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}}})
         self.session = "/" + begun["sessionId"]
 
     def _ask(self, method, path, body=None):
@@ -102,6 +104,47 @@ class Browser(pt.Process):
     def run(self, script, *arguments):
         """What a function of this JavaScript body returns."""
         return self._post("/execute/sync", script=script, args=list(arguments))
+
+    def devtools(self, command, **parameters):
+        """What a command of the DevTools protocol answers: "Page.printToPDF"."""
+        return self._post("/goog/cdp/execute", cmd=command, params=parameters)
+
+    def look(self, width, height=900, dark=False):
+        """See the page as on a screen of this width, by day or by night."""
+        self.devtools("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                      deviceScaleFactor=1, mobile=width < 600)
+        self.devtools("Emulation.setEmulatedMedia", features=[
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+
+    def screenshot(self):
+        """The whole page as PNG: seen at once, for what is not in sight is not painted."""
+        size = self.run("return [innerWidth, document.documentElement.scrollHeight]")
+        self.devtools("Emulation.setDeviceMetricsOverride", width=size[0], height=size[1],
+                      deviceScaleFactor=1, mobile=size[0] < 600)
+        return base64.b64decode(self.devtools("Page.captureScreenshot", format="png",
+                                              captureBeyondViewport=True)["data"])
+
+    def pdf(self):
+        """The page as it is printed on A4."""
+        return base64.b64decode(self.devtools("Page.printToPDF", printBackground=True,
+                                              preferCSSPageSize=True)["data"])
+
+    def tree(self):
+        """What a screen reader finds: [(role, name)] in its order."""
+        nodes = self.devtools("Accessibility.getFullAXTree")["nodes"]
+        return [(n["role"]["value"], n.get("name", {}).get("value", "")) for n in nodes
+                if not n.get("ignored")]
+
+    def complaints(self):
+        """What the console said since this was asked last."""
+        return [entry["message"] for entry in self._post("/se/log", type="browser")]
+
+    def requests(self):
+        """URLs of all requests since this was asked last."""
+        events = [json.loads(entry["message"])["message"]
+                  for entry in self._post("/se/log", type="performance")]
+        return [event["params"]["request"]["url"] for event in events
+                if event["method"] == "Network.requestWillBeSent"]
 
     def __exit__(self, *exception):
         if self.session and self.running:

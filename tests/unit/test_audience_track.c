@@ -158,10 +158,87 @@ START_TEST(names_of_events_are_checked_and_bounded)
 }
 END_TEST
 
+static struct pr_event_credit
+credited(pr_audience *a, struct pr_customer_event v, uint32_t row, bool *added)
+{
+	struct pr_error e = {0};
+	bool forgotten = false;
+	struct pr_event_credit c = {.serial = row ? 7 : 0, .row = row, .link = row};
+	struct pr_event_batch b = {.events = &v, .n = 1, .forgotten = &forgotten, .credits = &c};
+	ok(pr_db_begin(a->db, &e), &e);
+	ok(pr_db_end(a->db, pr_events_put(a, &b, INT64_MAX, &e), &e), &e);
+	*added = b.added > 0;
+	return c;
+}
+
+START_TEST(an_event_is_credited_when_it_is_new_and_never_again)
+{
+	bool added;
+	pr_audience *a = open_store(PR_AUDIENCE_WRITE);
+	struct pr_event_credit first =
+	    credited(a, event("ann@a.example", "order", 10, "5", "A1"), 3, &added);
+	ck_assert(added && first.serial == 7 && first.row == 3 && !first.told);
+	/* told again with another time, and by whoever found another row meanwhile */
+	struct pr_event_credit again =
+	    credited(a, event("Ann@a.example", "order", 12, "5", "A1"), 4, &added);
+	ck_assert(!added && again.row == 3 && again.link == 3);
+	ck_assert(again.key == first.key && again.at_ms == 10 * DAY);
+	/* nobody at first is nobody for good */
+	ck_assert_uint_eq(
+	    credited(a, event("ann@a.example", "order", 13, "5", "A2"), 0, &added).serial, 0);
+	ck_assert_uint_eq(
+	    credited(a, event("ann@a.example", "order", 13, "5", "A2"), 4, &added).serial, 0);
+	/* without an id the time tells them apart */
+	credited(a, event("ann@a.example", "order", 14, "5", NULL), 5, &added);
+	ck_assert(added);
+	credited(a, event("ann@a.example", "order", 15, "5", NULL), 5, &added);
+	ck_assert(added);
+	pr_audience_close(a);
+}
+END_TEST
+
+START_TEST(a_refund_goes_where_its_order_went)
+{
+	bool added;
+	pr_audience *a = open_store(PR_AUDIENCE_WRITE);
+	credited(a, event("ann@a.example", "order", 10, "5", "A1"), 3, &added);
+	struct pr_event_credit r =
+	    credited(a, event("ann@a.example", "refund", 11, "5", "A1"), 9, &added);
+	ck_assert(added && r.refund && r.row == 3);
+	r = credited(a, event("ann@a.example", "refund", 11, "5", "A9"), 9, &added);
+	ck_assert(added && r.refund && r.serial == 0);
+	r = credited(a, event("bob@a.example", "refund", 11, "5", "A1"), 9, &added);
+	ck_assert_uint_eq(r.serial, 0); /* another person's order */
+	pr_audience_close(a);
+}
+END_TEST
+
+START_TEST(what_was_told_is_known_and_goes_with_the_contact)
+{
+	bool added, found;
+	struct pr_error e = {0};
+	struct pr_str who = PR_STR("Ann@a.example");
+	pr_audience *a = open_store(PR_AUDIENCE_WRITE);
+	struct pr_event_credit c =
+	    credited(a, event("ann@a.example", "order", 10, "5", "A1"), 3, &added);
+	ok(pr_event_credits_told(a, &who, &c.key, 1, &e), &e);
+	ck_assert(credited(a, event("ann@a.example", "order", 10, "5", "A1"), 3, &added).told);
+	ok(pr_contact_delete(a, PR_STR("ann@a.example"), &found, &e), &e);
+	struct pr_event_credit again =
+	    credited(a, event("ann@a.example", "order", 10, "5", "A1"), 4, &added);
+	ck_assert(added && again.row == 4 && !again.told);
+	ck_assert_uint_eq(again.key, c.key);
+	pr_audience_close(a);
+}
+END_TEST
+
 int
 main(void)
 {
 	const struct suite_test tests[] = {
+	    {an_event_is_credited_when_it_is_new_and_never_again},
+	    {a_refund_goes_where_its_order_went},
+	    {what_was_told_is_known_and_goes_with_the_contact},
 	    {an_event_is_counted_once_and_makes_its_contact},
 	    {what_is_derived_does_not_depend_on_how_events_came, 3},
 	    {slices_and_deletion_leave_nothing_half_done},

@@ -241,7 +241,7 @@ static const struct {
      "2:48 webhooks.1.events: there is no event \"deliverd\" -> did you mean delivered?\n"
      "2:58 webhooks.1.events: there is no event \"nonsense\" -> write some of: sending, delivered, "
      "deferred, bounced, suppressed, skipped, in_doubt, open, click, unsubscribe, complaint, "
-     "campaign\n"
+     "conversion, campaign\n"
      "2:68 webhooks.1.events: queued is not available yet -> take it out"},
     {"webhooks: [{url: \"https://a.example\", format: sendgrid, events: [campaign]}]",
      "2:66 webhooks.1.events: format: sendgrid has no campaign -> take it out, or use format: "

@@ -253,6 +253,7 @@ START_TEST(a_ledger_of_the_first_schema_learns_to_count)
 	pr_ledger *l = sent_ledger(9);
 	ok(pr_db_exec(l->db,
 	              "DROP TABLE hits; DROP TABLE engaged; DROP TABLE links;"
+	              "DROP TABLE conversions; DROP TABLE converted;"
 	              "ALTER TABLE state DROP COLUMN variant;"
 	              "PRAGMA user_version = 1;",
 	              &e),

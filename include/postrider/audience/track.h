@@ -3,8 +3,10 @@
  *
  * Words
  *   event    a name ("order", "visit", any), a contact, a time; perhaps an amount, a currency, an
- *            item, an id. The same contact, name, time, id and item again is the same event,
- *            counted once
+ *            item, an id. The same contact, name, time and item again is the same event, counted
+ *            once; where it has an id, at any time
+ *   credit   the row of a campaign that an event is credited to, as a conversion; found once, when
+ *            the event is new, and kept with it
  *   derived  what segments ask of a contact's events, kept beside them: made anew, in the same
  *            transaction, for each contact that gets an event. So it is never old, and nothing
  *            has to be built before it is asked
@@ -28,17 +30,36 @@ struct pr_customer_event {
 	int64_t at_ms;        /* UTC */
 };
 
+struct pr_event_credit {
+	/* In: whom the event would be credited to, were it new (serial 0: nobody); out: to whom it
+	 * is. link: of the click before it. */
+	uint32_t serial, row, link;
+	/* made: */
+	uint64_t key;  /* of the event: the same for the same event, in this file */
+	int64_t at_ms; /* its time, as it was told first */
+	bool refund;   /* of an order that is credited: it gets the order's credit */
+	bool told;     /* pr_event_credits_told was called for it */
+};
+/* An event of this name takes back what an order of the same id brought. */
+#define PR_EVENT_REFUND "refund"
+
 struct pr_event_batch {                         /* the caller's, with all its texts */
 	const struct pr_customer_event *events; /* those of a contact one behind the other */
 	size_t n;
 	size_t at;                   /* the next; 0 before the first call */
 	uint64_t added, there, made; /* made: new ones, those known before; new contacts */
 	bool *forgotten;             /* made, n: who was left out; false before the first call */
+	struct pr_event_credit *credits; /* n, or NULL: nothing is credited */
 };
 /* From `at` on, until all are done or the time (monotonic) is over. Within a transaction. An
  * address that is no contact becomes one. PR_ELIMIT: too many names. */
 int pr_events_put(pr_audience *a, struct pr_event_batch *b, int64_t end_mono_ms,
                   struct pr_error *e);
+
+/* What is credited is known to the campaigns: it need not be told again. Addresses as in the batch.
+ * Within a transaction. */
+int pr_event_credits_told(pr_audience *a, const struct pr_str *addresses, const uint64_t *keys,
+                          size_t n, struct pr_error *e);
 
 /* All of a contact; `each` returns false to stop. Views; addresses are left out. */
 int pr_events_of(pr_audience *a, int64_t contact,

@@ -13,6 +13,7 @@
 #include "postrider/base/error.h"
 #include "postrider/base/yaml.h"
 #include "postrider/campaign/law.h"
+#include "postrider/campaign/conversions.h"
 #include "postrider/campaign/stop_loss.h"
 #include "postrider/journal/record.h"
 
@@ -110,7 +111,9 @@ enum pr_webhook_format { PR_WEBHOOK_NATIVE, PR_WEBHOOK_SENDGRID };
 /* What a webhook wants is a set of 1u << enum pr_state (PR_SENDING: a message was granted), and: */
 #define PR_WEBHOOK_CAMPAIGN (1u << PR_STATES) /* verbs on a campaign or on all */
 #define PR_WEBHOOK_ENGAGED(kind) (PR_WEBHOOK_CAMPAIGN << (kind))
-#define PR_WEBHOOK_ALL (PR_WEBHOOK_ENGAGED(PR_ENGAGEMENT_EVIDENCE) - 1)
+#define PR_WEBHOOK_ALL                                                                             \
+	((PR_WEBHOOK_ENGAGED(PR_ENGAGEMENT_KINDS) - 1) &                                           \
+	 ~PR_WEBHOOK_ENGAGED(PR_ENGAGEMENT_EVIDENCE))
 #define PR_WEBHOOKS_MAX 32
 
 struct pr_keep { /* one of the two is 0 */
@@ -148,9 +151,17 @@ struct pr_config {
 		int64_t connections;
 		struct pr_texts blocked; /* hosts that no link leads to; A-labels, lower case */
 		bool honeypot;
+		/* Who may tell of customers' events. Files: absolute, p NULL: nobody; their first
+		 * lines, once the daemon has read them, or NULL. */
+		struct pr_text events_key_file, shopify_secret_file, woocommerce_secret_file;
+		char *events_key, *shopify_secret, *woocommerce_secret;
+		int64_t token_amount;          /* the most that a token alone may say, in units */
+		struct pr_texts shop_hosts;    /* whose links get a token; A-labels, lower case */
+		struct pr_text shop_parameter; /* by this name */
 	} track;
-	int64_t workers; /* 0: one per core */
-	uint64_t ready;  /* octets */
+	struct pr_conversion_keys conversions; /* of campaigns that say nothing else */
+	int64_t workers;                       /* 0: one per core */
+	uint64_t ready;                        /* octets */
 	int64_t max_connections;
 	struct {
 		int level;  /* enum pr_log_level */

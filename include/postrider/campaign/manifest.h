@@ -15,6 +15,7 @@
 #include "postrider/campaign/coupons.h"
 #include "postrider/campaign/law.h"
 #include "postrider/campaign/schedule.h"
+#include "postrider/campaign/conversions.h"
 #include "postrider/campaign/stop_loss.h"
 
 #define PR_MANIFEST_FILE "campaign.yaml"
@@ -155,12 +156,16 @@ struct pr_manifest {
 	bool hold, again;
 	bool keep_source; /* also where the configuration says so */
 	struct pr_schedule schedule;
-	struct pr_text deadline_at;    /* where it stands; no text */
-	struct pr_stop_loss stop_loss; /* as it says itself: see pr_stop_loss_of */
-	struct pr_rate rate;           /* count 0: no limit of its own */
-	int64_t priority;              /* 0 to 9 */
-	bool sound;                    /* no problem was found */
-	struct pr_arena arena;         /* owns all of the above */
+	struct pr_text deadline_at;            /* where it stands; no text */
+	struct pr_stop_loss stop_loss;         /* as it says itself: see pr_stop_loss_of */
+	struct pr_rate rate;                   /* count 0: no limit of its own */
+	struct pr_conversion_keys conversions; /* as it says itself: see pr_conversion_rule_of */
+	/* Of all of it, and of each accepted message beside that; currency "": not said. */
+	struct pr_money cost, cost_per_message;
+	struct pr_text cost_at; /* where the latter stands; no text */
+	int64_t priority;       /* 0 to 9 */
+	bool sound;             /* no problem was found */
+	struct pr_arena arena;  /* owns all of the above */
 };
 
 /*

@@ -22,9 +22,10 @@ struct pr_recipients_source {
 	int dir;                 /* the campaign's folder, open: recipients, rejects.csv, scratch */
 	const char *ledger_path; /* made here; an unfinished one is removed first */
 	struct pr_ledger_identity identity;
-	pr_audience *audience;      /* of this thread: who is in it is `suppressed`; NULL: nobody */
-	_Atomic bool *stop;         /* set by others to give up: PR_ECANCELLED; may be NULL */
-	_Atomic uint64_t *progress; /* rows read so far; may be NULL */
+	pr_audience *audience; /* of this thread: who is in it is `suppressed`; NULL: nobody */
+	const struct pr_config *config; /* what else the ledger keeps is said there; may be NULL */
+	_Atomic bool *stop;             /* set by others to give up: PR_ECANCELLED; may be NULL */
+	_Atomic uint64_t *progress;     /* rows read so far; may be NULL */
 };
 struct pr_recipients_result {
 	uint64_t rows; /* data rows in the file */

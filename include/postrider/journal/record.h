@@ -194,7 +194,10 @@ enum pr_engagement_kind { /* stored: append only */
 	                  /* none of these: what became known later about the visitor who did some
 	                   * of them */
 	                  PR_ENGAGEMENT_EVIDENCE = 5,
-	                  PR_ENGAGEMENT_KINDS = 6,
+	                  /* the person bought, or did what was hoped for, elsewhere: conversion.h
+	                   */
+	                  PR_ENGAGEMENT_CONVERSION = 6,
+	                  PR_ENGAGEMENT_KINDS = 7,
 };
 const char *pr_engagement_word(enum pr_engagement_kind k); /* "click"; "" for evidence */
 

@@ -34,7 +34,9 @@ enum pr_token_kind { /* stored in mails for years: never renumber */
 	             PR_TOKEN_VIEW = 4,
 	             PR_TOKEN_PREFERENCES = 5,
 	             PR_TOKEN_BOUNCE = 6, /* in a return path */
-	             PR_TOKEN_KINDS = 7,
+	             PR_TOKEN_EVENT =
+	                 7, /* in a shop's address, for POST /e: its row, and no more */
+	             PR_TOKEN_KINDS = 8,
 };
 
 struct pr_token {
