@@ -7,7 +7,7 @@
  *   settings.c   which socket, which spool, which configuration
  *   http.c       requests to the status socket
  *   text.c       numbers, durations, times, bars; table.c aligned columns
- *   init.c check.c preview.c doctor.c submit.c replace.c verbs.c show.c sites.c report.c watch.c
+ *   init.c check.c plan.c (and plan_*.c) preview.c doctor.c submit.c replace.c verbs.c show.c sites.c report.c watch.c
  *   events.c suppress.c suppress_import.c person.c contacts.c contacts_import.c track.c segment.c:
  *   commands; proof.c,
  *   proof_send.c: another
@@ -242,6 +242,7 @@ const char *cli_reason_words(const char *reason);
 /* ---- commands ---- */
 enum cli_exit cli_run_init(struct cli *c);
 enum cli_exit cli_run_check(struct cli *c);
+enum cli_exit cli_run_plan(struct cli *c);
 enum cli_exit cli_run_preview(struct cli *c);
 enum cli_exit cli_run_doctor(struct cli *c);
 enum cli_exit cli_run_proof(struct cli *c);
