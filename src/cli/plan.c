@@ -116,6 +116,7 @@ make(struct planned *p)
 	struct pr_plan_input *in = &p->input;
 	const struct plan_sites *s = &p->sites;
 	const char *name = p->route->host.p ? p->route->host.p : p->route->name.p;
+	plan_split(p);
 	plan_sites_make(&p->sites, &p->rows, p->shaping, name);
 	if (in->round_trip_ms <= 0)
 		in->round_trip_ms = usual_round_trip_ms(p->route->via);

@@ -6,6 +6,7 @@
  *   plan_dns.c    the largest domains -> their mail exchangers
  *   plan_sites.c  domains -> sites, groups and receivers of postrider/plan.h
  *   plan_show.c   the plan as text, plan_json.c as JSON; plan_warn.c what to look out for
+ *   plan_test.c   variants: their times, and what their test can find
  */
 #ifndef POSTRIDER_CLI_PLAN_H
 #define POSTRIDER_CLI_PLAN_H
@@ -38,6 +39,8 @@ struct plan_rows {
 };
 /* Its arena is begun by the caller. PR_EINVAL: told. */
 int plan_rows_read(struct plan_rows *r, struct cli_folder *f, struct pr_error *e);
+/* So many may go from then on. */
+void plan_domain_add(struct plan_domain *d, int64_t from_ms, uint64_t rows);
 void plan_rows_finish(struct plan_rows *r);
 
 /* ---- plan_dns.c ---- */
@@ -81,6 +84,12 @@ struct planned {
 	bool asked; /* the DNS */
 	size_t answered;
 };
+
+/* ---- plan_test.c ---- */
+/* Rows by the times of their variants: the winner's wait, who is held out gets nothing. */
+void plan_split(struct planned *p);
+/* What a test of variants can find, in a sentence without its end; nothing where there is none. */
+void plan_test(const struct planned *p, struct pr_buf *out);
 
 /* ---- plan_show.c ---- */
 char *plan_clock(const struct planned *p, int64_t utc_ms, char *out); /* CLI_TEXT; "-" for 0 */

@@ -59,6 +59,10 @@ plan_json(const struct planned *p)
 	json_t *warnings = json_array(), *assumed = json_array();
 	for (size_t i = 0; i < p->sites.receivers_n; i++)
 		json_array_append_new(receivers, receiver_json(p, i));
+	struct pr_buf test = {0};
+	plan_test(p, &test);
+	json_object_set_new(o, "test", test.len ? json_string(test.data) : json_null());
+	pr_buf_finish(&test);
 	plan_warn(p, append, warnings);
 	plan_assume(p, append, assumed);
 	json_object_set_new(o, "rows", json_integer((json_int_t)p->rows.rows));

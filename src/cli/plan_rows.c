@@ -49,15 +49,17 @@ domain_of(struct plan_rows *r, struct pr_str name)
 	return d;
 }
 
-static void
-add_wave(struct plan_domain *d, int64_t from_ms)
+void
+plan_domain_add(struct plan_domain *d, int64_t from_ms, uint64_t rows)
 {
 	size_t at = d->waves_n;
-	d->rows++;
+	if (rows == 0)
+		return;
+	d->rows += rows;
 	while (at > 0 && d->waves[at - 1].from_ms > from_ms)
 		at--;
 	if (at > 0 && d->waves[at - 1].from_ms == from_ms) {
-		d->waves[at - 1].rows++;
+		d->waves[at - 1].rows += rows;
 		return;
 	}
 	if (d->waves_n == d->waves_cap) {
@@ -65,7 +67,7 @@ add_wave(struct plan_domain *d, int64_t from_ms)
 		d->waves = pr_realloc(d->waves, d->waves_cap * sizeof *d->waves);
 	}
 	memmove(d->waves + at + 1, d->waves + at, (d->waves_n - at) * sizeof *d->waves);
-	d->waves[at] = (struct pr_plan_wave){from_ms, 1};
+	d->waves[at] = (struct pr_plan_wave){from_ms, rows};
 	d->waves_n++;
 }
 
@@ -87,7 +89,7 @@ on_row(void *context, const struct pr_row *row, uint64_t line, const char *bad)
 	const char *sign = memrchr(email.p, '@', email.n);
 	const char *domain = sign ? sign + 1 : email.p;
 	r->good++;
-	add_wave(domain_of(r, pr_str_n(domain, (size_t)(email.p + email.n - domain))), 0);
+	plan_domain_add(domain_of(r, pr_str_n(domain, (size_t)(email.p + email.n - domain))), 0, 1);
 	return true;
 }
 

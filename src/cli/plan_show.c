@@ -187,6 +187,16 @@ show_all(const struct planned *p)
 }
 
 static void
+show_test(const struct planned *p)
+{
+	struct pr_buf text = {0};
+	plan_test(p, &text);
+	if (text.len)
+		printf("Test: %s.\n", text.data);
+	pr_buf_finish(&text);
+}
+
+static void
 show_warning(void *context, const char *text)
 {
 	(void)context;
@@ -206,6 +216,7 @@ plan_show(const struct planned *p)
 	show_receivers(p);
 	show_days(p);
 	show_all(p);
+	show_test(p);
 	plan_warn(p, show_warning, NULL);
 	puts("Assumed:");
 	plan_assume(p, show_assumed, NULL);

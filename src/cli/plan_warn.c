@@ -111,6 +111,16 @@ plan_assume(const struct planned *p, each_fn *each, void *context)
 	            "every message is taken at once, and nothing else is sent meanwhile, or was "
 	            "today");
 	tell(each, context, &b);
+	if (p->manifest->variants.n && p->manifest->test.share < 1) {
+		pr_buf_addf(&b, "the rest gets the winner %s after the test began",
+		            cli_duration(p->manifest->test.wait_ms, rows));
+		tell(each, context, &b);
+	}
+	if (p->manifest->test.holdout > 0) {
+		pr_buf_addf(&b, "%.3g %% are held out and get nothing",
+		            100 * p->manifest->test.holdout);
+		tell(each, context, &b);
+	}
 	pr_buf_addf(&b, "of %s rows: ", cli_number(p->rows.rows, rows));
 	pr_buf_addf(&b, "%s bad, ", cli_number(p->rows.bad, rows));
 	pr_buf_addf(&b, "%s duplicate%s; suppressions were not asked",

@@ -106,6 +106,24 @@ class PlannedTest(PlanCase):
         self.assertIn("the warm-up of a source takes 3 days, the last is 2026-11-28",
                       plan["warnings"])
 
+    def test_what_a_test_can_find(self):
+        variants = {"plain": {}, "loud": {"subject": "Now {{ first_name }}!"}}
+        path = self.campaign(20000, rate="10/s", variants=variants,
+                             test={"share": "50%", "wait": "4h", "holdout": "10%"})
+        plan = self.plan(self.relay, path, "--at", AT)
+        self.assertIn("2 variants, 5,000 recipients each at least, 2.5 % clicks (assumed", plan["test"])
+        self.assertRegex(plan["test"], r"a lift of \d\d % \(to 3\.\d+ %\) is found with a chance of "
+                         r"80 %; one of 10 % would take \d{2,3},\d{3} each$")
+        self.assertEqual(plan["sent"], 18000)
+        self.assertEqual(plan["done"][:16], "2026-11-26T04:13")  # 4 h, and 8,000 by 10/s
+        done = os.path.join(self.relay.spool, "done", "earlier")
+        os.makedirs(done)
+        with open(os.path.join(done, "report.json"), "w", encoding="utf-8") as f:
+            json.dump({"campaign": {"counts": {"delivered": 10000}, "clicks": {"unique": 1200,
+                                                                               "machine": 200}}}, f)
+        richer = self.plan(self.relay, path, "--at", AT)["test"]
+        self.assertIn("10 % clicks (as 1 earlier campaign had)", richer)
+
     def test_bad_rows_and_duplicates_are_no_recipients(self):
         path = pt.make_campaign(self.folder, "world", recipients="email\na@b.example\nx@@y\n"
                                 "a@b.example\n")
