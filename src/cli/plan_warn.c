@@ -78,6 +78,16 @@ plan_warn(const struct planned *p, each_fn *each, void *context)
 	pr_buf_finish(&b);
 }
 
+/* Connections take turns as they come: measured, one receiver may have all of it for a while. */
+static bool
+shares_rate(const struct planned *p)
+{
+	bool rate = false;
+	for (size_t i = 0; i < p->sites.receivers_n; i++)
+		rate |= p->plan.receivers[i].limit == PR_PLAN_RATE;
+	return rate && p->sites.receivers_n > 1;
+}
+
 static void
 assume_dns(const struct planned *p, struct pr_buf *b)
 {
@@ -105,6 +115,12 @@ plan_assume(const struct planned *p, each_fn *each, void *context)
 	tell(each, context, &b);
 	if (p->shaping) {
 		assume_dns(p, &b);
+		tell(each, context, &b);
+	}
+	if (shares_rate(p)) {
+		pr_buf_adds(
+		    &b, "receivers get equal parts of the campaign's rate: when all of them are "
+			"done is sure, which one is first is not");
 		tell(each, context, &b);
 	}
 	pr_buf_adds(&b,

@@ -173,6 +173,20 @@ class SentTest(PlanCase):
             daemon.wait_state("world", "finished")
             self.near(self.duration(plan), took(sink.messages()))
 
+    def test_a_rate_that_receivers_share(self):
+        daemon = self.world_of("a", "b")
+        daemon.shape()
+        path = self.to(daemon.folder, "world", {"a": 150, "b": 50}, rate="50/s")
+        plan = self.plan(daemon, path)
+        self.assertIn("receivers get equal parts of the campaign's rate: when all of them are done "
+                      "is sure, which one is first is not", plan["assumed"])
+        daemon.start()
+        with daemon:
+            daemon.drop(path)
+            daemon.wait_state("world", "finished")
+        self.near(self.duration(plan), took([m for sink in self.sinks.values()
+                                             for m in sink.messages()]))
+
     def test_what_receivers_grant(self):
         """Two domains of one provider share its rate, another has one of its own."""
         daemon = self.world_of("a", "b", "c")
