@@ -7,10 +7,10 @@
  *   settings.c   which socket, which spool, which configuration
  *   http.c       requests to the status socket
  *   text.c       numbers, durations, times, bars; table.c aligned columns
- *   init.c check.c plan.c (and plan_*.c) preview.c doctor.c submit.c replace.c verbs.c show.c sites.c report.c watch.c
+ *   init.c check.c preview.c doctor.c submit.c replace.c verbs.c show.c sites.c report.c watch.c
  *   events.c suppress.c suppress_import.c person.c contacts.c contacts_import.c track.c segment.c:
  *   commands; proof.c,
- *   proof_send.c: another
+ *   proof_send.c: another; plan.c and what plan.h names: another
  *   sub.c        commands of several verbs; rows.c the rows of files they read, pieces.c
  *                what of them goes to the daemon
  *
