@@ -261,7 +261,8 @@ send(struct sim *s, double ms)
 	for (size_t i = 0; i < s->n; i++) {
 		struct site *site = &s->sites[i];
 		struct telling *t = &s->tells[site->in->receiver];
-		t->held_ms[site->held] += ms;
+		if (site->ready > 0) /* else it waits for a wave: nothing holds that up */
+			t->held_ms[site->held] += ms;
 		if (site->want <= 0)
 			continue;
 		double until = s->now_ms + ms * part_of(s, site, of_all);
@@ -303,8 +304,9 @@ step(struct sim *s, struct want *room)
 		s->now_ms += ms;
 	} else {
 		for (size_t i = 0; i < s->n; i++)
-			s->tells[s->sites[i].in->receiver].held_ms[s->sites[i].held] +=
-			    s->next_ms - s->now_ms - ms;
+			if (s->sites[i].ready > 0)
+				s->tells[s->sites[i].in->receiver].held_ms[s->sites[i].held] +=
+				    s->next_ms - s->now_ms - ms;
 		s->now_ms = s->paused_ms = s->next_ms;
 	}
 	leave(s);

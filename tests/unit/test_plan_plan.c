@@ -353,6 +353,7 @@ START_TEST(waves_begin_at_their_times)
 	in.rate = (struct pr_rate){10, 1000};
 	make();
 	expect_times(&plan.all, 0, 10, 3610);
+	ck_assert_int_eq(plan.all.limit, PR_PLAN_RATE); /* not the wait in between */
 }
 END_TEST
 
