@@ -10,7 +10,7 @@
  *   init.c check.c preview.c doctor.c submit.c replace.c verbs.c show.c sites.c report.c watch.c
  *   events.c suppress.c suppress_import.c person.c contacts.c contacts_import.c track.c segment.c:
  *   commands; proof.c,
- *   proof_send.c: another
+ *   proof_send.c: another; plan.c and what plan.h names: another
  *   sub.c        commands of several verbs; rows.c the rows of files they read, pieces.c
  *                what of them goes to the daemon
  *
@@ -242,6 +242,7 @@ const char *cli_reason_words(const char *reason);
 /* ---- commands ---- */
 enum cli_exit cli_run_init(struct cli *c);
 enum cli_exit cli_run_check(struct cli *c);
+enum cli_exit cli_run_plan(struct cli *c);
 enum cli_exit cli_run_preview(struct cli *c);
 enum cli_exit cli_run_doctor(struct cli *c);
 enum cli_exit cli_run_proof(struct cli *c);

@@ -50,6 +50,12 @@ run_classify(struct cli *c)
 	return r == 0 ? CLI_DONE : cli_fail_errno("cannot go on");
 }
 
+static const struct cli_option plan_options[] = {
+    {"at", "TIME", "as if it were handed over then (2026-12-01T08:00Z); default: now", 0, false},
+    {"round-trip", "D", "how far the receiver is, a message takes that on its connection: 50ms", 0,
+     false},
+    {"no-dns", NULL, "do not ask who receives for a domain", 0, false},
+    {0}};
 static const struct cli_option preview_options[] = {
     {"row", "N", "the row of this number (the first data row is 1)", 0, false},
     {"email", "ADDRESS", "the first row of this address", 0, false},
@@ -149,6 +155,14 @@ const struct cli_command cli_commands[] = {
      "so far. Needs no daemon; route and brand are looked at when a postrider.yaml can be\n"
      "read. Exit status 1 when the campaign cannot be sent.",
      1, 1, NULL, cli_run_check, PREPARE},
+    {"plan", "DIR", "how many would go when and where to, and when it would be done",
+     "A line for each large receiver: how many recipients, when the first, half and all would be\n"
+     "sent to, and what holds them up: rates, connections, warm-ups and days of the shaping file,\n"
+     "the campaign's own rate; then how many a day, and warnings of a deadline that comes before\n"
+     "the end or a window that is too short. Computed by postrider.yaml; nothing is sent and no\n"
+     "daemon is needed. Where the route goes by mail exchangers the DNS is asked who receives for\n"
+     "the 2,000 largest domains. What had to be assumed is said at the end.",
+     1, 1, plan_options, cli_run_plan, PREPARE},
     {"preview", "DIR|ID", "print the finished message of one row, as it would leave",
      "Without options that of the first good row. The output is an .eml file: redirect it and\n"
      "open it in a mail program. A folder needs no daemon. With the id of a campaign, also one\n"
@@ -317,4 +331,4 @@ const struct cli_command cli_commands[] = {
      filter_options, run_address, FILTER},
     {0}};
 
-const char *const cli_later[] = {"plan", "reschedule", "purge", "backup", NULL};
+const char *const cli_later[] = {"reschedule", "purge", "backup", NULL};

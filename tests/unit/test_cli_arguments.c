@@ -75,6 +75,8 @@ static const struct {
     {"status --nothing", PR_EINVAL, "there is no option --nothing of status"},
     {"status -x", PR_EINVAL, "no option"},
     {"events -ff", PR_EINVAL, "no option -ff"},
+    {"purge x", PR_EUNAVAILABLE, "purge is not available yet"},
+    {"--json backup folder", PR_EUNAVAILABLE, "backup is not available yet"},
     {"status more", PR_EINVAL, "one argument too many: more"},
     {"submit", PR_EINVAL, "usage: postrider submit DIR"},
     {"submit a b", PR_EINVAL, "one argument too many"},
@@ -82,8 +84,6 @@ static const struct {
     {"preview d --row", PR_EINVAL, "--row needs a value"},
     {"status --json=yes", PR_EINVAL, "--json takes no value"},
     {"pause x --all=1", PR_EINVAL, "--all takes no value"},
-    {"plan x", PR_EUNAVAILABLE, "plan is not available yet"},
-    {"--json plan folder", PR_EUNAVAILABLE, "plan is not available yet"},
     {"pause x --variant b", PR_EUNAVAILABLE, "--variant is not available yet"},
     {"cancel x --domain d", PR_EUNAVAILABLE, "--domain is not available yet"},
 };
