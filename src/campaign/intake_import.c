@@ -52,6 +52,8 @@ import_rows(pr_intake *i, struct pr_taken *t, int dir, struct pr_problems *probl
 	                                      .dir = dir,
 	                                      .ledger_path = path.data,
 	                                      .stop = &i->stop,
+	                                      .config = i->options.config,
+	                                      .accepted_ms = t->accepted_ms,
 	                                      .audience = i->options.audience,
 	                                      .identity = {.serial = t->serial,
 	                                                   .generation = 1,

@@ -346,7 +346,7 @@ slices_unpark(struct pr_campaign *c)
 	j->job.done = unpark_done;
 	j->campaign = c;
 	j->ledger = c->ledger;
-	j->due_ms = due_now(c->delivery);
+	j->due_ms = campaign_now(c);
 	c->reads++;
 	pr_lane_submit(c->delivery->folder_lane, &j->job);
 }
