@@ -150,9 +150,9 @@ pr_holidays_load(struct pr_config *config, struct pr_problems *problems)
 	struct pr_buf text = {0};
 	if (!config->holidays.p)
 		return 0;
-	int r = pr_yaml_file(config->holidays.p,
-	                     "correct `holidays` in postrider.yaml, or make the file", &text,
-	                     problems);
+	int r =
+	    pr_yaml_file(config->holidays.p,
+	                 "correct `holidays` in postrider.yaml, or make the file", &text, problems);
 	if (r == 0)
 		r = pr_holidays_parse(pr_buf_str(&text), config->holidays.p, problems,
 		                      &config->calendar);

@@ -83,8 +83,8 @@ pr_place_opening(const struct pr_schedule *s, const struct pr_window *quiet,
 	for (unsigned i = 0; i < STEPS_MAX && at < deadline; i++) {
 		int64_t next = pass_shut(s, quiet, place, at);
 		if (next == at)
-			return (struct pr_opening){
-			    at, earlier(deadline, end_of(s, quiet, place, at))};
+			return (struct pr_opening){at,
+			                           earlier(deadline, end_of(s, quiet, place, at))};
 		at = next;
 	}
 	return never;
@@ -113,7 +113,8 @@ pr_place_start_ms(const struct pr_schedule *s, const struct pr_place *place, int
 	if (passed && s->passed == PR_PASSED_NOW)
 		return accepted_ms;
 	if (s->best_hour)
-		return next_minute(place->person, minute, start > accepted_ms ? start : accepted_ms);
+		return next_minute(place->person, minute,
+		                   start > accepted_ms ? start : accepted_ms);
 	if (!passed || s->start.fixed) /* an instant has no next day */
 		return start;
 	int64_t in_day = s->start.local_ms % PR_DAY_MS; /* years 2000 to 2099: not negative */

@@ -6,8 +6,8 @@
  *
  *   row -fields-> zone, country -table-> place -remembered, or timing.c-> opening -jitter-> time
  *
- * Places are bounded: what is beyond PLACES_MAX (somebody made names up) makes the table begin anew.
- * A name that is no zone is a place too, of the fallback, so that it is not looked for again.
+ * Places are bounded: what is beyond PLACES_MAX (somebody made names up) makes the table begin
+ * anew. A name that is no zone is a place too, of the fallback, so that it is not looked for again.
  */
 #include "postrider/campaign/csv.h"
 #include "postrider/campaign/timing.h"
@@ -239,9 +239,9 @@ static struct place *
 find(const pr_timing *t, uint64_t hash, struct pr_str zone, struct pr_str country)
 {
 	struct place *p = pr_map_get(&t->places, hash);
-	while (p && (p->n != zone.n + 1 + country.n || memcmp(p->where, zone.p, zone.n) != 0 ||
-	             p->where[zone.n] != 0 ||
-	             memcmp(p->where + zone.n + 1, country.p, country.n) != 0))
+	while (p &&
+	       (p->n != zone.n + 1 + country.n || memcmp(p->where, zone.p, zone.n) != 0 ||
+	        p->where[zone.n] != 0 || memcmp(p->where + zone.n + 1, country.p, country.n) != 0))
 		p = p->chained;
 	return p;
 }
@@ -252,8 +252,8 @@ place_of(pr_timing *t, struct pr_str data)
 	size_t n = t->fields_n ? pr_fields_unpack(data, t->fields, t->fields_n) : 0;
 	struct pr_str zone = field(t, t->zone_column, n);
 	struct pr_str country = t->kept_n ? field(t, t->country_column, n) : PR_STR("");
-	uint64_t hash = pr_siphash(t->key, zone.p, zone.n) ^
-	                pr_mix64(pr_siphash(t->key, country.p, country.n));
+	uint64_t hash =
+	    pr_siphash(t->key, zone.p, zone.n) ^ pr_mix64(pr_siphash(t->key, country.p, country.n));
 	struct place *p = find(t, hash, zone, country);
 	if (p)
 		return p;
@@ -275,8 +275,7 @@ with_jitter(const pr_timing *t, uint32_t row, const struct pr_opening *o)
 		return o->from_ms;
 	if (room > most)
 		room = most;
-	return o->from_ms +
-	       (int64_t)(pr_mix64((uint64_t)t->serial << 32 | row) % (uint64_t)room);
+	return o->from_ms + (int64_t)(pr_mix64((uint64_t)t->serial << 32 | row) % (uint64_t)room);
 }
 
 /* The opening in which somebody of the place begins, by this schedule. */
@@ -297,8 +296,7 @@ look_at_first(const pr_timing *t, struct place *p, int hour)
 {
 	struct pr_schedule plain = t->schedule;
 	int fallback = plain.fallback_minute;
-	struct pr_opening o =
-	    begins(t, p, &t->schedule, hour < HOURS ? hour * 60 : fallback);
+	struct pr_opening o = begins(t, p, &t->schedule, hour < HOURS ? hour * 60 : fallback);
 	plain.best_hour = false;
 	if (o.from_ms == PR_NEVER_MS && t->schedule.best_hour && hour < HOURS)
 		o = begins(t, p, &t->schedule, fallback);

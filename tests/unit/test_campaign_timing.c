@@ -80,8 +80,7 @@ static const struct {
     /* passed */
     {"Pacific/Auckland", "2026-12-01T09:00", "2026-12-01T00:00", PR_PASSED_NEXT_DAY,
      "2026-12-01T20:00"},
-    {"Pacific/Auckland", "2026-12-01T09:00", "2026-12-01T00:00", PR_PASSED_NOW,
-     "2026-12-01T00:00"},
+    {"Pacific/Auckland", "2026-12-01T09:00", "2026-12-01T00:00", PR_PASSED_NOW, "2026-12-01T00:00"},
     {"Pacific/Auckland", "2026-12-01T09:00", "2026-12-01T00:00", PR_PASSED_SKIP, ""},
     {"Pacific/Auckland", "2026-12-01T09:00", "2026-11-30T20:14", PR_PASSED_SKIP,
      "2026-11-30T20:00"},
@@ -98,9 +97,8 @@ static const struct {
 
 START_TEST(a_start_is_by_the_clock_of_the_recipient)
 {
-	struct pr_schedule s = {.start = when(starts[_i].start),
-	                        .passed = starts[_i].passed,
-	                        .by_recipient = true};
+	struct pr_schedule s = {
+	    .start = when(starts[_i].start), .passed = starts[_i].passed, .by_recipient = true};
 	pr_zone *z = zone(starts[_i].zone);
 	struct pr_place p = {.campaign = z, .person = z};
 	int64_t got = pr_place_start_ms(&s, &p, 0, utc(starts[_i].accepted));
@@ -166,8 +164,8 @@ static const struct {
      "2026-10-26T01:00"},
     {"UTC", "Europe/Berlin", "", "02:00-03:00", "", "", "2026-03-29T00:59", "2026-03-29T00:59",
      "2026-03-30T00:00"},
-    {"UTC", "Asia/Kathmandu", "", "21:00-08:00", "", "", "2026-12-01T20:00",
-     "2026-12-02T02:15", "2026-12-02T15:15"},
+    {"UTC", "Asia/Kathmandu", "", "21:00-08:00", "", "", "2026-12-01T20:00", "2026-12-02T02:15",
+     "2026-12-02T15:15"},
     {"UTC", "Europe/Berlin", "", "", "DE", "", "2026-12-24T22:59", "2026-12-24T22:59",
      "2026-12-24T23:00"},
     {"UTC", "Europe/Berlin", "", "", "DE", "", "2026-12-24T23:00", "2026-12-26T23:00",
@@ -179,8 +177,7 @@ static const struct {
     /* deadlines */
     {"Europe/Berlin", "Europe/Berlin", "", "", "", "2026-12-01T20:00", "2026-12-01T18:59",
      "2026-12-01T18:59", "2026-12-01T19:00"},
-    {"Europe/Berlin", "Europe/Berlin", "", "", "", "2026-12-01T20:00", "2026-12-01T19:00", "",
-     ""},
+    {"Europe/Berlin", "Europe/Berlin", "", "", "", "2026-12-01T20:00", "2026-12-01T19:00", "", ""},
     {"Europe/Berlin", "Europe/Berlin", "", "18:00-24:00", "", "2026-12-01T20:00",
      "2026-12-01T18:00", "", ""},
     {"UTC", "UTC", "Mon 08:00-09:00", "Mon 00:00-24:00", "", "", "2026-12-01T00:00", "", ""},
@@ -206,18 +203,15 @@ END_TEST
 /* ---- every minute ---- */
 
 static const char *const zones[] = {
-    "UTC",           "Europe/Berlin",      "Pacific/Kiritimati", "Pacific/Pago_Pago",
-    "Asia/Kolkata",  "Asia/Kathmandu",     "America/St_Johns",   "Australia/Lord_Howe",
-    "Africa/Cairo",  "America/Santiago",   "Pacific/Auckland",   "America/Sao_Paulo",
-    "Asia/Beirut",   "Pacific/Chatham",    "America/New_York",   "Africa/Casablanca",
-    "Asia/Tehran",   "Antarctica/Troll",   "Europe/Dublin",      "America/Havana",
+    "UTC",          "Europe/Berlin",    "Pacific/Kiritimati", "Pacific/Pago_Pago",
+    "Asia/Kolkata", "Asia/Kathmandu",   "America/St_Johns",   "Australia/Lord_Howe",
+    "Africa/Cairo", "America/Santiago", "Pacific/Auckland",   "America/Sao_Paulo",
+    "Asia/Beirut",  "Pacific/Chatham",  "America/New_York",   "Africa/Casablanca",
+    "Asia/Tehran",  "Antarctica/Troll", "Europe/Dublin",      "America/Havana",
 };
 #define ZONES (sizeof zones / sizeof *zones)
 
-static const char *const windows[] = {"",
-                                      "Mon-Fri 08:00-11:00",
-                                      "00:00-01:00",
-                                      "22:00-06:00",
+static const char *const windows[] = {"", "Mon-Fri 08:00-11:00", "00:00-01:00", "22:00-06:00",
                                       "Sat,Sun 10:00-10:30, Wed 23:30-02:15"};
 static const char *const quiets[] = {"", "21:00-08:00", "00:00-00:30", "Sat-Sun 00:00-24:00",
                                      "12:00-13:00"};
@@ -298,8 +292,8 @@ START_TEST(a_window_without_another_has_the_minutes_of_the_first_alone)
 		bool any = false, there = pr_window_without(&w, &out, &left);
 		for (int64_t m = 0; m < 10080; m++) {
 			int64_t t = utc("2026-06-01T00:00") + m * PR_MINUTE_MS;
-			bool may = pr_window_open(&w, z, t) &&
-			           !(out.n && pr_window_open(&out, z, t));
+			bool may =
+			    pr_window_open(&w, z, t) && !(out.n && pr_window_open(&out, z, t));
 			any |= may;
 			if (there)
 				ck_assert_int_eq(may, pr_window_open(&left, z, t));

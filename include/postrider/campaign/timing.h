@@ -79,7 +79,8 @@ struct pr_first {
 	bool passed;    /* never: its start had passed; else its deadline comes before */
 };
 /* hour: that suits best, 0 to 23, by the recipient's clock; -1: not known. Where
- * that does not come before the deadline the fallback hour holds, then the start. due_ms 0: as soon as the campaign may send. */
+ * that does not come before the deadline the fallback hour holds, then the start. due_ms 0: as soon
+ * as the campaign may send. */
 struct pr_first pr_timing_first(pr_timing *t, const struct pr_timing_row *row, int hour);
 /* May it go at utc_ms? What pr_place_opening says; jitter is added to a time that is to come. */
 struct pr_opening pr_timing_next(pr_timing *t, const struct pr_timing_row *row, int64_t utc_ms);
