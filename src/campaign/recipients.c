@@ -26,8 +26,7 @@ struct import {
 	struct pr_audience_who who;
 	struct pr_buf why; /* it is suppressed */
 	bool checking;     /* a state of the audience is being read */
-	pr_timing *timing; /* NULL: no row has a time of its own */
-	int64_t first_ms;  /* the earliest of their times; 0: at once */
+	struct row_times times;
 	struct pr_error *e;
 };
 
@@ -68,13 +67,7 @@ on_columns(void *context, const struct columns *c)
 {
 	struct import *in = context;
 	const struct pr_recipients_source *s = in->source;
-	struct pr_timing_source timing = {.manifest = s->manifest,
-	                                  .config = s->config,
-	                                  .columns = c->names,
-	                                  .columns_n = c->n,
-	                                  .serial = s->identity.serial,
-	                                  .accepted_ms = s->accepted_ms};
-	int r = s->config ? pr_timing_create(&timing, &in->timing, in->e) : 0;
+	int r = row_times_begin(&in->times, s, c, in->e);
 	return r < 0 ? r
 	             : pr_ledger_create(s->ledger_path, &s->identity, c->names, c->n, &in->ledger,
 	                                in->e);
@@ -148,26 +141,6 @@ add_forgotten(struct import *in, const struct checked_row *row)
 	return pr_ledger_add(in->ledger, &n, in->e);
 }
 
-static const char *const untimely[] = {"no time is left before the deadline",
-                                       "its start had passed"};
-
-/* The time of its own that a row has; NULL, or why there is none. */
-static const char *
-time_of(struct import *in, const struct checked_row *row, int64_t *due_ms)
-{
-	*due_ms = 0;
-	if (!in->timing)
-		return NULL;
-	struct pr_timing_row r = {row->row, row->data};
-	struct pr_first first = pr_timing_first(in->timing, &r, -1);
-	if (first.due_ms == PR_NEVER_MS)
-		return untimely[first.passed];
-	if (first.due_ms < in->first_ms)
-		in->first_ms = first.due_ms;
-	*due_ms = first.due_ms;
-	return NULL;
-}
-
 static int
 add_untimely(struct import *in, const struct checked_row *row, struct pr_str address,
              const char *why)
@@ -192,7 +165,10 @@ add_good(struct import *in, const struct checked_row *row)
 	if (r != 0)
 		return r < 0 ? r : add_suppressed(in, row, address);
 	int64_t due_ms;
-	const char *why = time_of(in, row, &due_ms);
+	const char *why = NULL;
+	r = row_times_of(&in->times, row, &due_ms, &why, in->e);
+	if (r < 0)
+		return r;
 	if (why)
 		return add_untimely(in, row, address, why);
 	struct pr_ledger_new n = {.row = row->row,
@@ -285,22 +261,6 @@ set_fact(struct import *in, const char *key, uint64_t value)
 }
 
 static int
-set_times(struct import *in)
-{
-	struct pr_timing_found *f = &in->result->zones;
-	if (!in->timing)
-		return 0;
-	pr_timing_found(in->timing, f);
-	if (!pr_timing_by_recipient(in->timing))
-		return 0;
-	bool endless = f->last_deadline_ms == PR_NEVER_MS, empty = in->first_ms == PR_NEVER_MS;
-	int r = set_fact(in, PR_FACT_FIRST_MS, empty ? 0 : (uint64_t)in->first_ms);
-	if (r == 0)
-		r = set_fact(in, PR_FACT_LAST_MS, endless ? 0 : (uint64_t)f->last_deadline_ms);
-	return r;
-}
-
-static int
 import(struct import *in, struct pr_problems *problems)
 {
 	const struct pr_recipients_source *s = in->source;
@@ -324,7 +284,7 @@ import(struct import *in, struct pr_problems *problems)
 	if (r == 0 && in->result->forgotten)
 		r = set_fact(in, PR_FACT_FORGOTTEN, in->result->forgotten);
 	if (r == 0)
-		r = set_times(in);
+		r = row_times_keep(&in->times, in->ledger, &in->result->zones, in->e);
 	if (r == 0)
 		r = pr_ledger_import_done(in->ledger, in->e);
 	judge(&s->manifest->recipients, in->result);
@@ -346,7 +306,6 @@ pr_recipients_import(const struct pr_recipients_source *source, struct pr_recipi
 	struct import in = {.source = source,
 	                    .result = result,
 	                    .e = e ? e : &own,
-	                    .first_ms = PR_NEVER_MS,
 	                    .rejects = {.dir = source->dir, .fd = -1}};
 	struct duplicates_options o = {.dir = source->dir,
 	                               .memory = DUPLICATES_MEMORY,
@@ -363,7 +322,7 @@ pr_recipients_import(const struct pr_recipients_source *source, struct pr_recipi
 	end_checking(&in);
 	pr_buf_finish(&in.why);
 	rejects_finish(&in.rejects);
-	pr_timing_unref(in.timing);
+	row_times_end(&in.times);
 	if (r < 0)
 		give_up(&in);
 	else
@@ -371,26 +330,6 @@ pr_recipients_import(const struct pr_recipients_source *source, struct pr_recipi
 	if (r == PR_EINVAL)
 		pr_fail(e, r, "%s cannot be read as it is", source->manifest->recipients.file.p);
 	return r;
-}
-
-void
-pr_recipients_remark(const struct pr_recipients_result *r, const struct pr_manifest *m,
-                     const struct pr_config *config, struct pr_buf *out)
-{
-	const struct pr_schedule *s = &m->schedule;
-	const char *fallback = s->fallback_timezone ? s->fallback_timezone
-	                       : s->timezone        ? s->timezone
-	                                            : config->timezone.p;
-	uint64_t n = r->zones.without + r->zones.wrong;
-	if (n)
-		pr_buf_addf(out, "%llu row%s time zone: %s is used", (unsigned long long)n,
-		            n == 1 ? " has no known" : "s have no known", fallback);
-	if (r->zones.wrong)
-		pr_buf_addf(out, " (row %u says \"%s\")", (unsigned)r->zones.wrong_row,
-		            r->zones.wrong_name);
-	if (r->untimely)
-		pr_buf_addf(out, "%s%llu row%s no time to be sent", n ? "; " : "",
-		            (unsigned long long)r->untimely, r->untimely == 1 ? " has" : "s have");
 }
 
 /* ---- reading without a ledger ---- */

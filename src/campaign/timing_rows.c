@@ -360,6 +360,12 @@ pr_timing_wants_hours(const pr_timing *t)
 	return t->schedule.best_hour;
 }
 
+const pr_zone *
+pr_timing_fallback(const pr_timing *t)
+{
+	return t->fallback;
+}
+
 bool
 pr_timing_by_recipient(const pr_timing *t)
 {

@@ -188,6 +188,42 @@ class TimingTest(accounted.TestCase):
         self.set_clock("2026-12-02T07:00:01")
         daemon.wait_state("all", "finished")
 
+    def test_the_best_hour_of_each_by_what_they_did(self):
+        """Ann opens at seven in the evening in New York, Bob at noon in Berlin, by summer and by
+        winter time; of Carl too little is known, and what a machine did is no event."""
+        daemon = self.start("2026-12-01T00:30:00")
+        events = ["email,event,time"]
+        for day in ("10-12", "10-19", "11-02", "11-09", "11-16", "11-23"):
+            summer = day < "10-25"
+            events.append("new_york-ann@example.com,open,2026-%sT%s:10:00Z"
+                          % (day, "23" if summer else "00"))
+            events.append("berlin-bob@example.com,click,2026-%sT%s:20:00Z"
+                          % (day, "10" if summer else "11"))
+        events.append("berlin-carl@example.com,open,2026-11-23T03:00:00Z")
+        path = os.path.join(self.folder, "events.csv")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("\n".join(events) + "\n")
+        daemon.cli("track", "import", path)
+        text = "email,first_name,product,timezone\n" + "".join(
+            "%s@example.com,Ann,Tea,%s\n" % row
+            for row in (("new_york-ann", "America/New_York"), ("berlin-bob", "Europe/Berlin"),
+                        ("berlin-carl", "Europe/Berlin")))
+        self.drop("best", {"start": "2026-12-01T06:00", "timezone": "recipient", "hour": "best",
+                           "fallback_hour": "09:30"}, text)
+        daemon.wait_state("best", "scheduled")
+        self.set_clock("2026-12-01T08:29:30")
+        self.assert_nothing_more({})
+        self.set_clock("2026-12-01T08:30:01")
+        self.wait_got({"berlin": 1})
+        self.assertEqual(self.sink.messages()[0]["to"][0], "berlin-carl@example.com")
+        self.assertEqual(daemon.campaign("best")["next"], "2026-12-01T11:00:00.000Z")
+        self.set_clock("2026-12-01T11:00:01")
+        self.wait_got({"berlin": 2})
+        self.set_clock("2026-12-01T23:59:30")
+        self.assert_nothing_more({"berlin": 2})
+        self.set_clock("2026-12-02T00:00:01")
+        daemon.wait_state("best", "finished")
+
 
 if __name__ == "__main__":
     unittest.main()

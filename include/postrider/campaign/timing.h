@@ -85,6 +85,7 @@ struct pr_first pr_timing_first(pr_timing *t, const struct pr_timing_row *row, i
 /* May it go at utc_ms? What pr_place_opening says; jitter is added to a time that is to come. */
 struct pr_opening pr_timing_next(pr_timing *t, const struct pr_timing_row *row, int64_t utc_ms);
 bool pr_timing_wants_hours(const pr_timing *t);
+const pr_zone *pr_timing_fallback(const pr_timing *t);
 /* Zone of the row, for whoever reads times by it; the name is a view. */
 const pr_zone *pr_timing_zone(pr_timing *t, const struct pr_timing_row *row, const char **name);
 
