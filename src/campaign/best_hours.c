@@ -119,7 +119,8 @@ best_hours_of(best_hours *b, struct pr_str address, const pr_zone *zone, int *ho
               struct pr_error *e)
 {
 	struct person p = {.all = b, .zone = zone};
-	int r = pr_engaged_times(b->audience, address, b->now_ms - PR_HOURS_AGE_MS, on_event, &p, e);
+	int r =
+	    pr_engaged_times(b->audience, address, b->now_ms - PR_HOURS_AGE_MS, on_event, &p, e);
 	*hour = r == 0 ? pr_hours_best(&p.hours, &b->everybody) : -1;
 	return r;
 }

@@ -1,4 +1,5 @@
-/* Best hours of a campaign's recipients, by the audience (audience/hours.h). Private to campaign/. */
+/* Best hours of a campaign's recipients, by the audience (audience/hours.h). Private to campaign/.
+ */
 #ifndef POSTRIDER_CAMPAIGN_BEST_HOURS_H
 #define POSTRIDER_CAMPAIGN_BEST_HOURS_H
 

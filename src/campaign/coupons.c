@@ -69,9 +69,9 @@ add(struct reading *r, struct pr_str code, uint64_t line)
 	pr_coupons *c = r->coupons;
 	if (code.n == 0 || code.n > PR_COUPON_MAX || !is_printable(code)) {
 		tell(r, line,
-		     code.n == 0                ? "the code is empty"
+		     code.n == 0              ? "the code is empty"
 		     : code.n > PR_COUPON_MAX ? "the code is longer than 200 octets"
-		                                : "the code holds a control character",
+		                              : "the code holds a control character",
 		     ONE_A_LINE);
 		return 0;
 	}

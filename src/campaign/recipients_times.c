@@ -38,8 +38,7 @@ row_times_of(struct row_times *t, const struct checked_row *row, int64_t *due_ms
 	if (!t->timing)
 		return 0;
 	if (t->hours)
-		result = best_hours_of(t->hours,
-		                       pr_str_n(row->mailbox.address, row->mailbox.n),
+		result = best_hours_of(t->hours, pr_str_n(row->mailbox.address, row->mailbox.n),
 		                       pr_timing_zone(t->timing, &r, &name), &hour, e);
 	if (result < 0)
 		return result;
