@@ -30,7 +30,8 @@ struct place {
 	struct place *chained; /* of the same hash */
 	pr_zone *own;          /* NULL: it has the fallback's */
 	struct pr_place at;
-	bool wrong; /* says a zone that is none */
+	bool wrong;       /* says a zone that is none */
+	int64_t start_ms; /* nothing goes before, whatever the ledger says of a row */
 	struct known now;
 	struct pr_opening first[HOURS + 1]; /* by hour; [HOURS]: where none is known; to_ms 0: not
 	                                     * looked at */
@@ -222,6 +223,10 @@ place_create(pr_timing *t, struct pr_str zone, struct pr_str country)
 	p->at.person = p->own ? p->own : t->fallback;
 	p->at.campaign = t->schedule.by_recipient ? p->at.person : t->zone;
 	p->at.holidays = holidays_in(t, country);
+	struct pr_schedule plain = t->schedule;
+	plain.best_hour = false; /* whose hour is best is known at the import only */
+	int64_t start = pr_place_start_ms(&plain, &p->at, 0, t->accepted_ms);
+	p->start_ms = plain.start.set && start != PR_NEVER_MS ? start : 0;
 	int64_t deadline = pr_place_deadline_ms(&t->schedule, &p->at);
 	if (deadline > t->found.last_deadline_ms)
 		t->found.last_deadline_ms = deadline;
@@ -341,7 +346,8 @@ pr_timing_next(pr_timing *t, const struct pr_timing_row *row, int64_t utc_ms)
 	struct place *p = place_of(t, row->data);
 	struct known *k = &p->now;
 	if (utc_ms < k->from_ms || utc_ms >= k->until_ms) {
-		k->opening = pr_place_opening(&t->schedule, &t->quiet, &p->at, utc_ms);
+		k->opening = pr_place_opening(&t->schedule, &t->quiet, &p->at,
+		                              utc_ms > p->start_ms ? utc_ms : p->start_ms);
 		k->from_ms = utc_ms;
 		bool open = k->opening.from_ms == utc_ms;
 		k->until_ms = open ? k->opening.to_ms : k->opening.from_ms;

@@ -72,8 +72,8 @@ on_row(void *context, const struct pr_row *row, uint64_t line, const char *bad)
 		z->rows++;
 		if (first.due_ms < z->first_ms)
 			z->first_ms = first.due_ms;
-		z->offset_ms = pr_zone_offset_s(clock, z->first_ms ? z->first_ms : pr_utc_ms()) *
-		               PR_SECOND_MS;
+		z->offset_ms =
+		    pr_zone_offset_s(clock, z->first_ms ? z->first_ms : pr_utc_ms()) * PR_SECOND_MS;
 	}
 	return true;
 }

@@ -72,6 +72,7 @@ make_timing(struct pr_campaign *c, struct pr_error *e)
 		return r;
 	pr_timing_unref(t->timing);
 	t->timing = made;
+	t->shut_ms = 0; /* what is in memory was asked by other rules */
 	return 0;
 }
 

@@ -218,6 +218,8 @@ pr_ledger_add(pr_ledger *l, const struct pr_ledger_new *n, struct pr_error *e)
 	                      .due_ms = n->state == PR_PENDING ? n->due_ms : 0,
 	                      .domain = domain,
 	                      .reply = n->reason};
+	if (l->p.first_fresh == n->row)
+		l->p.first_fresh++;
 	return ledger_put_entry(l, &entry, &l->p.tally, e);
 }
 

@@ -10,6 +10,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import accounted
+import dns_server
 import postrider_test as pt
 
 ZONES = ["Pacific/Auckland", "Asia/Kolkata", "Europe/Berlin", "America/New_York",
@@ -144,6 +145,22 @@ class TimingTest(accounted.TestCase):
         states = {r["email"]: r["state"] for r in daemon.results(campaign)}
         self.assertEqual({s for e, s in states.items() if e.startswith("berlin")}, {"skipped"})
 
+    def test_what_waits_can_be_cancelled_and_paused(self):
+        daemon = self.start("2026-11-30T00:00:00")
+        for name in ("cancelled", "paused"):
+            self.drop(name, {"start": "2026-12-01T09:00", "timezone": "recipient", "late": "1d"},
+                      recipients(ZONES), again=True)
+            daemon.wait_state(name, "scheduled")
+            verb = "cancel" if name == "cancelled" else "pause"
+            daemon.post("/v1/campaigns/%s/%s" % (daemon.campaign(name)["id"], verb))
+        self.assertEqual(daemon.wait_state("cancelled", "cancelled")["counts"]["cancelled"], 200)
+        pt.wait_until(lambda: any("cancelled" in n for n in
+                                  os.listdir(os.path.join(daemon.spool, "done"))), "its end")
+        self.set_clock("2026-12-01T08:00:01")
+        self.assert_nothing_more({})
+        daemon.post("/v1/campaigns/%s/resume" % daemon.campaign("paused")["id"])
+        self.wait_got({"auckland": EACH, "kolkata": EACH, "berlin": EACH})
+
     def test_no_retry_in_the_quiet_hours(self):
         config = {"quiet": "21:00-08:00",
                   "retry": {"first": "2s", "factor": 1, "jitter": 0, "max": "2s", "give_up": "7d"}}
@@ -223,6 +240,48 @@ class TimingTest(accounted.TestCase):
         self.assert_nothing_more({"berlin": 2})
         self.set_clock("2026-12-02T00:00:01")
         daemon.wait_state("best", "finished")
+
+    def test_by_exchangers_quiet_hours_stop_rows_behind_a_slow_receiver_and_kills_lose_none(self):
+        """Thirty domains of two receivers that take 40 a second each: rows wait in memory, and
+        domains are behind when the quiet hours begin."""
+        self.set_clock("2026-12-01T19:59:50")
+        self.sink = self.enter(pt.Sink(self.folder, commands=True))
+        domains = ["d%d.example" % n for n in range(30)]
+        names = self.enter(dns_server.Dns(
+            self.folder, hosts={"mx0.example": "127.0.0.1", "mx1.example": "127.0.0.1"},
+            mx={d: [(10, "mx%d.example" % (n % 2))] for n, d in enumerate(domains)}))
+        daemon = self.daemon = pt.Daemon(
+            self.folder, start=False, env=self.env,
+            config={"dns": {"servers": [names.server], "timeout": "1s"}, "preflight": "off",
+                    "quiet": "21:00-08:00", "retry": accounted.SOON})
+        daemon.config["routes"] = {"default": {"via": "mx", "port": self.sink.port}}
+        daemon.shape({"message_rate": "40/s", "burst": 5})
+        daemon.start()
+        self.enter(daemon)
+        rows = 3000
+        lines = ["email,first_name,product,timezone"]
+        for n in range(rows):
+            zone = ("berlin", "Europe/Berlin") if n % 4 else ("newyork", "America/New_York")
+            lines.append("%s-%d@%s,Ann,Tea,%s" % (zone[0], n, domains[n * 7 % 30], zone[1]))
+        self.drop("slow", {"timezone": "UTC"}, "\n".join(lines) + "\n")
+        pt.wait_until(lambda: len(self.sink.messages()) > 150, "some to be sent", timeout=20)
+        self.set_clock("2026-12-01T20:00:00")
+        time.sleep(1)
+        daemon.kill()
+        self.set_clock("2026-12-01T20:01:00")
+        berlin = self.got()["berlin"]
+        daemon.start()
+        pt.wait_until(lambda: self.got()["newyork"] >= rows // 4, "New York", timeout=60)
+        daemon.kill()
+        daemon.start()
+        self.assertEqual(self.got()["berlin"], berlin)
+        daemon.shape()
+        daemon.post("/v1/reload")
+        self.set_clock("2026-12-02T07:00:01")
+        campaign = daemon.wait_state("slow", "finished", timeout=60)
+        self.assert_counts(campaign, rows)
+        self.assertEqual(campaign["counts"]["delivered"], rows)
+        self.assert_accounted(self.sink, rows, daemon.results(campaign))
 
 
 if __name__ == "__main__":

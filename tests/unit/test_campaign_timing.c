@@ -466,6 +466,28 @@ START_TEST(quiet_hours_hold_a_row_back_until_they_end)
 }
 END_TEST
 
+START_TEST(nothing_goes_before_its_start_whatever_the_ledger_says)
+{
+	struct world w;
+	build(&w, "start: '2026-12-01T09:00', timezone: recipient, hour: best", "",
+	      "2026-11-29T00:00");
+	struct pr_timing_row r = row(&w, 1, "Asia/Tokyo", "");
+	struct pr_opening o = pr_timing_next(w.t, &r, utc("2026-11-30T00:00"));
+	ck_instant_eq(o.from_ms, utc("2026-12-01T00:00"));
+	o = pr_timing_next(w.t, &r, utc("2026-11-30T23:59"));
+	ck_instant_eq(o.from_ms, utc("2026-12-01T00:00"));
+	o = pr_timing_next(w.t, &r, utc("2026-12-01T00:00"));
+	ck_instant_eq(o.from_ms, utc("2026-12-01T00:00"));
+	finish(&w);
+	build(&w, "start: '2026-12-01T09:00', timezone: recipient, passed: skip", "",
+	      "2026-12-02T00:00");
+	r = row(&w, 1, "Asia/Tokyo", "");
+	o = pr_timing_next(w.t, &r, utc("2026-12-02T00:01"));
+	ck_instant_eq(o.from_ms, utc("2026-12-02T00:01"));
+	finish(&w);
+}
+END_TEST
+
 START_TEST(holidays_are_those_of_the_country_if_they_are_kept)
 {
 	struct world w;
@@ -559,6 +581,7 @@ main(void)
 	    {rows_begin_by_their_own_clocks_and_bad_zones_by_the_fallback},
 	    {a_deadline_before_the_first_opening_is_never},
 	    {quiet_hours_hold_a_row_back_until_they_end},
+	    {nothing_goes_before_its_start_whatever_the_ledger_says},
 	    {holidays_are_those_of_the_country_if_they_are_kept},
 	    {jitter_spreads_rows_within_the_opening_and_is_the_same_again},
 	    {the_best_hour_of_a_row_else_the_fallback_hour},

@@ -82,7 +82,8 @@ struct pr_first {
  * that does not come before the deadline the fallback hour holds, then the start. due_ms 0: as soon
  * as the campaign may send. */
 struct pr_first pr_timing_first(pr_timing *t, const struct pr_timing_row *row, int hour);
-/* May it go at utc_ms? What pr_place_opening says; jitter is added to a time that is to come. */
+/* May it go at utc_ms? What pr_place_opening says, and not before its start; jitter is added to a
+ * time that is to come. */
 struct pr_opening pr_timing_next(pr_timing *t, const struct pr_timing_row *row, int64_t utc_ms);
 bool pr_timing_wants_hours(const pr_timing *t);
 const pr_zone *pr_timing_fallback(const pr_timing *t);
