@@ -127,8 +127,9 @@ struct pr_campaign_view {
 	struct pr_counts counts; /* they add up */
 	struct pr_engagements engaged;
 	struct pr_earned earned;
-	double rate;    /* outcomes per second over 10 s */
-	int64_t eta_ms; /* UTC; 0: unknown */
+	double rate;     /* outcomes per second over 10 s */
+	int64_t eta_ms;  /* UTC; 0: unknown */
+	int64_t next_ms; /* UTC: it sends, but all that is left waits until then; 0: not so */
 	int64_t accepted_ms, start_ms, started_ms, first_pass_ms, finished_ms; /* UTC; 0: not yet */
 	uint64_t import_rows;                                                  /* while importing */
 	unsigned paused_slices;

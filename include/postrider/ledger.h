@@ -114,8 +114,9 @@ struct pr_row {
 	struct pr_str email; /* as sent in RCPT: A-label domain */
 	struct pr_str data;  /* packed fields */
 	/* The ledger leaves these alone: what whoever read the row found out about its address. */
-	const char *suppressed; /* why it may not be written to; NULL: it may */
-	uint64_t stamp;         /* as of this generation of the audience */
+	const char *suppressed;    /* why it may not be written to; NULL: it may */
+	int64_t from_ms, until_ms; /* UTC, when it may go; 0: whenever its campaign may */
+	uint64_t stamp;            /* as of this generation of the audience */
 };
 struct pr_batch {
 	unsigned refs;     /* the loop's; pr_batch_unref frees at 0 */
@@ -141,7 +142,8 @@ int pr_ledger_refill_due(pr_ledger *l, uint32_t domain, int64_t now_utc_ms, unsi
 void pr_ledger_give_back(pr_ledger *l, uint32_t row);
 /* The loop has no use for these handed rows now: each is due at its own time, and may be read again
  * then. The journal knows nothing of it: after a crash they are due as before. Only for rows whose
- * last outcome is folded, as that of a handed one is until the loop appends another. */
+ * last outcome is folded, as that of a handed one is until the loop appends another. Fresh rows
+ * that were read are no longer fresh then. */
 struct pr_put_off {
 	uint32_t row;
 	int64_t due_utc_ms;

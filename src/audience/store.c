@@ -135,6 +135,14 @@ static const char *const texts[AU_N] = {
     [AU_CREDITS_GONE] = "DELETE FROM credits WHERE contact = ?",
     [AU_EVENTS_OF] = "SELECT name, at_ms, amount FROM events WHERE contact = ?"
 		     " ORDER BY name, at_ms",
+    /* Names 2 and 3: "open", "click". */
+    [AU_ENGAGED] = "SELECT at_ms, name = 3 FROM events WHERE contact ="
+		   " (SELECT id FROM contacts WHERE address = ?1) AND name IN (2, 3)"
+		   " AND at_ms >= ?2 ORDER BY at_ms DESC",
+    [AU_ENGAGED_FROM] = "SELECT at_ms, name = 3, c.timezone FROM (SELECT id, timezone"
+			" FROM contacts WHERE id >= ?1 ORDER BY id LIMIT 1) c JOIN events"
+			" ON contact = c.id WHERE name IN (2, 3) AND at_ms >= ?2",
+    [AU_CONTACT_LAST] = "SELECT max(id) FROM contacts",
     [AU_EVENTS_TOLD] = "SELECT event_names.name, at_ms, events.id, item, amount, currency"
 		       " FROM events JOIN event_names ON event_names.id = events.name"
 		       " WHERE contact = ? ORDER BY at_ms",

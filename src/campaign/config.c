@@ -9,6 +9,7 @@
 #include "postrider/base/secret.h"
 #include "postrider/campaign/address.h"
 #include "postrider/campaign/manifest.h"
+#include "postrider/campaign/timing.h"
 #include "postrider/dns.h"
 
 #include <fcntl.h>
@@ -58,6 +59,7 @@ pr_config_parse(struct pr_str text, const char *file, const char *folder,
 	resolve(c, &c->tls.ca_file, folder);
 	resolve(c, &c->shaping, folder);
 	resolve(c, &c->bounces, folder);
+	resolve(c, &c->holidays, folder);
 	resolve(c, &c->bounce.maildir, folder);
 	resolve(c, &c->bounce.cert_file, folder);
 	resolve(c, &c->bounce.key_file, folder);
@@ -127,6 +129,8 @@ pr_config_unref(struct pr_config *c)
 		c->end_shapes(c->shapes);
 	if (c->rules)
 		c->end_rules(c->rules);
+	if (c->end_calendar)
+		c->end_calendar(c->calendar);
 	for (size_t i = 0; i < c->webhooks.n; i++)
 		pr_secret_free(pr_config_webhooks(c)[i].secret);
 	pr_secret_free(c->track.events_key);
@@ -290,7 +294,7 @@ check_times(const struct pr_manifest *m, const struct pr_config *config,
 		r = pr_text_problem(problems, PR_MANIFEST_FILE, &m->deadline_at,
 		                    "set a later deadline",
 		                    "schedule.deadline is not after schedule.start");
-	else if (t.begin_ms >= t.deadline_ms)
+	else if (t.begin_ms >= t.deadline_ms && !m->schedule.by_recipient)
 		r = pr_text_problem(problems, PR_MANIFEST_FILE, &m->deadline_at,
 		                    "set a later deadline or another window",
 		                    "schedule.window does not open between start and deadline");
@@ -318,6 +322,35 @@ warn_unsigned(const struct pr_manifest *m, const struct pr_config *config,
 		               "add a key for it to `dkim` in postrider.yaml",
 		               "from: no key signs for %.*s: large receivers refuse unsigned mail",
 		               (int)domain.n, domain.p);
+}
+
+/* Is there any time outside of the quiet hours, and are the days of all countries known? */
+static int
+check_quiet(const struct pr_manifest *m, const struct pr_config *config,
+            struct pr_problems *problems)
+{
+	struct pr_window left;
+	char shown[40];
+	int r = 0;
+	if (!pr_window_without(&m->schedule.window, pr_quiet_of(m, config), &left)) {
+		pr_problem_add(problems, PR_PROBLEM, PR_MANIFEST_FILE, m->window_at.line,
+		               "shorten the quiet hours, or say `quiet: none`",
+		               "schedule: nothing of the window lies outside the quiet hours%s",
+		               m->schedule.quiet.set ? "" : " of postrider.yaml");
+		r = PR_EINVAL;
+	}
+	for (size_t i = 0; i < m->schedule.holidays.n; i++) {
+		const struct pr_text *code = &m->schedule.holidays.items[i];
+		if (!pr_holidays_of(config->calendar, pr_text_str(code)))
+			r = pr_text_problem(
+			    problems, PR_MANIFEST_FILE, code,
+			    config->holidays.p
+				? "ask the operator to add its days to the file of `holidays`"
+				: "ask the operator to name a file by `holidays` in postrider.yaml",
+			    "schedule.holidays: the days of \"%s\" are not known",
+			    pr_str_show(pr_text_str(code), shown, sizeof shown));
+	}
+	return r;
 }
 
 /* What the manifest asks for in so many words needs secrets to sign with, and a place. */
@@ -357,6 +390,8 @@ pr_manifest_check(const struct pr_manifest *m, const struct pr_config *config,
 	if (m->from.text.p)
 		warn_unsigned(m, config, problems);
 	if (check_times(m, config, problems) < 0)
+		r = PR_EINVAL;
+	if (check_quiet(m, config, problems) < 0)
 		r = PR_EINVAL;
 	return r;
 }

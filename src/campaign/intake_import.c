@@ -53,6 +53,7 @@ import_rows(pr_intake *i, struct pr_taken *t, int dir, struct pr_problems *probl
 	                                      .ledger_path = path.data,
 	                                      .config = i->options.config,
 	                                      .stop = &i->stop,
+	                                      .accepted_ms = t->accepted_ms,
 	                                      .audience = i->options.audience,
 	                                      .identity = {.serial = t->serial,
 	                                                   .generation = 1,

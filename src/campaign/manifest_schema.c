@@ -68,15 +68,43 @@ parse_window(struct pr_str text, void *field)
 
 /* Keeps the text itself: it lives as long as the manifest. */
 static const char *
-parse_timezone(struct pr_str text, void *field)
+parse_zone_name(struct pr_str text, void *field)
 {
 	pr_zone *zone;
-	if (pr_str_is(text, "recipient"))
-		return "is not available yet";
 	if (pr_zone_open(text.p, &zone, NULL) < 0)
 		return "is not a time zone of the tz database";
 	pr_zone_unref(zone);
 	*(const char **)field = text.p;
+	return NULL;
+}
+
+/* Also sets by_recipient beside it. */
+static const char *
+parse_timezone(struct pr_str text, void *field)
+{
+	struct pr_schedule *s = (void *)((char *)field - offsetof(struct pr_schedule, timezone));
+	s->by_recipient = pr_str_is(text, "recipient");
+	return s->by_recipient ? NULL : parse_zone_name(text, field);
+}
+
+static const char *
+parse_hour(struct pr_str text, void *field)
+{
+	int minute = pr_clock_parse(pr_str_trim(text));
+	if (minute < 0 || minute >= 24 * 60)
+		return "is not a time of the day";
+	*(int *)field = minute;
+	return NULL;
+}
+
+/* What else an hour could be is the time of `start`. */
+static const char *
+parse_best(struct pr_str text, void *field)
+{
+	if (!pr_str_is(pr_str_trim(text), "best"))
+		return "is not `best`: for an hour that is the same for all there is "
+		       "schedule.start";
+	*(bool *)field = true;
 	return NULL;
 }
 
@@ -94,6 +122,7 @@ parse_follow(struct pr_str text, void *field)
 
 static const char *const syntaxes[] = {"liquid", "mailchimp", NULL};
 static const char *const classes[] = {"marketing", "transactional", NULL};
+static const char *const passed_words[] = {"next_day", "now", "skip", NULL};
 static const char *const doubts[] = {"", "resend", "hold", NULL};
 
 /* clang-format off */
@@ -139,12 +168,28 @@ static const struct pr_yaml_row schedule_rows[] = {
 	 .fallback = "6h", .offset = offsetof(struct pr_schedule, late_ms)},
 	{.key = "window", .type = PR_YAML_PARSED, .parse = parse_window,
 	 .size = sizeof(struct pr_window), .example = "\"Mon-Fri 08:00-11:00\"",
+	 .at = AT(window_at) - AT(schedule),
 	 .offset = offsetof(struct pr_schedule, window)},
 	{.key = "deadline", .type = PR_YAML_PARSED, .parse = pr_manifest_parse_when,
 	 .size = sizeof(struct pr_when), .example = "2026-12-02T20:00",
 	 .at = AT(deadline_at) - AT(schedule),
 	 .offset = offsetof(struct pr_schedule, deadline)},
-	{.key = "fallback_timezone", .type = PR_YAML_LATER},
+	{.key = "fallback_timezone", .type = PR_YAML_PARSED, .parse = parse_zone_name,
+	 .size = sizeof(char *), .example = "Europe/Berlin",
+	 .offset = offsetof(struct pr_schedule, fallback_timezone)},
+	{.key = "passed", .type = PR_YAML_ENUM, .words = passed_words, .fallback = "next_day",
+	 .offset = offsetof(struct pr_schedule, passed)},
+	{.key = "quiet", .type = PR_YAML_PARSED, .parse = pr_quiet_parse,
+	 .size = sizeof(struct pr_quiet), .example = "\"21:00-08:00\"",
+	 .offset = offsetof(struct pr_schedule, quiet)},
+	{.key = "holidays", .type = PR_YAML_LIST, .flags = NAME, .max = 64,
+	 .offset = offsetof(struct pr_schedule, holidays)},
+	{.key = "jitter", .type = PR_YAML_DURATION, .min = 0, .max = PR_DAY_MS, .fallback = "0s",
+	 .offset = offsetof(struct pr_schedule, jitter_ms)},
+	{.key = "hour", .type = PR_YAML_PARSED, .parse = parse_best, .size = sizeof(bool),
+	 .example = "best", .offset = offsetof(struct pr_schedule, best_hour)},
+	{.key = "fallback_hour", .type = PR_YAML_PARSED, .parse = parse_hour, .size = sizeof(int),
+	 .fallback = "10:00", .offset = offsetof(struct pr_schedule, fallback_minute)},
 	{0},
 };
 static const struct pr_yaml_schema schedule_schema = {

@@ -27,6 +27,7 @@ struct import {
 	struct pr_split split;
 	struct pr_buf why; /* it is suppressed */
 	bool checking;     /* a state of the audience is being read */
+	struct row_times times;
 	struct pr_error *e;
 };
 
@@ -66,8 +67,11 @@ static int
 on_columns(void *context, const struct columns *c)
 {
 	struct import *in = context;
-	return pr_ledger_create(in->source->ledger_path, &in->source->identity, c->names, c->n,
-	                        &in->ledger, in->e);
+	const struct pr_recipients_source *s = in->source;
+	int r = row_times_begin(&in->times, s, c, in->e);
+	return r < 0 ? r
+	             : pr_ledger_create(s->ledger_path, &s->identity, c->names, c->n, &in->ledger,
+	                                in->e);
 }
 
 static int
@@ -154,6 +158,22 @@ add_held_out(struct import *in, const struct checked_row *row, struct pr_str add
 }
 
 static int
+add_untimely(struct import *in, const struct checked_row *row, struct pr_str address,
+             const char *why)
+{
+	struct pr_ledger_new n = {.row = row->row,
+	                          .email = address,
+	                          .domain = pr_mailbox_domain(&row->mailbox),
+	                          .data = row->data,
+	                          .state = PR_SKIPPED,
+	                          .reason = pr_str(why)};
+	in->result->skipped++;
+	in->result->untimely++;
+	int r = pr_ledger_add(in->ledger, &n, in->e);
+	return r < 0 ? r : rejects_add(&in->rejects, row->row, row->line, address, why, in->e);
+}
+
+static int
 add_good(struct import *in, const struct checked_row *row)
 {
 	struct pr_str address = pr_str_n(row->mailbox.address, row->mailbox.n);
@@ -163,12 +183,19 @@ add_good(struct import *in, const struct checked_row *row)
 	enum pr_group group = pr_split_group(&in->split, address);
 	if (group == PR_GROUP_HOLDOUT)
 		return add_held_out(in, row, address);
+	int64_t due_ms;
+	const char *why = NULL;
+	r = row_times_of(&in->times, row, &due_ms, &why, in->e);
+	if (r < 0)
+		return r;
+	if (why)
+		return add_untimely(in, row, address, why);
 	struct pr_ledger_new n = {.row = row->row,
 	                          .email = address,
 	                          .domain = pr_mailbox_domain(&row->mailbox),
 	                          .data = row->data,
 	                          .state = PR_PENDING,
-	                          .due_ms = group == PR_GROUP_REST ? PR_LEDGER_PARKED_MS : 0};
+	                          .due_ms = group == PR_GROUP_REST ? PR_LEDGER_PARKED_MS : due_ms};
 	r = pr_ledger_add(in->ledger, &n, in->e);
 	in->result->pending++;
 	return r < 0 ? r : duplicates_add(in->duplicates, address, row->row, row->line, in->e);
@@ -232,12 +259,14 @@ on_row(void *context, const struct checked_row *row)
 
 /* ---- the whole ---- */
 
-/* Duplicates and rows without consent are no sign of a damaged file: they do not count. */
+/* Duplicates, rows without consent and those without a time are no sign of a damaged file: they do
+ * not count. */
 static void
 judge(const struct pr_manifest_recipients *m, struct pr_recipients_result *result)
 {
 	uint64_t bad =
-	    result->skipped - result->duplicates - result->without_consent - result->held_out;
+	    result->skipped - result->duplicates - result->without_consent - result->held_out -
+	    result->untimely;
 	result->too_many_rejects =
 	    bad > m->rejects_free && (double)bad > m->max_rejects * (double)result->rows;
 	result->count_differs = m->expect_rows >= 0 && result->rows != (uint64_t)m->expect_rows;
@@ -296,6 +325,8 @@ import(struct import *in, struct pr_problems *problems)
 	if (r == 0 && s->config)
 		r = pr_conversions_keep(in->ledger, s->manifest, s->config, in->e);
 	if (r == 0)
+		r = row_times_keep(&in->times, in->ledger, &in->result->zones, in->e);
+	if (r == 0)
 		r = pr_ledger_import_done(in->ledger, in->e);
 	judge(&s->manifest->recipients, in->result);
 	return r;
@@ -333,6 +364,7 @@ pr_recipients_import(const struct pr_recipients_source *source, struct pr_recipi
 	end_checking(&in);
 	pr_buf_finish(&in.why);
 	rejects_finish(&in.rejects);
+	row_times_end(&in.times);
 	if (r < 0)
 		give_up(&in);
 	else

@@ -216,6 +216,21 @@ find_key(const struct header *h, const struct pr_text *wanted, const char *key)
 	return at;
 }
 
+/* The columns that times by the recipient need. */
+static void
+check_timing(const struct header *h)
+{
+	const struct pr_schedule *s = &h->m->schedule;
+	if (s->by_recipient && !pr_timing_has_column(h->c->names, h->c->n, PR_TIMING_ZONE))
+		tell(h, "add a column named timezone with names like Europe/Berlin",
+		     "schedule.timezone is `recipient`, and no column is the time zone",
+		     PR_STR(""));
+	if (s->holidays.n > 1 && !pr_timing_has_column(h->c->names, h->c->n, PR_TIMING_COUNTRY))
+		tell(h, "add a column named country with codes like DE, or keep one country only",
+		     "schedule.holidays names several countries, and no column is the country",
+		     PR_STR(""));
+}
+
 int
 recipients_columns(struct columns *c, const struct pr_csv_record *record,
                    const struct pr_manifest *m, size_t contents, struct pr_problems *problems)
@@ -235,6 +250,7 @@ recipients_columns(struct columns *c, const struct pr_csv_record *record,
 	else
 		find_likely(&h);
 	find_required(&h);
+	check_timing(&h);
 	c->consent = find_key(&h, &m->consent.column, "consent.column");
 	c->expires = find_key(&h, &m->consent.expires, "consent.expires");
 	add_coupons(&h);

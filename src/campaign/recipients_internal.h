@@ -7,6 +7,7 @@
 #ifndef POSTRIDER_CAMPAIGN_RECIPIENTS_INTERNAL_H
 #define POSTRIDER_CAMPAIGN_RECIPIENTS_INTERNAL_H
 
+#include "best_hours.h"
 #include "postrider/campaign/csv.h"
 #include "postrider/campaign/recipients.h"
 #include "postrider/campaign/split.h"
@@ -56,6 +57,22 @@ struct rows_reader {
 /* Opens the file of the manifest in dir and reads it. Rows are counted in *rows. */
 int recipients_rows(const struct pr_manifest *m, int dir, const struct rows_reader *reader,
                     uint32_t *rows, struct pr_problems *problems, struct pr_error *e);
+
+/* ---- times of rows ---- */
+
+struct row_times {
+	pr_timing *timing; /* NULL: no row has a time of its own */
+	best_hours *hours; /* NULL: nobody goes by the best */
+	int64_t first_ms;  /* the earliest of all; 0: at once */
+};
+int row_times_begin(struct row_times *t, const struct pr_recipients_source *s,
+                    const struct columns *c, struct pr_error *e);
+/* due_ms as in pr_ledger_new; *never is set where it gets none: why. */
+int row_times_of(struct row_times *t, const struct checked_row *row, int64_t *due_ms,
+                 const char **never, struct pr_error *e);
+int row_times_keep(const struct row_times *t, pr_ledger *l, struct pr_timing_found *found,
+                   struct pr_error *e); /* as facts of the ledger */
+void row_times_end(struct row_times *t);
 
 /* ---- rejects.csv ---- */
 

@@ -85,7 +85,8 @@ pr_timetable_init(const struct pr_schedule *s, const char *timezone_default,
 {
 	struct pr_timetable t = {
 	    .deadline_ms = INT64_MAX, .late_ms = s->late_ms, .window = s->window};
-	int r = pr_zone_open(s->timezone ? s->timezone : timezone_default, &t.zone, e);
+	const char *name = s->by_recipient ? s->fallback_timezone : s->timezone;
+	int r = pr_zone_open(name ? name : timezone_default, &t.zone, e);
 	if (r < 0)
 		return r;
 	if (s->start.set) {

@@ -138,13 +138,21 @@ same_when(const struct pr_when *a, const struct pr_when *b)
 	return a->set == b->set && a->fixed == b->fixed && a->local_ms == b->local_ms;
 }
 
+static bool
+same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 /* What cannot be compared by its octets. */
 static bool
 is_same(const char *path, const struct pr_manifest *a, const struct pr_manifest *b)
 {
 	const struct pr_schedule *x = &a->schedule, *y = &b->schedule;
 	if (strcmp(path, "schedule.timezone") == 0)
-		return x->timezone && y->timezone && strcmp(x->timezone, y->timezone) == 0;
+		return x->by_recipient == y->by_recipient && same_text(x->timezone, y->timezone);
+	if (strcmp(path, "schedule.fallback_timezone") == 0)
+		return same_text(x->fallback_timezone, y->fallback_timezone);
 	if (strcmp(path, "schedule.start") == 0)
 		return same_when(&x->start, &y->start);
 	if (strcmp(path, "schedule.deadline") == 0)

@@ -51,9 +51,8 @@ read_days(struct pr_str s, unsigned *bits)
 	return true;
 }
 
-/* "08:00", "8:00"; 24:00 is the end of the day. Minutes, -1 when not so. */
-static int
-read_clock(struct pr_str s)
+int
+pr_clock_parse(struct pr_str s)
 {
 	uint64_t hour, minute;
 	const char *colon = memchr(s.p, ':', s.n);
@@ -90,8 +89,8 @@ read_hours(struct reading *r, struct pr_str s)
 	const char *dash = memchr(s.p, '-', s.n);
 	if (!dash)
 		return bad_form;
-	int from = read_clock(pr_str_trim(pr_str_n(s.p, (size_t)(dash - s.p))));
-	int to = read_clock(pr_str_trim(pr_str_n(dash + 1, (size_t)(s.p + s.n - dash - 1))));
+	int from = pr_clock_parse(pr_str_trim(pr_str_n(s.p, (size_t)(dash - s.p))));
+	int to = pr_clock_parse(pr_str_trim(pr_str_n(dash + 1, (size_t)(s.p + s.n - dash - 1))));
 	if (from < 0 || to < 0 || from == DAY)
 		return bad_form;
 	if (from == to)
@@ -161,4 +160,61 @@ pr_window_parse(struct pr_str text, struct pr_window *out)
 	sort_and_merge(&w);
 	*out = w;
 	return NULL;
+}
+
+const char *
+pr_quiet_parse(struct pr_str text, void *quiet)
+{
+	struct pr_quiet q = {.set = 1};
+	const char *wrong =
+	    pr_str_is(pr_str_trim(text), "none") ? NULL : pr_window_parse(text, &q.window);
+	if (!wrong)
+		*(struct pr_quiet *)quiet = q;
+	return wrong;
+}
+
+/* ---- one window without another ---- */
+
+/* The first span of w that ends behind `at`; w->n: none. */
+static unsigned
+span_behind(const struct pr_window *w, int at)
+{
+	unsigned i = 0;
+	while (i < w->n && w->spans[i].to <= at)
+		i++;
+	return i;
+}
+
+/* Adds what of [at, end) lies outside `out`. */
+static bool
+add_outside(struct pr_window *w, int at, int end, const struct pr_window *out)
+{
+	while (at < end) {
+		unsigned i = span_behind(out, at);
+		int hole = i < out->n ? out->spans[i].from : end;
+		int to = hole < end ? hole : end;
+		if (to > at && !add_span(w, at, to))
+			return false;
+		at = i < out->n && to < end ? out->spans[i].to : end;
+	}
+	return true;
+}
+
+bool
+pr_window_without(const struct pr_window *w, const struct pr_window *out, struct pr_window *left)
+{
+	struct pr_window result = {0};
+	if (out->n == 0) {
+		*left = *w;
+		return true;
+	}
+	if (w->n == 0 && !add_outside(&result, 0, WEEK, out))
+		return false;
+	for (unsigned i = 0; i < w->n; i++)
+		if (!add_outside(&result, w->spans[i].from, w->spans[i].to, out))
+			return false;
+	if (result.n == 0)
+		return false;
+	*left = result;
+	return true;
 }

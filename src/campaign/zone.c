@@ -2,7 +2,7 @@
  * Time zones, and points in time as people write them.
  *
  * GLib reads the tz database; what it does with local times that do not exist, or exist
- * twice, is not left to it: local_to_utc asks for the offsets a day before and a day after
+ * twice, is not left to it: pr_local_to_utc_ms asks for the offsets a day before and a day after
  * and tries both, the earlier first (RFC 5545 section 3.3.5). A zone is a GTimeZone under
  * another name: counted references, shared by threads.
  */
@@ -70,8 +70,14 @@ pr_zone_offset_s(const pr_zone *z, int64_t utc_ms)
 	return interval < 0 ? 0 : g_time_zone_get_offset(glib(z), interval);
 }
 
-static int64_t
-local_to_utc(const pr_zone *z, int64_t local_ms)
+int64_t
+pr_local_ms(const pr_zone *z, int64_t utc_ms)
+{
+	return utc_ms + pr_zone_offset_s(z, utc_ms) * 1000;
+}
+
+int64_t
+pr_local_to_utc_ms(const pr_zone *z, int64_t local_ms)
 {
 	int64_t before = pr_zone_offset_s(z, local_ms - PR_DAY_MS) * 1000;
 	int64_t after = pr_zone_offset_s(z, local_ms + PR_DAY_MS) * 1000;
@@ -85,7 +91,7 @@ local_to_utc(const pr_zone *z, int64_t local_ms)
 int64_t
 pr_when_utc_ms(const struct pr_when *when, const pr_zone *z)
 {
-	return when->fixed ? when->local_ms : local_to_utc(z, when->local_ms);
+	return when->fixed ? when->local_ms : pr_local_to_utc_ms(z, when->local_ms);
 }
 
 /* ---- reading "2026-12-01T08:00" ---- */

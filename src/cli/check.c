@@ -3,7 +3,7 @@
  * without sending: the folder, the manifest, routes and brands (where a configuration can be
  * read), the recipients and every row's message.
  */
-#include "trial.h"
+#include "check_times.h"
 
 #include "postrider/campaign/intake.h"
 
@@ -16,7 +16,8 @@ struct judged {
 	struct pr_trial_counts counts;
 	bool configured; /* routes and brands were looked at */
 	bool good;
-	struct pr_error e; /* beside the problems */
+	struct check_times *times; /* NULL: rows have none */
+	struct pr_error e;         /* beside the problems */
 };
 
 /* ---- judging ---- */
@@ -57,6 +58,8 @@ judge(struct cli *c, const char *path, struct cli_folder *f, struct judged *j)
 		if (r < 0 && e.code)
 			j->e = e;
 	}
+	if (config && f->manifest && f->manifest->sound && r == 0)
+		j->times = check_times_read(f, config);
 	j->good = f->manifest && f->problems.problems == 0 && r == 0 && j->e.code == 0;
 }
 
@@ -95,6 +98,8 @@ print_json(const struct cli_folder *f, const struct judged *j)
 	            j->counts.octets_max);
 	pr_buf_addf(&b, ",\"errors\":%u,\"warnings\":%u", f->problems.problems,
 	            f->problems.warnings);
+	if (j->times)
+		check_times_json(j->times, &b);
 	pr_buf_adds(&b, ",\"error\":");
 	if (j->e.code)
 		pr_buf_add_json(&b, pr_str(j->e.text));
@@ -132,7 +137,8 @@ print_summary(const struct judged *j)
 }
 
 static void
-print_text(const char *path, const struct cli_folder *f, const struct judged *j)
+print_text(const char *path, const struct cli_folder *f, const struct judged *j,
+           const struct pr_config *config)
 {
 	struct pr_buf text = {0};
 	const struct pr_problems *p = &f->problems;
@@ -142,6 +148,8 @@ print_text(const char *path, const struct cli_folder *f, const struct judged *j)
 	if (j->e.code)
 		printf("%s%s\n", j->e.code == PR_ECANCELLED ? "" : "error: ", j->e.text);
 	print_summary(j);
+	if (j->times)
+		check_times_print(j->times, f, config);
 	if (!j->configured)
 		puts("Route and brand were not looked at: no postrider.yaml could be read "
 		     "(--config).");
@@ -171,7 +179,8 @@ cli_run_check(struct cli *c)
 	if (c->arguments.json)
 		print_json(&f, &j);
 	else
-		print_text(path, &f, &j);
+		print_text(path, &f, &j, cli_config(c, false));
+	check_times_free(j.times);
 	cli_folder_close(&f);
 	return j.good ? CLI_DONE : CLI_FAILED;
 }

@@ -152,7 +152,8 @@ const struct cli_command cli_commands[] = {
      "message, on all cores. All errors are shown, each with its file, line and remedy; one\n"
      "that rows meet in a template is shown once, with how many it hits and the first.\n"
      "Rows that {% abort 'reason' %} leaves out are no error. Ctrl-C shows what was found\n"
-     "so far. Needs no daemon; route and brand are looked at when a postrider.yaml can be\n"
+     "so far. Where rows have times of their own it shows how many begin when, zone by zone.\n"
+     "Needs no daemon; route and brand are looked at when a postrider.yaml can be\n"
      "read. Exit status 1 when the campaign cannot be sent.",
      1, 1, NULL, cli_run_check, PREPARE},
     {"plan", "DIR", "how many would go when and where to, and when it would be done",

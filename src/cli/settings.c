@@ -6,6 +6,7 @@
 #include "cli.h"
 
 #include "postrider/base/secret.h"
+#include "postrider/campaign/holidays.h"
 #include "postrider/message/dkim.h"
 #include "postrider/message/token.h"
 
@@ -37,13 +38,15 @@ cli_config_named(const struct cli *c)
 	return c->arguments.config || from_environment("POSTRIDER_CONFIG");
 }
 
-/* Keys are the daemon's. Whoever may read them sees signatures in a preview. */
+/* Keys are the daemon's. Whoever may read them sees signatures in a preview. A file of holidays
+ * that is wrong is for the daemon to tell; its days are not known then. */
 static void
-read_keys(struct pr_config *config)
+read_files(struct pr_config *config)
 {
 	struct pr_problems problems = {0};
 	pr_dkim_load(config, PR_SECRET_ANYBODY, &problems);
 	pr_tokens_load(config, PR_SECRET_ANYBODY, &problems);
+	pr_holidays_load(config, &problems);
 	pr_problems_finish(&problems);
 }
 
@@ -59,7 +62,7 @@ cli_config(struct cli *c, bool needed)
 	int r = pr_config_load(path, &problems, &c->config);
 	c->config_read = r == 0;
 	if (r == 0)
-		read_keys(c->config);
+		read_files(c->config);
 	if (r < 0 && tell) {
 		pr_problems_text(&problems, &text);
 		fputs(text.data ? text.data : "", stderr);

@@ -315,7 +315,8 @@ print_times(const json_t *o)
 	static const struct {
 		const char *key, *words;
 	} times[] = {{"accepted", "taken"},       {"start", "to begin"},    {"started", "begun"},
-	             {"first_pass", "all tried"}, {"finished", "finished"}, {"eta", "done about"}};
+	             {"first_pass", "all tried"}, {"finished", "finished"}, {"next", "goes on"},
+	             {"eta", "done about"}};
 	char text[CLI_TEXT];
 	for (unsigned i = 0; i < sizeof times / sizeof *times; i++) {
 		const char *at = cli_text_of(o, times[i].key);

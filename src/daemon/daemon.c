@@ -92,6 +92,14 @@ on_imported(void *context, struct pr_taken *t)
 		       (unsigned long long)t->recipients.rows,
 		       (unsigned long long)t->recipients.skipped,
 		       (unsigned long long)t->recipients.suppressed);
+	struct pr_buf remark = {0};
+	if (t->ledger)
+		pr_recipients_remark(&t->recipients, t->manifest, d->config, &remark);
+	if (remark.len)
+		pr_log(PR_LOG_WARNING,
+		       &(struct pr_log_about){.event = "rows_untimely", .campaign = t->id}, "%s",
+		       remark.data);
+	pr_buf_finish(&remark);
 	pr_delivery_imported(d->delivery, t);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "daemon.h"
 
+#include "postrider/campaign/holidays.h"
 #include "postrider/classify.h"
 #include "postrider/conversions/sign.h"
 #include "postrider/message/dkim.h"
@@ -38,11 +39,12 @@ daemon_load(const char *path, struct pr_problems *problems, struct pr_config **o
 	int tokens = pr_tokens_load(*out, geteuid(), problems);
 	int rules = pr_rules_load((*out)->bounces.p, problems, &(*out)->rules);
 	(*out)->end_rules = pr_rules_destroy;
+	int days = pr_holidays_load(*out, problems);
 	int secrets = check_secrets(*out, problems);
 	int hooks = pr_webhooks_load(*out, geteuid(), problems);
 	int tellers = pr_conversions_load(*out, geteuid(), problems);
 	if (keys < 0 || tellers < 0 || shapes < 0 || tokens < 0 || rules < 0 || secrets < 0 ||
-	    hooks < 0)
+	    hooks < 0 || days < 0)
 		r = PR_EINVAL;
 	if (r < 0)
 		pr_config_unref(*out);

@@ -20,6 +20,7 @@ struct prepare_job {
 	pr_content *content;
 	struct pr_recipients_result recipients;
 	struct pr_earned earned;
+	struct timed timed;
 	int result;
 	struct pr_error error;
 };
@@ -55,6 +56,7 @@ work_prepare(struct pr_job *job, void *worker)
 	j->result = pr_ledger_earned(j->ledger, &j->earned, &j->error);
 	if (j->result < 0)
 		return;
+	work_timed_read(&j->timed, j->ledger);
 	j->result =
 	    work_compile(&j->source, j->campaign->dir, 1, j->ledger, &j->content, &j->error);
 	if (j->result < 0)
@@ -68,6 +70,8 @@ work_prepare(struct pr_job *job, void *worker)
 void
 campaign_first_state(struct pr_campaign *c, const struct pr_recipients_result *r)
 {
+	struct pr_buf remark = {0};
+	pr_recipients_remark(r, c->manifest, c->delivery->config, &remark);
 	if (r->too_many_rejects)
 		campaign_move(c, PR_CAMPAIGN_HELD, PR_REASON_REJECTS, "hold", "postriderd",
 		              "more bad rows than max_rejects; see rejects.csv");
@@ -76,9 +80,11 @@ campaign_first_state(struct pr_campaign *c, const struct pr_recipients_result *r
 		              "the number of rows is not expect_rows");
 	else if (c->manifest->hold)
 		campaign_move(c, PR_CAMPAIGN_HELD, PR_REASON_APPROVAL, "hold", "postriderd",
-		              "the manifest asks for approval");
+		              remark.data ? remark.data : "the manifest asks for approval");
 	else
-		campaign_move(c, PR_CAMPAIGN_SCHEDULED, PR_REASON_NONE, "accept", "postriderd", "");
+		campaign_move(c, PR_CAMPAIGN_SCHEDULED, PR_REASON_NONE, "accept", "postriderd",
+		              remark.data ? remark.data : "");
+	pr_buf_finish(&remark);
 }
 
 static void
@@ -89,10 +95,14 @@ prepare_done(struct pr_job *job)
 	c->ledger = j->ledger;
 	c->earned = j->earned;
 	fold_attach(c->delivery, c->serial, j->ledger);
-	if (j->result < 0)
+	if (j->result < 0) {
+		timed_forget(&j->timed);
 		campaign_fail(c, j->error.text);
-	else {
+	} else {
 		c->content = j->content;
+		timed_forget(&c->timed);
+		c->timed = j->timed;
+		campaign_configure(c); /* with what the ledger says of times */
 		campaign_first_state(c, &j->recipients);
 		campaign_gate(c);
 		campaign_ledger_work(c);

@@ -69,6 +69,7 @@ struct read_job {
 	pr_ledger *ledger;
 	struct suppressing *suppressing;
 	struct pr_audience_who who;
+	pr_timing *timing; /* NULL: none */
 	unsigned epoch, n, each;
 	struct {
 		uint32_t number, from;
@@ -92,8 +93,10 @@ work_read(struct pr_job *job, void *worker)
 		if (j->result == 0)
 			j->result =
 			    work_suppress(j->suppressing, j->domains[i].batch, &j->who, &j->error);
-		if (j->result == 0)
+		if (j->result == 0) {
+			work_timed(j->timing, j->domains[i].batch);
 			rows += j->domains[i].batch->n;
+		}
 	}
 }
 
@@ -105,6 +108,7 @@ take(struct read_job *j, uint32_t number, struct pr_batch *b)
 	struct pr_campaign *c = j->campaign;
 	suppress_settle(c, b);
 	variants_settle(c, b, false);
+	timed_settle(c, b);
 	for (unsigned i = 0; i < b->n; i++) {
 		dispatch_read(c, &b->rows[i]);
 		if (domain_of(c, number)->from <= b->rows[i].row)
@@ -140,6 +144,7 @@ read_done(struct pr_job *job)
 		j->flow->reading = false;
 		flow_update(j->flow);
 	}
+	pr_timing_unref(j->timing);
 	free(j);
 	refill_ask(c);
 	campaign_check_end(c);
@@ -161,6 +166,7 @@ behind_ask(struct pr_campaign *c, struct flow *f)
 	j->ledger = c->ledger;
 	j->suppressing = c->delivery->suppressing;
 	j->who = suppress_who(c);
+	j->timing = c->timed.timing ? pr_timing_ref(c->timed.timing) : NULL;
 	j->epoch = c->epoch;
 	j->each = f ? ROWS_MAX : UNKNOWN_ROWS;
 	for (; j->n < DOMAINS_MAX && *q.first; j->n++) {

@@ -59,6 +59,7 @@ campaign_destroy(struct pr_campaign *c)
 		pr_content_unref(c->content);
 	if (c->has_timetable)
 		pr_timetable_finish(&c->timetable);
+	timed_forget(&c->timed);
 	pr_manifest_destroy(c->manifest);
 	free(c->name);
 	free(c->dir);
@@ -105,7 +106,7 @@ campaign_configure(struct pr_campaign *c)
 		        c->manifest->route.p);
 		campaign_note_error(c, e.text);
 	}
-	if (pr_timetable_init(&c->manifest->schedule, d->config->timezone.p, &t, &e) < 0) {
+	if (timed_configure(c, &t, &e) < 0) {
 		campaign_note_error(c, e.text);
 		return;
 	}

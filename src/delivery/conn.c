@@ -80,13 +80,14 @@ go_hungry(struct conn *n)
 	n->asked_ms = pr_loop_now_ms(l->delivery->loop);
 }
 
-/* Whoever has left since the row was read gets nothing any more. NULL: none is ready. */
+/* Whoever has left since the row was read gets nothing any more; nor who has quiet hours now. NULL:
+ * none is ready. */
 static struct send *
 next_ready(struct lane *l)
 {
 	while (l->ready_n > 0) {
 		struct send *s = PR_CONTAINER(l->ready.next, struct send, link);
-		if (!suppress_stops(s))
+		if (!suppress_stops(s) && !timed_stops(s))
 			return s;
 		lane_unready(l, s);
 		outcome_withdraw(s);

@@ -117,6 +117,7 @@ on_second(struct pr_timer *t)
 			continue;
 		campaign_gate(c);
 		campaign_ledger_work(c);
+		timed_second(c);
 		slices_second(c);
 		variants_second(c);
 		campaign_check_end(c);
@@ -473,6 +474,7 @@ pr_campaign_view(const pr_campaign *c, struct pr_campaign_view *out)
 	                                 .earned = c->earned,
 	                                 .rate = rate,
 	                                 .eta_ms = eta(c, rate),
+	                                 .next_ms = timed_next(c),
 	                                 .accepted_ms = c->accepted_ms,
 	                                 .start_ms = c->has_timetable ? c->timetable.start_ms : 0,
 	                                 .started_ms = c->started_ms,
@@ -505,7 +507,7 @@ add_connections(struct pr_delivery *d, struct pr_delivery_status *out)
 void
 pr_delivery_status(pr_delivery *d, struct pr_delivery_status *out)
 {
-	int64_t due = due_now(d), oldest = 0;
+	int64_t oldest = 0;
 	*out = (struct pr_delivery_status){.paused_all = d->paused_all,
 	                                   .draining = d->draining,
 	                                   .journal_full = d->journal_full,
@@ -516,7 +518,7 @@ pr_delivery_status(pr_delivery *d, struct pr_delivery_status *out)
 	                                   .rate = meter_rate(&d->meter, pr_loop_now_ms(d->loop)),
 	                                   .fold_lag = pr_journal_end(d->journal) - d->folded,
 	                                   .fold_lag_records = d->outcome_records - d->fold_records,
-	                                   .clock_jump_ms = pr_utc_ms() - due};
+	                                   .clock_jump_ms = pr_utc_ms() - due_now(d)};
 	memcpy(out->messages, d->messages, sizeof out->messages);
 	PR_LIST_EACH(link, &d->campaigns) {
 		struct pr_campaign *c = PR_CONTAINER(link, struct pr_campaign, link);
@@ -524,8 +526,8 @@ pr_delivery_status(pr_delivery *d, struct pr_delivery_status *out)
 		out->paused_slices += c->closed ? 0 : c->paused_n;
 		for (int i = 0; i < PR_STATES; i++)
 			out->recipients[i] += c->counts.of[i];
-		if (campaign_may_send(c) && due - c->next_due_ms > oldest)
-			oldest = due - c->next_due_ms;
+		if (campaign_may_send(c) && campaign_now(c) - c->next_due_ms > oldest)
+			oldest = campaign_now(c) - c->next_due_ms;
 	}
 	out->oldest_due_ms = oldest;
 	add_connections(d, out);

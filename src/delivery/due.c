@@ -80,6 +80,23 @@ put_off(struct pr_campaign *c, struct put_off_job *j)
 	pr_lane_submit(c->delivery->folder_lane, &j->job);
 }
 
+void
+due_put_off(struct pr_campaign *c, const struct pr_put_off *rows, unsigned n)
+{
+	if (n == 0)
+		return;
+	struct put_off_job *j = pr_calloc(1, sizeof *j + n * sizeof *j->rows);
+	memcpy(j->rows, rows, n * sizeof *j->rows);
+	j->n = n;
+	j->soonest_ms = INT64_MAX;
+	for (unsigned i = 0; i < n; i++)
+		if (rows[i].due_utc_ms < j->soonest_ms)
+			j->soonest_ms = rows[i].due_utc_ms;
+	if (j->soonest_ms >= PR_LEDGER_PARKED_MS)
+		j->soonest_ms = INT64_MAX;
+	put_off(c, j);
+}
+
 static struct put_off_job *
 parking(unsigned n)
 {
@@ -131,7 +148,7 @@ due_park_all(struct pr_campaign *c, const struct pr_batch *b)
 void
 dispatch_due(struct pr_campaign *c, struct pr_batch *b)
 {
-	int64_t now = due_now(c->delivery);
+	int64_t now = campaign_now(c);
 	struct put_off_job *j = pr_calloc(1, sizeof *j + b->n * sizeof *j->rows);
 	j->soonest_ms = now + PUT_OFF_MAX_MS;
 	for (unsigned i = 0; i < b->n; i++) {

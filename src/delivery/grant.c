@@ -118,7 +118,8 @@ work_compose(struct pr_job *job, void *worker)
 bool
 send_may_go(const struct send *s)
 {
-	return campaign_may_send(s->campaign) && !send_is_stale(s) && !slice_stops_send(s);
+	return campaign_may_send(s->campaign) && !send_is_stale(s) && !slice_stops_send(s) &&
+	       !timed_stops(s);
 }
 
 /* Composed and durable: it may go, unless its campaign may not any more. */
@@ -237,6 +238,7 @@ send_of_row(struct pr_campaign *c, const struct pr_row *row)
 	s->variant_before = row->variant;
 	s->variant = (uint8_t)variant_of(c, row);
 	s->stamp = row->stamp;
+	s->until_ms = row->until_ms;
 	s->row = row;
 	counts_move(c, (enum pr_state)row->state, PR_SENDING);
 	c->sends++;

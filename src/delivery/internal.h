@@ -6,6 +6,7 @@
  *   lookup.c   ... once its exchangers are known
  *   behind.c   rows that their site could not take when they came by
  *   slice.c    what goes to one receiver: judged, and paused alone (judge.c)
+ *   timed.c    rows with times of their own: not yet, or never
  *   suppress.c whom mail may not go to: asked at refill, and once more before MAIL
  *   site.c     sites of an outlet, flows of campaigns into them
  *   grant.c    fair choice among campaigns; intent; composer     (sending)
@@ -90,6 +91,7 @@ struct send {
 	uint8_t returns;  /* how often it came back unanswered */
 	int64_t wired_ms; /* when its last octets left */
 	int64_t first_ms; /* due clock; 0: never tried */
+	int64_t until_ms; /* wall clock: it may begin before this; 0: whenever */
 	uint64_t stamp;   /* its address was checked as of this generation of the audience */
 	uint64_t lsn;
 	struct pr_message *message;
@@ -107,6 +109,17 @@ void meter_add(struct meter *m, int64_t now_ms);
 double meter_rate(struct meter *m, int64_t now_ms);
 double meter_recent(struct meter *m, int64_t now_ms);
 
+/* Times of the rows of a campaign: timed.c. */
+struct timed {
+	struct pr_arena arena;
+	struct pr_str *columns;
+	size_t columns_n;
+	bool known;                /* the ledger was asked */
+	int64_t first_ms, last_ms; /* its facts, 0: none */
+	pr_timing *timing;         /* NULL: they have none; asked on the folder lane only */
+	int64_t shut_ms;           /* wall clock: some row in memory may go no longer then */
+};
+
 struct pr_campaign {
 	struct pr_list link; /* delivery->campaigns */
 	struct pr_delivery *delivery;
@@ -121,6 +134,7 @@ struct pr_campaign {
 	pr_content *content;
 	struct pr_timetable timetable;
 	bool has_timetable;
+	struct timed timed;
 	bool doubt_hold;       /* in_doubt: hold */
 	pr_ledger *ledger;     /* only the folder lane calls into it */
 	struct outlet *outlet; /* NULL: its route is not in the configuration */
@@ -629,7 +643,24 @@ void slices_free(struct pr_campaign *c);
 bool slices_fold(struct pr_str before, const struct pr_change *c, int64_t at_ms,
                  struct pr_buf *after);
 
+/* ---- timed.c ---- */
+void work_timed_read(struct timed *t, pr_ledger *l); /* t is zeroes; whoever has the ledger */
+void timed_forget(struct timed *t);
+/* Again after each reload; makes the timetable in force. */
+int timed_configure(struct pr_campaign *c, struct pr_timetable *out, struct pr_error *e);
+/* The clock that due times of its rows are of: due_now, or the wall clock. */
+int64_t campaign_now(const struct pr_campaign *c);
+void work_timed(pr_timing *t, struct pr_batch *b); /* on the folder lane; t NULL: nothing */
+/* Rows that may not go now leave the batch: put off, or settled. */
+void timed_settle(struct pr_campaign *c, struct pr_batch *b);
+void timed_second(struct pr_campaign *c); /* rows in memory may go no longer: read again */
+/* UTC: all that is left waits until then; 0: not so. */
+int64_t timed_next(const struct pr_campaign *c);
+bool timed_stops(const struct send *s); /* the last look, before MAIL */
+
 /* ---- due.c ---- */
+/* In the ledger; the rows are copied. n 0: nothing. */
+void due_put_off(struct pr_campaign *c, const struct pr_put_off *rows, unsigned n);
 /* Rows of paused slices leave the batch: parked in the ledger until the slice goes on. */
 void due_park(struct pr_campaign *c, struct pr_batch *b);
 /* All rows of the batch, of which only the numbers are looked at. */
@@ -655,7 +686,8 @@ void suppress_settle(struct pr_campaign *c, struct pr_batch *b);
 /* One of them; and whether it was already, though its ledger may not know yet. */
 void suppress_row(struct pr_campaign *c, const struct pr_row *row, const char *why);
 bool suppress_is_settled(const struct pr_campaign *c, uint32_t row);
-void suppress_folded(struct pr_campaign *c); /* after a fold */
+void suppress_note_settled(struct pr_campaign *c, uint32_t row); /* its outcome was appended */
+void suppress_folded(struct pr_campaign *c);                     /* after a fold */
 /* The last look, before MAIL: somebody may have left since its row was read. It is withdrawn
  * then; the refill that reads it again knows more. */
 bool suppress_stops(const struct send *s);
@@ -676,6 +708,7 @@ void outcome_unreachable(struct send *s, const struct pr_smtp_result *r, const s
                          int64_t since_ms);
 /* A row that was read and may not be written to. */
 void outcome_suppressed(struct pr_campaign *c, const struct pr_row *row, const char *why);
+void outcome_skipped(struct pr_campaign *c, const struct pr_row *row, const char *why);
 void outcome_append(struct pr_campaign *c, uint32_t row, const struct pr_outcome *o);
 /* The same for a campaign that is under way no more. */
 void outcome_append_ended(struct pr_delivery *d, uint32_t serial, uint32_t row,

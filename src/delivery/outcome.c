@@ -87,7 +87,7 @@ retry_due(struct pr_campaign *c, uint32_t row, unsigned tries)
 {
 	struct pr_retry retry;
 	uint64_t seed = pr_mix64((uint64_t)c->serial << 32 | row);
-	return due_now(c->delivery) + pr_retry_delay_ms(retry_of(c->delivery, &retry), tries, seed);
+	return campaign_now(c) + pr_retry_delay_ms(retry_of(c->delivery, &retry), tries, seed);
 }
 
 /* o->doubts counts this doubt already. */
@@ -107,8 +107,7 @@ defer_or_expire(struct send *s, const struct pr_verdict *v, struct pr_outcome *o
 {
 	struct pr_campaign *c = s->campaign;
 	unsigned tries = v->early_retry && o->attempts == 1 ? 0 : o->attempts;
-	o->due_ms =
-	    v->retry_ms ? due_now(c->delivery) + v->retry_ms : retry_due(c, s->number, tries);
+	o->due_ms = v->retry_ms ? campaign_now(c) + v->retry_ms : retry_due(c, s->number, tries);
 	if (o->due_ms <= o->first_ms + c->delivery->config->retry.give_up)
 		return;
 	o->state = PR_BOUNCED;
@@ -184,7 +183,7 @@ outcome_result(struct send *s, const struct pr_smtp_result *r, const char *mx,
 	    .doubts = s->doubts,
 	    .version = s->version,
 	    .variant = s->variant,
-	    .first_ms = s->first_ms ? s->first_ms : due_now(c->delivery),
+	    .first_ms = s->first_ms ? s->first_ms : campaign_now(c),
 	    .reply = one_line(text, line, sizeof line),
 	    .mx = pr_str(mx),
 	};
@@ -218,12 +217,14 @@ outcome_unreachable(struct send *s, const struct pr_smtp_result *r, const struct
 	outcome_result(s, r, "", v);
 }
 
-void
-outcome_suppressed(struct pr_campaign *c, const struct pr_row *row, const char *why)
+/* It never was on its way. */
+static void
+settle_unsent(struct pr_campaign *c, const struct pr_row *row, enum pr_state state,
+              enum pr_class class_, const char *why)
 {
 	struct send *s = send_of_row(c, row);
-	struct pr_outcome o = {.state = PR_SUPPRESSED,
-	                       .class_ = PR_CLASS_SUPPRESSED,
+	struct pr_outcome o = {.state = (uint8_t)state,
+	                       .class_ = (uint8_t)class_,
 	                       .attempts = s->attempts,
 	                       .doubts = s->doubts,
 	                       .version = s->version_before,
@@ -231,6 +232,18 @@ outcome_suppressed(struct pr_campaign *c, const struct pr_row *row, const char *
 	                       .first_ms = s->first_ms,
 	                       .reply = pr_str(why)};
 	finish(s, &o);
+}
+
+void
+outcome_suppressed(struct pr_campaign *c, const struct pr_row *row, const char *why)
+{
+	settle_unsent(c, row, PR_SUPPRESSED, PR_CLASS_SUPPRESSED, why);
+}
+
+void
+outcome_skipped(struct pr_campaign *c, const struct pr_row *row, const char *why)
+{
+	settle_unsent(c, row, PR_SKIPPED, (enum pr_class)0, why);
 }
 
 void
@@ -242,7 +255,7 @@ outcome_withdraw(struct send *s)
 	                       .version = s->version_before,
 	                       .variant = s->variant_before,
 	                       .first_ms = s->first_ms,
-	                       .due_ms = due_now(s->campaign->delivery)};
+	                       .due_ms = campaign_now(s->campaign)};
 	s->lane->waiting -= !s->flying;
 	finish(s, &o);
 }

@@ -195,7 +195,7 @@ doubt(struct pr_campaign *c, uint32_t row, const struct pr_intent *granted, stru
 	                       .doubts = (uint16_t)(known->doubts + 1),
 	                       .version = granted->version,
 	                       .variant = granted->variant,
-	                       .first_ms = known->first_ms ? known->first_ms : due_now(c->delivery),
+	                       .first_ms = known->first_ms ? known->first_ms : campaign_now(c),
 	                       .reply = PR_STR("the daemon ended before the answer came")};
 	if (count_open(c, from)) {
 		counts_move(c, PR_SENDING, PR_IN_DOUBT);
@@ -280,6 +280,7 @@ restore_campaign(struct pr_delivery *d, const char *dir, pr_ledger *l,
 	struct pr_campaign *c = campaign_create(d, id.id, id.serial, dir, accepted->owner);
 	c->ledger = l;
 	c->accepted_ms = accepted->accepted_ms;
+	work_timed_read(&c->timed, l);
 	restore_facts(c);
 	c->restored = restored;
 	return c;

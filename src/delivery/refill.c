@@ -27,6 +27,7 @@ struct refill_job {
 	pr_ledger *ledger;
 	struct suppressing *suppressing;
 	struct pr_audience_who who;
+	pr_timing *timing; /* NULL: none */
 	unsigned epoch, max;
 	bool due;
 	uint32_t from;
@@ -56,6 +57,8 @@ work_refill(struct pr_job *job, void *worker)
 		j->result = read_rows(j);
 	if (j->result == 0)
 		j->result = work_suppress(j->suppressing, j->batch, &j->who, &j->error);
+	if (j->result == 0)
+		work_timed(j->timing, j->batch);
 }
 
 static void
@@ -114,14 +117,14 @@ refill_give_back(struct pr_campaign *c, struct pr_batch *b)
 	j->ledger = c->ledger;
 	j->batch = b;
 	pr_lane_submit(c->delivery->folder_lane, &j->job);
-	refill_note_due(c, due_now(c->delivery));
+	refill_note_due(c, campaign_now(c));
 }
 
 static void
 take_due(struct pr_campaign *c, struct pr_batch *b)
 {
 	if (!b->end)
-		refill_note_due(c, due_now(c->delivery)); /* more are due already */
+		refill_note_due(c, campaign_now(c)); /* more are due already */
 	if (b->next_due_ms)
 		refill_note_due(c, b->next_due_ms);
 	due_park(c, b);
@@ -146,6 +149,7 @@ take(struct pr_campaign *c, struct refill_job *j)
 {
 	suppress_settle(c, j->batch);
 	variants_settle(c, j->batch, j->due);
+	timed_settle(c, j->batch);
 	if (j->due)
 		take_due(c, j->batch);
 	else
@@ -162,7 +166,7 @@ refill_done(struct pr_job *job)
 	else
 		c->fresh_running = false;
 	if (j->result == PR_ENOSPC) /* folding waits for room; ask again later */
-		refill_note_due(c, due_now(c->delivery) + PR_SECOND_MS);
+		refill_note_due(c, campaign_now(c) + PR_SECOND_MS);
 	else if (j->result < 0)
 		campaign_fail(c, j->error.text);
 	else if (is_stale(j) && j->due)
@@ -171,6 +175,7 @@ refill_done(struct pr_job *job)
 		pr_batch_unref(j->batch);
 	else
 		take(c, j);
+	pr_timing_unref(j->timing);
 	free(j);
 	PR_LIST_EACH(link, &c->flows)
 		flow_update(PR_CONTAINER(link, struct flow, link));
@@ -209,6 +214,7 @@ job_create(struct pr_campaign *c, bool due)
 	j->folder = c->delivery->folder;
 	j->suppressing = c->delivery->suppressing;
 	j->who = suppress_who(c);
+	j->timing = c->timed.timing ? pr_timing_ref(c->timed.timing) : NULL;
 	j->due = due;
 	j->max = REFILL_ROWS;
 	return j;
@@ -250,7 +256,7 @@ static void
 ask_due(struct pr_campaign *c)
 {
 	struct pr_delivery *d = c->delivery;
-	int64_t now = due_now(d);
+	int64_t now = campaign_now(c);
 	if (c->due || c->due_running || c->next_due_ms > now)
 		return;
 	struct refill_job *j = job_create(c, true);

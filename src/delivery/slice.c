@@ -355,7 +355,7 @@ slices_unpark_some(struct pr_campaign *c, uint64_t max)
 	j->job.done = unpark_done;
 	j->campaign = c;
 	j->ledger = c->ledger;
-	j->due_ms = due_now(c->delivery);
+	j->due_ms = campaign_now(c);
 	j->max = max;
 	c->reads++;
 	pr_lane_submit(c->delivery->folder_lane, &j->job);

@@ -89,10 +89,16 @@ suppress_is_settled(const struct pr_campaign *c, uint32_t row)
 }
 
 void
+suppress_note_settled(struct pr_campaign *c, uint32_t row)
+{
+	pr_map_put(&c->settled, row, (void *)(uintptr_t)c->last_lsn);
+}
+
+void
 suppress_row(struct pr_campaign *c, const struct pr_row *row, const char *why)
 {
 	outcome_suppressed(c, row, why);
-	pr_map_put(&c->settled, row->row, (void *)(uintptr_t)c->last_lsn);
+	suppress_note_settled(c, row->row);
 }
 
 void

@@ -216,7 +216,7 @@ send_again(struct pr_campaign *c, const struct pr_row *row)
 	                       .version = row->version,
 	                       .variant = row->variant,
 	                       .first_ms = row->first_ms,
-	                       .due_ms = due_now(c->delivery),
+	                       .due_ms = campaign_now(c),
 	                       .reply = PR_STR("to be sent again")};
 	outcome_append(c, row->row, &o);
 }

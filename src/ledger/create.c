@@ -216,7 +216,10 @@ pr_ledger_add(pr_ledger *l, const struct pr_ledger_new *n, struct pr_error *e)
 	                      .state = n->state,
 	                      .class_ = n->class_,
 	                      .due_ms = n->state == PR_PENDING ? n->due_ms : 0,
+	                      .domain = domain,
 	                      .reply = n->reason};
+	if (l->p.first_fresh == n->row)
+		l->p.first_fresh++;
 	return ledger_put_entry(l, &entry, &l->p.tally, e);
 }
 
@@ -296,6 +299,8 @@ pr_ledger_import_done(pr_ledger *l, struct pr_error *e)
 {
 	PR_ASSERT(l->importing);
 	int r = ledger_save_progress(l, &l->p, e);
+	if (r == 0)
+		r = pr_db_exec(l->db, ledger_state_indexes, e);
 	if (r == 0)
 		r = pr_db_exec(l->db, "COMMIT", e);
 	if (r == 0)

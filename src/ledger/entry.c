@@ -30,6 +30,7 @@ ledger_read_entry(sqlite3_stmt *s, int at, struct entry *out)
 	out->first_ms = sqlite3_column_int64(s, at + 7);
 	out->last_ms = sqlite3_column_int64(s, at + 8);
 	out->due_ms = sqlite3_column_int64(s, at + 9);
+	out->domain = 0;
 	out->reply = pr_db_text(s, at + 10);
 	out->mx = pr_db_text(s, at + 11);
 	out->version = (uint16_t)sqlite3_column_int(s, at + 12);
@@ -67,8 +68,8 @@ domain_of(pr_ledger *l, uint32_t row, int64_t *domain, struct pr_error *e)
 static int
 bind_entry(pr_ledger *l, sqlite3_stmt *s, const struct entry *n, struct pr_error *e)
 {
-	int64_t domain = 0;
-	int r = n->due_ms ? domain_of(l, n->row, &domain, e) : 0;
+	int64_t domain = n->domain;
+	int r = n->due_ms && !domain ? domain_of(l, n->row, &domain, e) : 0;
 	sqlite3_bind_int64(s, 1, n->row);
 	sqlite3_bind_int(s, 2, n->state);
 	sqlite3_bind_int(s, 3, n->class_);

@@ -147,6 +147,9 @@ int ledger_save_identity(pr_ledger *l, struct pr_error *e);
 void ledger_domains_free(struct domain_cache *c);
 void ledger_index_free(struct index_work *w);
 extern const char ledger_schema[];
+/* Made when the rows are in: a million rows with times of their own, each entered where it
+ * belongs, took 4 s more than sorting them once. */
+extern const char ledger_state_indexes[];
 
 /* What a row counts as, the mark considered; entry PR_STATES: it has none. */
 enum pr_state ledger_effective(const struct mark *mark, enum pr_state entry);
@@ -160,6 +163,7 @@ struct entry {
 	uint32_t enhanced; /* a << 16 | b << 8 | c */
 	uint32_t flags;
 	int64_t first_ms, last_ms, due_ms; /* due 0: never */
+	uint32_t domain;                   /* 0: look it up, where it is needed */
 	struct pr_str reply, mx;
 };
 /* Columns of ST_ENTRY_GET and of the queries that begin alike, from `at`. */

@@ -40,12 +40,15 @@ const char ledger_schema[] =
     " enhanced INTEGER, flags INTEGER, attempts INTEGER, doubts INTEGER, first_ms INTEGER,"
     " last_ms INTEGER, due_ms INTEGER, domain INTEGER, reply TEXT, mx TEXT, version INTEGER,"
     " variant INTEGER);"
-    "CREATE INDEX state_due ON state (due_ms) WHERE due_ms IS NOT NULL;"
-    "CREATE INDEX state_due_domain ON state (domain, due_ms) WHERE due_ms IS NOT NULL;"
-    "CREATE INDEX state_other ON state (state, row) WHERE state <> 2;"
     "CREATE TABLE addresses (hash INTEGER, row INTEGER, PRIMARY KEY (hash, row)) WITHOUT ROWID;"
     "CREATE TABLE by_domain (domain INTEGER, row INTEGER, PRIMARY KEY (domain, row))"
     " WITHOUT ROWID;" HITS CONVERSIONS;
+const char ledger_state_indexes[] =
+    "PRAGMA threads=1;" /* of the sorter */
+    "CREATE INDEX state_due ON state (due_ms) WHERE due_ms IS NOT NULL;"
+    "CREATE INDEX state_due_domain ON state (domain, due_ms) WHERE due_ms IS NOT NULL;"
+    "CREATE INDEX state_other ON state (state, row) WHERE state <> 2;"
+    "PRAGMA threads=0;";
 
 static const struct pr_db_migration migrations[] = {
     {1, HITS}, {2, "ALTER TABLE state ADD COLUMN variant INTEGER;"}, {3, CONVERSIONS}, {0, NULL}};

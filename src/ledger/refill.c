@@ -270,25 +270,42 @@ pr_ledger_refill_due(pr_ledger *l, uint32_t domain, int64_t now_utc_ms, unsigned
 	return 0;
 }
 
+/* A row without an entry was fresh and gets one; one with an entry that is not due has an outcome
+ * by now, which says more. */
+static int
+put_off_row(pr_ledger *l, sqlite3_stmt *s, const struct pr_put_off *o, struct tally *t,
+            struct pr_error *e)
+{
+	struct entry n = {.row = o->row, .state = PR_PENDING, .due_ms = o->due_utc_ms};
+	sqlite3_bind_int64(s, 1, o->row);
+	sqlite3_bind_int64(s, 2, o->due_utc_ms);
+	int r = pr_db_run(s, e);
+	if (r < 0 || sqlite3_changes(l->db) > 0 || l->p.mark.state != PR_STATES)
+		return r;
+	r = ledger_put_entry(l, &n, t, e);
+	return r == PR_EEXIST ? 0 : r;
+}
+
 int
 pr_ledger_put_off(pr_ledger *l, const struct pr_put_off *rows, size_t n, struct pr_error *e)
 {
 	sqlite3_stmt *s;
+	struct progress p = l->p;
 	int r = ledger_statement(l, ST_PUT_OFF, &s, e);
 	if (r == 0)
-		r = pr_db_exec(l->db, "BEGIN", e);
+		r = pr_db_begin(l->db, e);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		sqlite3_bind_int64(s, 1, rows[i].row);
-		sqlite3_bind_int64(s, 2, rows[i].due_utc_ms);
-		r = pr_db_step(s, e);
-		sqlite3_reset(s);
-	}
-	int ended = pr_db_exec(l->db, r < 0 ? "ROLLBACK" : "COMMIT", r < 0 ? NULL : e);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = put_off_row(l, s, &rows[i], &p.tally, e);
+	if (r == 0 && memcmp(&p.tally, &l->p.tally, sizeof p.tally) != 0)
+		r = ledger_save_progress(l, &p, e);
+	r = pr_db_end(l->db, r, e);
+	if (r == 0)
+		l->p = p;
 	for (size_t i = 0; i < n; i++)
 		pr_map_remove(&l->handed, rows[i].row);
-	return r < 0 ? r : ended;
+	return r;
 }
 
 int

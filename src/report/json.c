@@ -107,6 +107,7 @@ pr_report_campaign_json(const struct pr_campaign_view *v, struct pr_buf *b)
 	add_counts(b, &v->counts);
 	pr_buf_addf(b, ",\"rate\":%.2f", v->rate);
 	add_time(b, "eta", v->eta_ms);
+	add_time(b, "next", v->next_ms);
 	add_time(b, "accepted", v->accepted_ms);
 	add_time(b, "start", v->start_ms);
 	add_time(b, "started", v->started_ms);

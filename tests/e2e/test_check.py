@@ -36,6 +36,28 @@ hal@example.com,Hal,3,gone,0
 
 
 class CheckTest(pt.TestCase):
+    def test_rows_of_zones_are_told_with_their_times(self):
+        rows = "email,name,pieces,kind,zero,timezone\n" + "".join(
+            "%s@example.com,Ann,1,,0,%s\n" % row for row in (
+                ("a", "America/New_York"), ("b", "Pacific/Auckland"), ("c", "Pacific/Auckland"),
+                ("d", "Mars/Olympus")))
+        schedule = "schedule: {start: 2098-03-01T09:00, timezone: recipient}\n"
+        path = self.campaign(**{"recipients.csv": rows, "campaign.yaml": MANIFEST + schedule})
+        config = os.path.join(self.folder, "postrider.yaml")
+        with open(config, "w", encoding="utf-8") as f:
+            f.write("hostname: a.example\nroutes: {default: {via: relay, host: 127.0.0.1}}\n")
+        answer = json.loads(self.check(0, path, "--config", config, "--json"))
+        self.assertEqual(answer["zones"], [
+            {"zone": "Pacific/Auckland", "rows": 2, "from": "2098-02-28T20:00:00.000Z"},
+            {"zone": "UTC", "rows": 1, "from": "2098-03-01T09:00:00.000Z"},
+            {"zone": "America/New_York", "rows": 1, "from": "2098-03-01T14:00:00.000Z"}])
+        self.assertEqual(answer["without_zone"], 1)
+        text = self.check(0, path, "--config", config)
+        self.assertIn("Pacific/Auckland     2  2098-02-28 20:00  2098-03-01 09:00", text)
+        self.assertIn('UTC is used (row 4 says "Mars/Olympus")', text)
+        path = self.campaign(**{"campaign.yaml": MANIFEST + schedule})
+        self.assertIn("no column is the time zone", self.check(1, path, "--config", config))
+
     def campaign(self, **files):
         path = os.path.join(self.folder, "spring")
         contents = {"campaign.yaml": MANIFEST, "body.html": HTML, "body.txt": "Hi {{ name }}\n",

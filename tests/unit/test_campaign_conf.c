@@ -10,6 +10,7 @@
 #include "postrider/base/error.h"
 #include "postrider/base/file.h"
 #include "postrider/campaign/config.h"
+#include "postrider/campaign/holidays.h"
 #include "postrider/campaign/manifest.h"
 
 #include <fcntl.h>
@@ -186,6 +187,18 @@ START_TEST(each_key_of_a_manifest_is_described_beside_its_default)
 }
 END_TEST
 
+START_TEST(holidays_are_valid_as_shipped_and_described)
+{
+	struct pr_holidays *h = NULL;
+	check_conf("holidays.yaml", &pr_holidays_schema);
+	read_conf("holidays.yaml");
+	int r = pr_holidays_parse(pr_buf_str(&text), "holidays.yaml", &problems, &h);
+	ck_assert_msg(r == 0, "%s", told());
+	ck_assert_uint_gt(pr_holidays_of(h, PR_STR("DE"))->n, 20);
+	pr_holidays_destroy(h);
+}
+END_TEST
+
 START_TEST(configuration_is_valid_as_shipped_and_with_all_options)
 {
 	for (int i = 0; i < 2; i++) {
@@ -238,6 +251,7 @@ main(void)
 	const struct suite_test tests[] = {
 	    {each_option_is_described_beside_its_default},
 	    {each_key_of_a_manifest_is_described_beside_its_default},
+	    {holidays_are_valid_as_shipped_and_described},
 	    {configuration_is_valid_as_shipped_and_with_all_options},
 	    {reference_manifest_is_valid_as_shipped_and_with_all_keys},
 	    {sample_is_a_campaign},

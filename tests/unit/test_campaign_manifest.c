@@ -247,8 +247,21 @@ static const struct {
     {"schedule: {start: 08:00}",
      "3:19 schedule.start: \"08:00\" is not a day and time (of the years 2000 to 2099) -> write it "
      "like 2026-12-01T08:00"},
-    {"schedule: {timezone: recipient}", "3:22 schedule.timezone: \"recipient\" is not available "
-                                        "yet -> write it like Europe/Berlin"},
+    {"schedule: {timezone: recipient, fallback_timezone: Asia/Tokyo, passed: skip, quiet: none,"
+     " jitter: 5m, hour: best, fallback_hour: 8:30}",
+     NULL},
+    {"schedule: {fallback_timezone: recipient}", "3:31 schedule.fallback_timezone: \"recipient\" "
+                                                 "is not a time zone of the tz database -> write "
+                                                 "it like Europe/Berlin"},
+    {"schedule: {quiet: '21-8'}",
+     "3:20 schedule.quiet: \"21-8\" is not a window of days and hours -> write it like "
+     "\"21:00-08:00\""},
+    {"schedule: {passed: later}",
+     "3:20 schedule.passed: \"later\" is not one of next_day, now, skip -> write one of: "
+     "next_day, now, skip"},
+    {"schedule: {hour: 9}",
+     "3:18 schedule.hour: \"9\" is not `best`: for an hour that is the same for all there is "
+     "schedule.start -> write it like best"},
     {"schedule: {timezone: CEST}", "3:22 schedule.timezone: \"CEST\" is not a time zone of the tz "
                                    "database -> write it like Europe/Berlin"},
     {"schedule: {late: 6}", "3:18 schedule.late: \"6\" is not a duration -> write digits and one "

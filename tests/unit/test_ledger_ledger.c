@@ -435,6 +435,35 @@ START_TEST(rows_put_off_are_due_each_at_its_own_time)
 }
 END_TEST
 
+START_TEST(fresh_rows_put_off_are_fresh_no_more_and_counted_once)
+{
+	struct pr_error e = {0};
+	struct pr_counts counts;
+	pr_ledger *l = make_ledger(100, 7);
+	fold_one(l, 3, delivered);
+	const struct pr_put_off rows[] = {{1, 9000}, {2, 3000}, {3, 3000}, {4, 3000}};
+	ok(pr_ledger_put_off(l, rows, 4, &e), &e);
+	ok(pr_ledger_put_off(l, rows, 4, &e), &e); /* again, as after a late answer */
+	ok(pr_ledger_counts(l, &counts, &e), &e);
+	ck_assert_uint_eq(counts.of[PR_PENDING], 89); /* one in ten is skipped */
+	ck_assert_uint_eq(counts.of[PR_DELIVERED], 1);
+	ck_assert_uint_eq(pr_ledger_first_fresh(l), 5);
+	struct pr_batch *b = fresh(l, 1, 10);
+	ck_assert_uint_eq(b->rows[0].row, 5);
+	pr_batch_unref(b);
+	b = due(l, 0, 5000, 10);
+	ck_assert_uint_eq(b->n, 2); /* not the delivered one */
+	ck_assert_uint_eq(b->rows[0].row, 2);
+	ck_assert_int_eq(b->rows[0].state, PR_PENDING);
+	pr_batch_unref(b);
+	fold_one(l, 2, delivered);
+	ok(pr_ledger_counts(l, &counts, &e), &e);
+	ck_assert_uint_eq(counts.of[PR_PENDING], 88);
+	ck_assert_uint_eq(counts.of[PR_DELIVERED], 2);
+	pr_ledger_close(l);
+}
+END_TEST
+
 START_TEST(parked_rows_are_due_again_when_they_are_told_to)
 {
 	struct pr_error e = {0};
@@ -1039,6 +1068,7 @@ main(void)
 	    {row_keeps_the_version_it_was_last_sent_with},
 	    {due_rows_come_earliest_first_and_only_once},
 	    {rows_put_off_are_due_each_at_its_own_time},
+	    {fresh_rows_put_off_are_fresh_no_more_and_counted_once},
 	    {parked_rows_are_due_again_when_they_are_told_to},
 	    {rows_of_one_domain_are_read_by_its_number},
 	    {cancel_takes_every_unsent_row_at_once},

@@ -14,6 +14,7 @@
 #include "postrider/base/yaml.h"
 #include "postrider/campaign/law.h"
 #include "postrider/campaign/conversions.h"
+#include "postrider/campaign/schedule.h"
 #include "postrider/campaign/stop_loss.h"
 #include "postrider/journal/record.h"
 
@@ -133,6 +134,8 @@ struct pr_webhook {
 struct pr_config {
 	struct pr_text hostname;     /* left out: the system's; A-labels */
 	struct pr_text timezone;     /* IANA name */
+	struct pr_quiet quiet;       /* of marketing, where the campaign says nothing else */
+	struct pr_text holidays;     /* absolute; p NULL: none */
 	struct pr_text spool, state; /* absolute */
 	struct {
 		struct pr_text path; /* absolute */
@@ -226,6 +229,9 @@ struct pr_config {
 	/* The same: what replies mean (classify.h). */
 	struct pr_rules *rules;
 	void (*end_rules)(struct pr_rules *rules);
+	/* The same: days of countries (campaign/holidays.h). */
+	struct pr_holidays *calendar;
+	void (*end_calendar)(struct pr_holidays *calendar);
 	const char *file; /* as given */
 	unsigned refs;
 	struct pr_arena arena; /* owns all of the above */

@@ -156,7 +156,7 @@ struct pr_manifest {
 	bool hold, again;
 	bool keep_source; /* also where the configuration says so */
 	struct pr_schedule schedule;
-	struct pr_text deadline_at;            /* where it stands; no text */
+	struct pr_text deadline_at, window_at; /* where they stand; no text */
 	struct pr_stop_loss stop_loss;         /* as it says itself: see pr_stop_loss_of */
 	struct pr_rate rate;                   /* count 0: no limit of its own */
 	struct pr_conversion_keys conversions; /* as it says itself: see pr_conversion_rule_of */

@@ -13,6 +13,7 @@
 #include "postrider/audience.h"
 #include "postrider/base/problem.h"
 #include "postrider/campaign/manifest.h"
+#include "postrider/campaign/timing.h"
 #include "postrider/ledger.h"
 
 #include <stdatomic.h>
@@ -22,8 +23,9 @@ struct pr_recipients_source {
 	int dir;                 /* the campaign's folder, open: recipients, rejects.csv, scratch */
 	const char *ledger_path; /* made here; an unfinished one is removed first */
 	struct pr_ledger_identity identity;
-	pr_audience *audience; /* of this thread: who is in it is `suppressed`; NULL: nobody */
-	const struct pr_config *config; /* what else the ledger keeps is said there; may be NULL */
+	const struct pr_config *config; /* NULL: rows have no times of their own */
+	int64_t accepted_ms;            /* UTC: what has passed has passed then */
+	pr_audience *audience;          /* of this thread: who is in it is `suppressed`; NULL: nobody */
 	_Atomic bool *stop;             /* set by others to give up: PR_ECANCELLED; may be NULL */
 	_Atomic uint64_t *progress;     /* rows read so far; may be NULL */
 };
@@ -33,6 +35,8 @@ struct pr_recipients_result {
 	uint64_t forgotten; /* of the suppressed: people whose data was erased; see below */
 	uint64_t duplicates, bad_addresses, ragged, missing_required, without_consent;
 	uint64_t held_out;     /* of the skipped: the group that gets nothing */
+	uint64_t untimely; /* skipped: their start had passed, or their deadline comes before */
+	struct pr_timing_found zones;
 	bool too_many_rejects; /* more than max_rejects: the campaign is held */
 	bool count_differs;    /* expect_rows named another number: held */
 };
@@ -49,6 +53,14 @@ int pr_recipients_import(const struct pr_recipients_source *source,
  * to be removed when it is not needed any more. Facts of such a ledger: */
 #define PR_FACT_FORGOTTEN "forgotten" /* how many it met */
 #define PR_FACT_FORGETS "forgets"     /* pr_audience_forgets, as of which it holds nobody of them */
+
+/* Facts of a ledger whose campaign goes by its recipients' clocks: when the first row may go (0: at
+ * once), and the last deadline (0: none). */
+#define PR_FACT_FIRST_MS "first_ms"
+#define PR_FACT_LAST_MS "last_ms"
+/* What the import has to say of its rows' times, in one line; empty: nothing. */
+void pr_recipients_remark(const struct pr_recipients_result *r, const struct pr_manifest *m,
+                          const struct pr_config *config, struct pr_buf *out);
 
 /* Read without a ledger, for check and preview: `each` gets every row (good or bad, with the
  * reason when bad); returns false to stop. Columns come first by `header`. */

@@ -12,6 +12,7 @@
 
 #include "postrider/base/error.h"
 #include "postrider/base/str.h"
+#include "postrider/base/yaml.h"
 
 /* ---- time zones ---- */
 typedef struct pr_zone pr_zone; /* immutable, any thread */
@@ -29,6 +30,10 @@ struct pr_when {
  * not so or no such day. Years 2000 to 2099. */
 bool pr_when_parse(struct pr_str text, struct pr_when *out);
 int64_t pr_when_utc_ms(const struct pr_when *when, const pr_zone *z);
+/* "08:00", "8:30", "24:00"; minutes of the day, -1 when not so. */
+int pr_clock_parse(struct pr_str text);
+int64_t pr_local_ms(const pr_zone *z, int64_t utc_ms); /* the wall clock, as if it were UTC */
+int64_t pr_local_to_utc_ms(const pr_zone *z, int64_t local_ms); /* and back */
 
 /* ---- windows ---- */
 #define PR_WINDOW_SPANS 64
@@ -45,13 +50,36 @@ const char *pr_window_parse(struct pr_str text, struct pr_window *out);
 bool pr_window_open(const struct pr_window *w, const pr_zone *z, int64_t utc_ms);
 /* The first instant after utc_ms at which pr_window_open answers otherwise; INT64_MAX: never. */
 int64_t pr_window_next_change(const struct pr_window *w, const pr_zone *z, int64_t utc_ms);
+/* What of w (no spans: of the week) lies outside `out`. False: nothing does, or too many parts. */
+bool pr_window_without(const struct pr_window *w, const struct pr_window *out,
+                       struct pr_window *left);
 
 /* ---- a campaign's schedule ---- */
+/* Quiet hours: a window in which nobody gets anything. */
+struct pr_quiet {
+	unsigned set;            /* 0: not said */
+	struct pr_window window; /* no spans: none */
+};
+/* Like a window, or "none"; for schemas. */
+const char *pr_quiet_parse(struct pr_str text, void *quiet);
+enum pr_passed { /* a recipient's start has passed when the campaign comes: */
+	         PR_PASSED_NEXT_DAY,
+	         PR_PASSED_NOW,
+	         PR_PASSED_SKIP,
+};
 struct pr_schedule { /* as in the manifest */
 	struct pr_when start, deadline;
-	const char *timezone; /* NULL: that of postrider.yaml */
+	const char *timezone;          /* NULL: that of postrider.yaml, or by_recipient */
+	const char *fallback_timezone; /* NULL: the same */
+	bool by_recipient;             /* `timezone: recipient`: see campaign/timing.h */
 	int64_t late_ms;
 	struct pr_window window;
+	struct pr_quiet quiet;
+	struct pr_texts holidays; /* codes of countries; n 0: none are kept */
+	int64_t jitter_ms;
+	bool best_hour;
+	int fallback_minute; /* of the day: who has no best hour */
+	int passed;          /* enum pr_passed */
 };
 struct pr_timetable { /* the same in UTC */
 	pr_zone *zone;
@@ -61,6 +89,7 @@ struct pr_timetable { /* the same in UTC */
 	int64_t late_ms;
 	struct pr_window window;
 };
+/* Of a schedule by recipient: as it is for whoever is in the fallback zone. */
 int pr_timetable_init(const struct pr_schedule *s, const char *timezone_default,
                       struct pr_timetable *out, struct pr_error *e);
 void pr_timetable_finish(struct pr_timetable *t);
