@@ -14,9 +14,9 @@
 #define FIFTHS 5
 #define HALF_LIFE_DAYS 30.0
 
-const char *const segment_own_columns[] = {"email",    "timezone",  "language", "created",
-                                           "updated",  "recency",   "frequency", "monetary",
-                                           "stage",    "value",     "engagement", NULL};
+const char *const segment_own_columns[] = {"email",   "timezone", "language",   "created",
+                                           "updated", "recency",  "frequency",  "monetary",
+                                           "stage",   "value",    "engagement", NULL};
 #define OWN_COLUMNS (sizeof segment_own_columns / sizeof *segment_own_columns - 1)
 
 /* ---- the bounds of scores ---- */
@@ -74,7 +74,8 @@ score(struct segment *g, struct pr_error *e)
 /* ---- the view ---- */
 
 static void
-add_score(struct pr_buf *b, const char *column, const struct segment_bounds *bounds, const char *name)
+add_score(struct pr_buf *b, const char *column, const struct segment_bounds *bounds,
+          const char *name)
 {
 	pr_buf_addf(b, ", CASE WHEN orders > 0 THEN 1");
 	for (int i = 0; i < FIFTHS - 1; i++)
@@ -163,9 +164,9 @@ read_columns(struct segment *g, struct pr_error *e)
 int
 segment_query_open(struct segment *g, struct pr_str what, struct pr_str behind, struct pr_error *e)
 {
-	static const char *const tables[] = {"contacts", "derived",  "events", "members",
-	                                     "consents", "", "c", NULL};
-	static const char *const ours[] = {"count", "total", "max", "segment_fade", NULL};
+	static const char *const tables[] = {"contacts", "derived", "events", "members",
+	                                     "consents", "",        "c",      NULL};
+	static const char *const ours[] = {"count", "total", "max", "segment_fade", "random", NULL};
 	struct segment_names names = segment_names_of(g);
 	struct pr_buf sql = {0};
 	int r = read_columns(g, e);
@@ -237,16 +238,18 @@ pr_segment_each(pr_audience *a, const struct pr_segment_ask *ask, int64_t after,
                 bool (*each)(void *, int64_t, struct pr_str), void *context, struct pr_error *e)
 {
 	struct segment *g = segment_query_create(a, ask);
-	int r = segment_query_open(g, PR_STR(SEGMENT_ID ", c.email"),
-	                     PR_STR("AND " SEGMENT_ID " > ?1 ORDER BY " SEGMENT_ID " LIMIT ?2"),
-	                     e);
+	int r = segment_query_open(
+	    g, PR_STR(SEGMENT_ID ", c.email"),
+	    PR_STR("AND " SEGMENT_ID " > ?1 ORDER BY " SEGMENT_ID " LIMIT ?2"), e);
 	if (r == 0) {
 		sqlite3_bind_int64(g->query.select, 1, after);
 		sqlite3_bind_int64(g->query.select, 2, (int64_t)limit);
 	}
 	while (r == 0 && (r = segment_query_step(g, e)) == 1)
-		r = each(context, sqlite3_column_int64(g->query.select, 0), pr_db_text(g->query.select, 1)) ? 0
-		                                                                                : 2;
+		r = each(context, sqlite3_column_int64(g->query.select, 0),
+		         pr_db_text(g->query.select, 1))
+		        ? 0
+		        : 2;
 	segment_query_destroy(g);
 	return r < 0 ? r : 0;
 }

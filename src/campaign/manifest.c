@@ -278,6 +278,7 @@ check_all(struct pr_manifest *m, const char *folder_name, struct pr_problems *pr
 		          "coupons.file is missing");
 	r |= check_schedule(m, problems);
 	r |= pr_manifest_check_variants(m, problems);
+	r |= pr_manifest_check_source(m, problems);
 	return r ? PR_EINVAL : 0;
 }
 

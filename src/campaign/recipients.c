@@ -24,8 +24,9 @@ struct import {
 	duplicates *duplicates;
 	struct rejects rejects;
 	struct pr_audience_who who;
-	struct pr_buf why; /* it is suppressed */
-	bool checking;     /* a state of the audience is being read */
+	struct pr_buf why;   /* it is suppressed */
+	exclusion *excluded; /* NULL: nobody */
+	bool checking;       /* a state of the audience is being read */
 	struct pr_error *e;
 };
 
@@ -137,10 +138,27 @@ add_forgotten(struct import *in, const struct checked_row *row)
 	return pr_ledger_add(in->ledger, &n, in->e);
 }
 
+/* It was good, but this campaign is not for it. */
+static int
+add_excluded(struct import *in, const struct checked_row *row, struct pr_str address)
+{
+	in->result->skipped++;
+	in->result->excluded++;
+	struct pr_ledger_new n = {.row = row->row,
+	                          .email = address,
+	                          .domain = pr_mailbox_domain(&row->mailbox),
+	                          .data = row->data,
+	                          .state = PR_SKIPPED,
+	                          .reason = PR_STR("left out by exclude")};
+	return pr_ledger_add(in->ledger, &n, in->e);
+}
+
 static int
 add_good(struct import *in, const struct checked_row *row)
 {
 	struct pr_str address = pr_str_n(row->mailbox.address, row->mailbox.n);
+	if (exclusion_has(in->excluded, address))
+		return add_excluded(in, row, address);
 	int r = is_suppressed(in, address);
 	if (r != 0)
 		return r < 0 ? r : add_suppressed(in, row, address);
@@ -216,7 +234,8 @@ on_row(void *context, const struct checked_row *row)
 static void
 judge(const struct pr_manifest_recipients *m, struct pr_recipients_result *result)
 {
-	uint64_t bad = result->skipped - result->duplicates - result->without_consent;
+	uint64_t bad =
+	    result->skipped - result->duplicates - result->without_consent - result->excluded;
 	result->too_many_rejects =
 	    bad > m->rejects_free && (double)bad > m->max_rejects * (double)result->rows;
 	result->count_differs = m->expect_rows >= 0 && result->rows != (uint64_t)m->expect_rows;
@@ -237,9 +256,14 @@ import(struct import *in, struct pr_problems *problems)
 	struct rows_reader reader = {on_columns, on_row, in};
 	uint32_t rows = 0;
 	uint64_t forgets = 0;
+	struct pr_recipients_noted noted = {0};
 	int r = s->audience ? pr_audience_forgets(s->audience, &forgets, in->e) : 0;
 	if (r == 0)
-		r = recipients_rows(s->manifest, s->dir, &reader, &rows, problems, in->e);
+		r = exclusion_read(s->manifest, s->from, &in->excluded, problems, in->e);
+	if (r == 0)
+		r = recipients_rows(s->manifest, s->dir, s->from, &noted, &reader, &rows, problems,
+		                    in->e);
+	in->result->machine = noted.machine;
 	in->result->rows = rows;
 	if (s->progress)
 		atomic_store_explicit(s->progress, rows, memory_order_relaxed);
@@ -290,12 +314,13 @@ pr_recipients_import(const struct pr_recipients_source *source, struct pr_recipi
 	end_checking(&in);
 	pr_buf_finish(&in.why);
 	rejects_finish(&in.rejects);
+	exclusion_free(in.excluded);
 	if (r < 0)
 		give_up(&in);
 	else
 		*ledger = in.ledger;
 	if (r == PR_EINVAL)
-		pr_fail(e, r, "%s cannot be read as it is", source->manifest->recipients.file.p);
+		pr_fail(e, r, "the recipients cannot be read as it is said");
 	return r;
 }
 
@@ -341,8 +366,10 @@ pr_recipients_read(const struct pr_manifest *manifest, int dir,
 	struct reading r = {.reader = reader};
 	struct rows_reader rows_reader = {show_header, show_row, &r};
 	uint32_t rows;
-	if (!manifest->recipients.file.p) /* told with the manifest */
+	if (!manifest->recipients.file.p && !pr_manifest_by_audience(manifest) &&
+	    !pr_manifest_by_campaign(manifest)) /* told with the manifest */
 		return PR_EINVAL;
-	int result = recipients_rows(manifest, dir, &rows_reader, &rows, problems, e);
+	int result = recipients_rows(manifest, dir, reader->from, reader->noted, &rows_reader,
+	                             &rows, problems, e);
 	return r.stopped ? 0 : result;
 }
