@@ -48,7 +48,8 @@ void segment_query_destroy(struct segment *g);
 /* Names in functions, as the store knows them. */
 struct segment_names segment_names_of(struct segment *g);
 /* `what` of the contacts that are in it, and what follows: SQL. Both may name the view c. */
-int segment_query_open(struct segment *g, struct pr_str what, struct pr_str behind, struct pr_error *e);
+int segment_query_open(struct segment *g, struct pr_str what, struct pr_str behind,
+                       struct pr_error *e);
 int segment_query_step(struct segment *g, struct pr_error *e); /* as pr_condition_step */
 
 #endif

@@ -10,13 +10,12 @@
 
 static const struct pr_condition_function functions[] = {
     [SEGMENT_IN_LIST] = {"in_list", false, pr_list_name_is_good,
-			 "say which list, as in in_list('vip')"},
+                         "say which list, as in in_list('vip')"},
     [SEGMENT_DAYS_SINCE] = {"days_since", false, pr_list_name_is_good,
-			    "say which event, as in days_since('order')"},
+                            "say which event, as in days_since('order')"},
     [SEGMENT_COUNT] = {"count", true, pr_list_name_is_good,
-		       "say which event, as in count('click', 90)"},
-    [SEGMENT_SUM] = {"sum", true, pr_list_name_is_good,
-		     "say which event, as in sum('order', 365)"},
+                       "say which event, as in count('click', 90)"},
+    [SEGMENT_SUM] = {"sum", true, pr_list_name_is_good, "say which event, as in sum('order', 365)"},
     {0},
 };
 

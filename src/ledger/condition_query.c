@@ -55,9 +55,8 @@ on_steps(void *context)
 
 int
 pr_condition_prepare(struct pr_condition_query *q, sqlite3 *db, const struct pr_buf *sql,
-                     size_t begin, const struct pr_condition_text *text,
-                     struct pr_str condition, const struct pr_condition_limits *limits,
-                     struct pr_error *e)
+                     size_t begin, const struct pr_condition_text *text, struct pr_str condition,
+                     const struct pr_condition_limits *limits, struct pr_error *e)
 {
 	*q = (struct pr_condition_query){
 	    .limits = limits, .db = db, .end_mono_ms = pr_mono_ms() + limits->limit_ms};
