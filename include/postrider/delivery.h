@@ -71,6 +71,9 @@ struct pr_delivery_options {
 	void *context;
 	void (*on_fatal)(void *context, const struct pr_error *e);
 	void (*on_drained)(void *context); /* after pr_delivery_drain: nothing is in flight */
+	/* The campaign waits for its start and is not wanted any more: pr_delivery_rejected says
+	 * that it is gone. NULL: none ever waits. */
+	void (*on_withdraw)(void *context, const char *id, const char *by);
 	/* A campaign was finished (or cancelled to its end) and all is folded: write its report
 	 * and move its folder; call pr_delivery_closed when that is durable. */
 	void (*on_finished)(void *context, pr_campaign *c);

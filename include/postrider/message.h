@@ -29,6 +29,7 @@
 #include "postrider/base/problem.h"
 #include "postrider/campaign/config.h"
 #include "postrider/campaign/manifest.h"
+#include "postrider/campaign/recipients.h"
 #include "postrider/ledger.h"
 #include "postrider/statedb.h"
 
@@ -115,6 +116,7 @@ struct pr_trial {
 	const struct pr_config *config; /* NULL: there is none */
 	const char *proof_to;           /* as in pr_content_source */
 	unsigned variant;               /* preview, proof: as in pr_compose */
+	const struct pr_recipients_from *from; /* NULL: recipients come from files only */
 	int64_t utc_ms;
 	unsigned threads;         /* check: that compose; 0: one for each core */
 	const _Atomic bool *stop; /* check: set by others to give up: PR_ECANCELLED; may be NULL */
@@ -141,6 +143,7 @@ struct pr_trial_counts {
 	uint64_t good; /* composed without an error */
 	uint64_t bad;  /* refused as recipients */
 	uint64_t duplicates;
+	uint64_t machine;    /* from an earlier campaign: opened there, but only by machines */
 	uint64_t aborted;    /* left out by {% abort %} */
 	uint64_t failed;     /* refused by a template */
 	size_t octets_max;   /* of the largest message */

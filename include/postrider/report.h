@@ -35,8 +35,8 @@ void pr_report_campaign_json(const struct pr_campaign_view *view, struct pr_buf 
 /* Appends `"slices":[...]`: those that are paused now. On the loop. */
 void pr_report_slices_json(const pr_campaign *c, struct pr_buf *out);
 
-/* Appends `"test":`: what the test of its variants decided, or null. */
-void pr_report_test_json(pr_ledger *ledger, struct pr_buf *out);
+/* Appends `"decision":`: what the test of its variants decided, or null. */
+void pr_report_decision_json(pr_ledger *ledger, struct pr_buf *out);
 
 /* Appends `"history":[...]`: what people and the daemon did with the campaign, oldest first. */
 void pr_report_history_json(pr_ledger *ledger, struct pr_buf *out);

@@ -1,7 +1,5 @@
 /*
- * Segments: the view of a contact, the query over it, its limits.
- *
- *   condition -rewritten-> SQL over the view c -prepared, authorised-> rows, until the time is over
+ * Segments: the view of a contact, and the query over it (ledger/condition.h).
  *
  * Scores are fifths of all customers: their bounds are found by one pass over what is derived,
  * when a condition asks for them, and written into the view as numbers.
@@ -15,26 +13,11 @@
 
 #define FIFTHS 5
 #define HALF_LIFE_DAYS 30.0
-#define STEPS 10000 /* of SQLite's machine between two looks at the clock */
 
-static const char *const own_columns[] = {"email",   "timezone", "language",  "created",
-                                          "updated", "recency",  "frequency", "monetary",
-                                          "stage",   "value",    "engagement"};
-
-struct bounds { /* between fifths */
-	double of[FIFTHS - 1];
-};
-
-struct segment {
-	pr_audience *a;
-	const struct pr_segment_ask *ask;
-	struct segment_text text;
-	size_t begin; /* of the condition in the query */
-	struct bounds last, orders, revenue;
-	sqlite3_stmt *select;
-	int64_t end_mono_ms;
-	bool late;
-};
+const char *const segment_own_columns[] = {"email",   "timezone", "language",   "created",
+                                           "updated", "recency",  "frequency",  "monetary",
+                                           "stage",   "value",    "engagement", NULL};
+#define OWN_COLUMNS (sizeof segment_own_columns / sizeof *segment_own_columns - 1)
 
 /* ---- the bounds of scores ---- */
 
@@ -46,7 +29,7 @@ compare(const void *a, const void *b)
 }
 
 static void
-find_bounds(double *values, size_t n, struct bounds *out)
+find_bounds(double *values, size_t n, struct segment_bounds *out)
 {
 	qsort(values, n, sizeof *values, compare);
 	for (size_t i = 1; i < FIFTHS; i++)
@@ -76,7 +59,7 @@ read_scores(struct segment *g, double **columns, size_t *n, struct pr_error *e)
 static int
 score(struct segment *g, struct pr_error *e)
 {
-	struct bounds *const bounds[3] = {&g->last, &g->orders, &g->revenue};
+	struct segment_bounds *const bounds[3] = {&g->last, &g->orders, &g->revenue};
 	double *columns[3] = {NULL, NULL, NULL};
 	size_t n = 0;
 	int r = read_scores(g, columns, &n, e);
@@ -91,7 +74,8 @@ score(struct segment *g, struct pr_error *e)
 /* ---- the view ---- */
 
 static void
-add_score(struct pr_buf *b, const char *column, const struct bounds *bounds, const char *name)
+add_score(struct pr_buf *b, const char *column, const struct segment_bounds *bounds,
+          const char *name)
 {
 	pr_buf_addf(b, ", CASE WHEN orders > 0 THEN 1");
 	for (int i = 0; i < FIFTHS - 1; i++)
@@ -113,20 +97,16 @@ add_stage(struct pr_buf *b, int64_t now_ms)
 	            now - 365 * day, now - 180 * day, now - 90 * day, 365 * day);
 }
 
-static int
-add_view(struct segment *g, struct pr_buf *b, struct pr_error *e)
+static void
+add_view(const struct segment *g, struct pr_buf *b)
 {
-	struct pr_attribute *all = NULL;
-	size_t n = 0;
 	long long now = (long long)g->ask->now_utc_ms;
-	int r = pr_contact_attributes(g->a, &all, &n, e);
-	if (r < 0)
-		return r;
 	pr_buf_adds(b, "(SELECT id AS \"contact id\", address AS email, timezone, language,"
 	               " date(created_ms / 1000, 'unixepoch') AS created,"
 	               " date(updated_ms / 1000, 'unixepoch') AS updated");
-	for (size_t i = 0; i < n; i++)
-		pr_buf_addf(b, ", \"a_%s\" AS \"%s\"", all[i].name, all[i].name);
+	for (size_t i = 0; i < g->attributes_n; i++)
+		pr_buf_addf(b, ", \"a_%s\" AS \"%s\"", g->attributes[i].name,
+		            g->attributes[i].name);
 	add_score(b, "last_order_ms", &g->last, "recency");
 	add_score(b, "orders", &g->orders, "frequency");
 	add_score(b, "revenue", &g->revenue, "monetary");
@@ -137,8 +117,6 @@ add_view(struct segment *g, struct pr_buf *b, struct pr_error *e)
 	            " AS engagement",
 	            now, now);
 	pr_buf_adds(b, " FROM contacts LEFT JOIN derived ON derived.contact = contacts.id) AS c");
-	free(all);
-	return 0;
 }
 
 /* Points as of now; at most 100. */
@@ -152,36 +130,6 @@ fade(sqlite3_context *context, int n, sqlite3_value **values)
 		sqlite3_result_double(context, fmin(points, 100));
 }
 
-/* ---- limits ---- */
-
-static int
-authorise(void *context, int action, const char *first, const char *second, const char *database,
-          const char *inner)
-{
-	static const char *const tables[] = {"contacts", "derived", "events", "members", ""};
-	static const char *const ours[] = {"count", "total", "max", "segment_fade"};
-	bool good = action == SQLITE_SELECT;
-	(void)context;
-	(void)database;
-	(void)inner;
-	for (unsigned i = 0; action == SQLITE_READ && i < sizeof tables / sizeof *tables; i++)
-		good |= strcmp(first, tables[i]) == 0;
-	if (action == SQLITE_READ && strcmp(first, "c") == 0)
-		good = true; /* the view */
-	for (unsigned i = 0; action == SQLITE_FUNCTION && i < sizeof ours / sizeof *ours; i++)
-		good |= strcmp(second, ours[i]) == 0;
-	good |= action == SQLITE_FUNCTION && segment_allows(second);
-	return good ? SQLITE_OK : SQLITE_DENY;
-}
-
-static int
-on_steps(void *context)
-{
-	struct segment *g = context;
-	g->late = pr_mono_ms() >= g->end_mono_ms;
-	return g->late;
-}
-
 /* ---- opening ---- */
 
 static int64_t
@@ -193,98 +141,79 @@ find_name(void *context, enum segment_function f, struct pr_str name)
 	return id;
 }
 
-/* A column that is not there is told with the nearest that is. */
-static int
-tell_wrong(struct segment *g, size_t at, const char *message, struct pr_error *e)
+struct segment_names
+segment_names_of(struct segment *g)
 {
-	static const char none[] = "no such column: ";
-	struct pr_attribute *all = NULL;
-	size_t n = 0, own = sizeof own_columns / sizeof *own_columns, place;
-	const char *near = NULL;
-	place = segment_place(&g->text, at);
-	if (pr_str_starts(pr_str(message), none) &&
-	    pr_contact_attributes(g->a, &all, &n, NULL) == 0) {
-		const char **names = pr_calloc(own + n + 1, sizeof *names);
-		memcpy(names, own_columns, sizeof own_columns);
-		for (size_t i = 0; i < n; i++)
-			names[own + i] = all[i].name;
-		near = pr_nearest(pr_str(message + sizeof none - 1), names);
-		free(names);
-	}
-	int r = pr_fail(e, PR_EINVAL, "at %zu: %s%s%s%s", place, message,
-	                near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
-	free(all);
-	return r;
+	return (struct segment_names){find_name, g};
 }
 
+/* What the view has: for the view itself, and to tell the nearest one. */
 static int
-prepare(struct segment *g, const struct pr_buf *sql, struct pr_error *e)
+read_columns(struct segment *g, struct pr_error *e)
 {
-	sqlite3 *db = g->a->db;
-	sqlite3_set_authorizer(db, authorise, g);
-	int r = sqlite3_prepare_v2(db, sql->data, (int)sql->len, &g->select, NULL);
-	sqlite3_set_authorizer(db, NULL, NULL);
-	if (r == SQLITE_OK)
-		return 0;
-	int offset = sqlite3_error_offset(db);
-	size_t at = offset < 0 || (size_t)offset < g->begin ? 0 : (size_t)offset - g->begin;
-	if (at >= g->text.sql.len)
-		return pr_fail(e, PR_EINVAL, "at %zu: it ends too early", g->ask->condition.n + 1);
-	return tell_wrong(g, at, sqlite3_errmsg(db), e);
+	int r = pr_contact_attributes(g->a, &g->attributes, &g->attributes_n, e);
+	if (r < 0)
+		return r;
+	g->columns = pr_calloc(OWN_COLUMNS + g->attributes_n + 1, sizeof *g->columns);
+	memcpy(g->columns, segment_own_columns, OWN_COLUMNS * sizeof *g->columns);
+	for (size_t i = 0; i < g->attributes_n; i++)
+		g->columns[OWN_COLUMNS + i] = g->attributes[i].name;
+	return 0;
 }
 
-/* `what` of the contacts that are in it, and what follows. */
-static int
-open_segment(struct segment *g, const char *what, const char *behind, struct pr_error *e)
+int
+segment_query_open(struct segment *g, struct pr_str what, struct pr_str behind, struct pr_error *e)
 {
-	struct segment_names names = {find_name, g};
+	static const char *const tables[] = {"contacts", "derived", "events", "members",
+	                                     "consents", "",        "c",      NULL};
+	static const char *const ours[] = {"count", "total", "max", "segment_fade", "random", NULL};
+	struct segment_names names = segment_names_of(g);
 	struct pr_buf sql = {0};
-	int r = segment_rewrite(g->ask->condition, g->ask->now_utc_ms, &names, &g->text, e);
-	if (r == 0 && g->text.scores)
-		r = score(g, e);
-	pr_buf_addf(&sql, "SELECT %s FROM ", what);
+	int r = read_columns(g, e);
 	if (r == 0)
-		r = add_view(g, &sql, e);
+		r = segment_rewrite(g->ask->condition, g->ask->now_utc_ms, &names, &g->text,
+		                    &g->scores, e);
+	if (r == 0 && g->scores)
+		r = score(g, e);
+	if (r < 0)
+		return r;
+	pr_buf_addf(&sql, "SELECT %.*s FROM ", (int)what.n, what.p);
+	add_view(g, &sql);
 	pr_buf_adds(&sql, " WHERE (");
-	g->begin = sql.len;
+	size_t begin = sql.len;
 	pr_buf_add_str(&sql, pr_buf_str(&g->text.sql));
-	pr_buf_addf(&sql, ") %s", behind);
+	pr_buf_addf(&sql, ") %.*s", (int)behind.n, behind.p);
 	sqlite3_create_function(g->a->db, "segment_fade", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
 	                        NULL, fade, NULL, NULL);
-	if (r == 0)
-		r = prepare(g, &sql, e);
+	g->limits = (struct pr_condition_limits){tables, ours, g->columns, g->ask->limit_ms};
+	r = pr_condition_prepare(&g->query, g->a->db, &sql, begin, &g->text, g->ask->condition,
+	                         &g->limits, e);
 	pr_buf_finish(&sql);
-	if (r == 0)
-		sqlite3_progress_handler(g->a->db, STEPS, on_steps, g);
 	return r;
 }
 
-static struct segment *
-create(pr_audience *a, const struct pr_segment_ask *ask)
+struct segment *
+segment_query_create(pr_audience *a, const struct pr_segment_ask *ask)
 {
 	struct segment *g = pr_calloc(1, sizeof *g);
 	g->a = a;
 	g->ask = ask;
-	g->end_mono_ms = pr_mono_ms() + ask->limit_ms;
 	return g;
 }
 
-static int
-step(struct segment *g, struct pr_error *e)
+int
+segment_query_step(struct segment *g, struct pr_error *e)
 {
-	int r = pr_db_step(g->select, e);
-	if (r >= 0 || !g->late)
-		return r;
-	return pr_fail(e, PR_ELIMIT, "the condition takes longer than %lld ms",
-	               (long long)g->ask->limit_ms);
+	return pr_condition_step(&g->query, e);
 }
 
-static void
-destroy(struct segment *g)
+void
+segment_query_destroy(struct segment *g)
 {
-	sqlite3_progress_handler(g->a->db, 0, NULL, NULL);
-	sqlite3_finalize(g->select);
-	segment_text_finish(&g->text);
+	pr_condition_finish(&g->query);
+	pr_condition_text_finish(&g->text);
+	free(g->columns);
+	free(g->attributes);
 	free(g);
 }
 
@@ -294,13 +223,13 @@ int
 pr_segment_count(pr_audience *a, const struct pr_segment_ask *ask, uint64_t *out,
                  struct pr_error *e)
 {
-	struct segment *g = create(a, ask);
-	int r = open_segment(g, "count(*)", "", e);
+	struct segment *g = segment_query_create(a, ask);
+	int r = segment_query_open(g, PR_STR("count(*)"), PR_STR(""), e);
 	if (r == 0)
-		r = step(g, e);
+		r = segment_query_step(g, e);
 	if (r == 1)
-		*out = (uint64_t)sqlite3_column_int64(g->select, 0);
-	destroy(g);
+		*out = (uint64_t)sqlite3_column_int64(g->query.select, 0);
+	segment_query_destroy(g);
 	return r < 0 ? r : 0;
 }
 
@@ -308,17 +237,20 @@ int
 pr_segment_each(pr_audience *a, const struct pr_segment_ask *ask, int64_t after, uint64_t limit,
                 bool (*each)(void *, int64_t, struct pr_str), void *context, struct pr_error *e)
 {
-	struct segment *g = create(a, ask);
-	int r = open_segment(g, SEGMENT_ID ", c.email",
-	                     "AND " SEGMENT_ID " > ?1 ORDER BY " SEGMENT_ID " LIMIT ?2", e);
+	struct segment *g = segment_query_create(a, ask);
+	int r = segment_query_open(
+	    g, PR_STR(SEGMENT_ID ", c.email"),
+	    PR_STR("AND " SEGMENT_ID " > ?1 ORDER BY " SEGMENT_ID " LIMIT ?2"), e);
 	if (r == 0) {
-		sqlite3_bind_int64(g->select, 1, after);
-		sqlite3_bind_int64(g->select, 2, (int64_t)limit);
+		sqlite3_bind_int64(g->query.select, 1, after);
+		sqlite3_bind_int64(g->query.select, 2, (int64_t)limit);
 	}
-	while (r == 0 && (r = step(g, e)) == 1)
-		r = each(context, sqlite3_column_int64(g->select, 0), pr_db_text(g->select, 1)) ? 0
-		                                                                                : 2;
-	destroy(g);
+	while (r == 0 && (r = segment_query_step(g, e)) == 1)
+		r = each(context, sqlite3_column_int64(g->query.select, 0),
+		         pr_db_text(g->query.select, 1))
+		        ? 0
+		        : 2;
+	segment_query_destroy(g);
 	return r < 0 ? r : 0;
 }
 
@@ -344,9 +276,10 @@ pr_segment_unknown(pr_audience *a, struct pr_str condition,
                    struct pr_error *e)
 {
 	struct pr_segment_ask ask = {.condition = condition};
-	struct unknown u = {create(a, &ask), each, context};
+	struct unknown u = {segment_query_create(a, &ask), each, context};
+	bool scores = false;
 	struct segment_names names = {tell_unknown, &u};
-	int r = segment_rewrite(condition, 0, &names, &u.g->text, e);
-	destroy(u.g);
+	int r = segment_rewrite(condition, 0, &names, &u.g->text, &scores, e);
+	segment_query_destroy(u.g);
 	return r;
 }

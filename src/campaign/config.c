@@ -395,3 +395,12 @@ pr_manifest_check(const struct pr_manifest *m, const struct pr_config *config,
 		r = PR_EINVAL;
 	return r;
 }
+
+struct pr_str
+pr_config_segment(const struct pr_config *c, struct pr_str said)
+{
+	for (size_t i = 0; i < c->segments.n; i++)
+		if (pr_str_eq(pr_text_str(&c->segments.items[i].name), said))
+			return pr_text_str(&c->segments.items[i].value);
+	return said;
+}

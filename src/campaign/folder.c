@@ -109,7 +109,8 @@ fit_name(const struct pr_tree *t, int dir, const char *wanted)
 static void
 fit_to(const struct pr_tree *t, int dir, const struct pr_manifest *m)
 {
-	fit_name(t, dir, m->recipients.file.p);
+	if (m->recipients.file.p)
+		fit_name(t, dir, m->recipients.file.p);
 	if (m->coupons.file.p)
 		fit_name(t, dir, m->coupons.file.p);
 	if (m->html.p)

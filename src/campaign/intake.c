@@ -144,6 +144,7 @@ work(struct pr_job *job, void *worker)
 	if (!i->started)
 		intake_start(i);
 	i->started = true;
+	intake_withdraw_all(i);
 	intake_scan(i);
 	intake_retry_imports(i);
 }
@@ -155,6 +156,11 @@ go(pr_intake *i)
 	if (i->running || i->closing)
 		return;
 	i->running = true;
+	while (!pr_list_empty(&i->asked)) {
+		struct pr_list *first = i->asked.next;
+		pr_list_remove(first);
+		pr_list_push(&i->withdrawn, first);
+	}
 	i->options.config = i->config; /* the thread looks at it only while it runs */
 	i->now_ms = pr_loop_now_ms(i->options.loop);
 	pr_timer_stop(&i->timer);
@@ -311,6 +317,10 @@ finish(pr_intake *i)
 		pr_taken_free(p->taken);
 		free(p);
 	}
+	PR_LIST_EACH(node, &i->asked)
+		free(PR_CONTAINER(node, struct withdrawn, link));
+	PR_LIST_EACH(node, &i->withdrawn)
+		free(PR_CONTAINER(node, struct withdrawn, link));
 	PR_LIST_EACH(node, &i->unfinished)
 		free(PR_CONTAINER(node, struct unfinished, link));
 	for (size_t k = 0; k < i->findings.watch_n; k++)
@@ -335,6 +345,8 @@ pr_intake_open(const struct pr_intake_options *options, pr_intake **out, struct 
 	pr_list_init(&i->waiting);
 	pr_list_init(&i->pending);
 	pr_list_init(&i->unfinished);
+	pr_list_init(&i->asked);
+	pr_list_init(&i->withdrawn);
 	pr_hash_key_random(&i->names_key);
 	pr_timer_init(&i->timer, options->loop, on_timer);
 	struct pr_lane_options lane = {.name = "intake", .threads = 1, .nice = 5};
@@ -364,6 +376,16 @@ pr_intake_hold(pr_intake *i, bool hold)
 void
 pr_intake_rescan(pr_intake *i)
 {
+	go(i);
+}
+
+void
+pr_intake_withdraw(pr_intake *i, const char *id, const char *by)
+{
+	struct withdrawn *w = pr_calloc(1, sizeof *w);
+	snprintf(w->id, sizeof w->id, "%s", id);
+	snprintf(w->by, sizeof w->by, "%s", by);
+	pr_list_push(&i->asked, &w->link);
 	go(i);
 }
 

@@ -48,7 +48,9 @@ import_rows(pr_intake *i, struct pr_taken *t, int dir, struct pr_problems *probl
 	struct pr_state_identity identity;
 	pr_buf_addf(&path, "%s/ledger.db", t->dir);
 	pr_statedb_identity(i->statedb, &identity);
+	struct pr_recipients_from from = {i->options.audience, i->options.config, intake_utc_ms(i)};
 	struct pr_recipients_source source = {.manifest = t->manifest,
+	                                      .from = &from,
 	                                      .dir = dir,
 	                                      .ledger_path = path.data,
 	                                      .config = i->options.config,
@@ -174,6 +176,89 @@ put_off(pr_intake *i, struct pending *p, const struct pr_error *e)
 		intake_tell_trouble(i, p->taken->id, e);
 }
 
+/* ---- before the start ---- */
+
+/* When its recipients are what they are to be; 0: now. */
+static int64_t
+start_of(const pr_intake *i, const struct pr_manifest *m)
+{
+	struct pr_timetable t;
+	if (!pr_manifest_at_start(m) ||
+	    pr_timetable_init(&m->schedule, i->options.config->timezone.p, &t, NULL) < 0)
+		return 0;
+	int64_t start_ms = t.start_ms;
+	pr_timetable_finish(&t);
+	return start_ms > intake_utc_ms(i) ? start_ms : 0;
+}
+
+/* The wall clock is looked at again with each round, whatever it does meanwhile. */
+static bool
+is_early(const pr_intake *i, struct pending *p)
+{
+	int64_t left = p->start_ms - intake_utc_ms(i);
+	if (p->start_ms == 0 || left <= 0)
+		return false;
+	p->retry_ms = i->now_ms + (left < PR_INTAKE_RESCAN_MS ? left : PR_INTAKE_RESCAN_MS);
+	return true;
+}
+
+/* It waits, or it does not any more. */
+static void
+tell_waiting(pr_intake *i, struct pending *p, bool waits)
+{
+	p->taken->waits_ms = waits ? p->start_ms : 0;
+	intake_tell_importing(i, p->taken);
+	p->taken->waits_ms = 0;
+	if (!waits)
+		p->start_ms = 0;
+}
+
+static struct pending *
+find_waiting(pr_intake *i, const char *id)
+{
+	PR_LIST_EACH(node, &i->pending) {
+		struct pending *p = PR_CONTAINER(node, struct pending, link);
+		if (p->start_ms && strcmp(p->taken->id, id) == 0)
+			return p;
+	}
+	return NULL;
+}
+
+static int
+withdraw(pr_intake *i, struct pending *p, const char *by, struct pr_error *e)
+{
+	struct pr_problems problems = {0};
+	pr_problem_add(&problems, PR_PROBLEM, "", 0, "drop it again to send it",
+	               "cancelled by %s before its start", by);
+	int dir = openat(i->active, p->taken->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int r = dir < 0 ? pr_fail_errno(e, "cannot open active/%s", p->taken->id)
+	                : reject_accepted(i, p->taken, &p->record, dir, &problems, e);
+	if (dir >= 0)
+		close(dir);
+	pr_problems_finish(&problems);
+	return r;
+}
+
+void
+intake_withdraw_all(pr_intake *i)
+{
+	PR_LIST_EACH(node, &i->withdrawn) {
+		struct withdrawn *w = PR_CONTAINER(node, struct withdrawn, link);
+		struct pending *p = find_waiting(i, w->id);
+		struct pr_error e = {0};
+		if (p && withdraw(i, p, w->by, &e) < 0) {
+			intake_tell_trouble(i, w->id, &e);
+			continue; /* again with the next round */
+		}
+		if (p) {
+			pr_list_remove(&p->link);
+			free(p);
+		}
+		pr_list_remove(&w->link);
+		free(w);
+	}
+}
+
 void
 intake_import(pr_intake *i, struct pr_taken *t, const struct intake_record *r)
 {
@@ -181,6 +266,12 @@ intake_import(pr_intake *i, struct pr_taken *t, const struct intake_record *r)
 	struct pending *p = pr_calloc(1, sizeof *p);
 	p->taken = t;
 	p->record = *r;
+	p->start_ms = start_of(i, t->manifest);
+	if (is_early(i, p)) {
+		tell_waiting(i, p, true);
+		pr_list_push(&i->pending, &p->link);
+		return;
+	}
 	int result = import_once(i, t, &p->record, &e);
 	if (result == 0) {
 		free(p);
@@ -199,8 +290,10 @@ intake_retry_imports(pr_intake *i)
 	PR_LIST_EACH(node, &i->pending) {
 		struct pending *p = PR_CONTAINER(node, struct pending, link);
 		struct pr_error e = {0};
-		if (p->retry_ms > i->now_ms || atomic_load(&i->stop))
+		if (p->retry_ms > i->now_ms || atomic_load(&i->stop) || is_early(i, p))
 			continue;
+		if (p->start_ms)
+			tell_waiting(i, p, false);
 		int result = import_once(i, p->taken, &p->record, &e);
 		if (result < 0 && result != PR_ECANCELLED) {
 			put_off(i, p, &e);
@@ -353,7 +446,8 @@ start_pending(pr_intake *i)
 		if (intake_note_accepted(i, p->taken, &p->record, &e) < 0)
 			intake_tell_trouble(i, p->taken->id, &e);
 		intake_settle_source(i, i->active, p->taken->id, &p->record);
-		intake_tell_importing(i, p->taken);
+		p->start_ms = start_of(i, p->taken->manifest);
+		tell_waiting(i, p, is_early(i, p));
 	}
 }
 

@@ -65,7 +65,13 @@ struct pending { /* an accepted campaign that is not imported */
 	struct pr_taken *taken;
 	struct intake_record record;
 	int64_t retry_ms;
+	int64_t start_ms; /* UTC: not before; 0: at once */
 	unsigned failures;
+};
+
+struct withdrawn { /* asked for by the loop */
+	struct pr_list link;
+	char id[PR_CAMPAIGN_ID_MAX], by[200];
 };
 
 struct unfinished { /* a source that could be neither removed nor remembered yet */
@@ -98,6 +104,7 @@ struct pr_intake {
 	char *watched[WATCHES_MAX];
 	size_t watches_n;
 	bool running, again, closing;
+	struct pr_list asked;           /* struct withdrawn, for the next round */
 	const struct pr_config *config; /* of the next round */
 	struct pr_left_behind *left;
 	size_t left_n, waiting_n;
@@ -115,6 +122,7 @@ struct pr_intake {
 	struct pr_map names;    /* the same by name */
 	struct pr_hash_key names_key;
 	struct pr_list pending;    /* struct pending */
+	struct pr_list withdrawn;  /* struct withdrawn */
 	struct pr_list unfinished; /* struct unfinished */
 	struct findings findings;
 };
@@ -160,6 +168,7 @@ int intake_is_left(pr_intake *i, const struct waiting *w, bool *known, struct pr
 void intake_start(pr_intake *i); /* once: what is in active/ and rejected/ */
 void intake_import(pr_intake *i, struct pr_taken *t, const struct intake_record *r);
 void intake_retry_imports(pr_intake *i);
+void intake_withdraw_all(pr_intake *i);
 /* In statedb: the same content is refused from now on. Repeatable until it is imported. */
 int intake_note_accepted(pr_intake *i, const struct pr_taken *t, const struct intake_record *r,
                          struct pr_error *e);

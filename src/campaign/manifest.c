@@ -292,6 +292,7 @@ check_all(struct pr_manifest *m, const char *folder_name, struct pr_problems *pr
 	r |= pr_manifest_check_variants(m, problems);
 	r |= pr_conversion_keys_check(&m->conversions, PR_MANIFEST_FILE, problems);
 	r |= check_cost(m, problems);
+	r |= pr_manifest_check_source(m, problems);
 	return r ? PR_EINVAL : 0;
 }
 

@@ -39,5 +39,8 @@ int pr_manifest_make_wordings(struct pr_manifest *m, int dir, struct pr_problems
 int pr_manifest_check_sender(struct pr_sender *s, const char *key, struct pr_problems *problems);
 const char *pr_manifest_parse_when(struct pr_str text, void *field);
 extern const struct pr_yaml_schema pr_variant_schema, pr_test_schema;
+/* Where recipients come from: one of three, said in full. Takes the file's name away where they
+ * come from no file. PR_EINVAL: problems told. */
+int pr_manifest_check_source(struct pr_manifest *m, struct pr_problems *problems);
 
 #endif

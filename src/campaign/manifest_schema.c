@@ -5,6 +5,8 @@
  */
 #include "manifest_internal.h"
 
+#include "postrider/audience/snapshot.h"
+
 #define AT(member) offsetof(struct pr_manifest, member)
 #define LINE PR_YAML_ONE_LINE
 #define NAME (PR_YAML_ONE_LINE | PR_YAML_NOT_EMPTY)
@@ -126,7 +128,48 @@ static const char *const passed_words[] = {"next_day", "now", "skip", NULL};
 static const char *const doubts[] = {"", "resend", "hold", NULL};
 
 /* clang-format off */
+static const char *const orders[] = {"engagement", "email", "random", NULL};
+
+#define EXCLUDE(member) offsetof(struct pr_manifest_exclude, member)
+static const struct pr_yaml_row exclude_rows[] = {
+	{.key = "list", .type = PR_YAML_LIST, .flags = NAME, .max = 100, .offset = EXCLUDE(list)},
+	{.key = "segment", .type = PR_YAML_TEXT, .flags = PR_YAML_NOT_EMPTY,
+	 .offset = EXCLUDE(segment)},
+	{.key = "campaigns", .type = PR_YAML_LIST, .flags = NAME, .max = 100,
+	 .example = "[20261201-spring-sale-7f3k]", .offset = EXCLUDE(campaigns)},
+	{.key = "within", .type = PR_YAML_DURATION, .min = 1000, .max = 3660.0 * PR_DAY_MS,
+	 .example = "3d", .offset = EXCLUDE(within_ms)},
+	{0},
+};
+static const struct pr_yaml_schema exclude_schema = {
+	.rows = exclude_rows, .size = sizeof(struct pr_manifest_exclude),
+};
+
+#define AUDIENCE(member) offsetof(struct pr_manifest_audience, member)
+static const struct pr_yaml_row audience_rows[] = {
+	{.key = "list", .type = PR_YAML_LIST, .flags = NAME, .max = 100,
+	 .example = "newsletter", .offset = AUDIENCE(list)},
+	{.key = "segment", .type = PR_YAML_TEXT, .flags = PR_YAML_NOT_EMPTY,
+	 .offset = AUDIENCE(segment)},
+	{.key = "exclude", .type = PR_YAML_SECTION, .schema = &exclude_schema,
+	 .offset = AUDIENCE(exclude)},
+	{.key = "consent", .type = PR_YAML_TEXT, .flags = NAME, .offset = AUDIENCE(consent)},
+	{.key = "columns", .type = PR_YAML_LIST, .flags = NAME, .max = 20,
+	 .offset = AUDIENCE(columns)},
+	{.key = "order", .type = PR_YAML_ENUM, .words = orders, .fallback = "engagement",
+	 .offset = AUDIENCE(order)},
+	{0},
+};
+static const struct pr_yaml_schema audience_schema = {
+	.rows = audience_rows, .size = sizeof(struct pr_manifest_audience),
+};
+
 static const struct pr_yaml_row recipients_rows[] = {
+	{.key = "campaign", .type = PR_YAML_TEXT, .flags = NAME,
+	 .example = "20261201-spring-sale-7f3k",
+	 .offset = offsetof(struct pr_manifest_recipients, campaign)},
+	{.key = "where", .type = PR_YAML_TEXT, .flags = PR_YAML_NOT_EMPTY,
+	 .offset = offsetof(struct pr_manifest_recipients, where)},
 	{.key = "file", .type = PR_YAML_TEXT, .flags = PR_YAML_FILE, .fallback = "recipients.csv",
 	 .offset = offsetof(struct pr_manifest_recipients, file)},
 	{.key = "email", .type = PR_YAML_TEXT, .flags = NAME,
@@ -238,6 +281,10 @@ static const struct pr_yaml_row rows[] = {
 	 .max = PR_MANIFEST_LANGUAGES_MAX, .offset = AT(preheader)},
 	{.key = "recipients", .type = PR_YAML_SECTION, .schema = &recipients_schema,
 	 .offset = AT(recipients)},
+	{.key = "audience", .type = PR_YAML_SECTION, .schema = &audience_schema,
+	 .offset = AT(audience)},
+	{.key = "exclude", .type = PR_YAML_SECTION, .schema = &exclude_schema,
+	 .offset = AT(exclude)},
 	{.key = "html", .type = PR_YAML_TEXT, .flags = PR_YAML_FILE, .offset = AT(html)},
 	{.key = "text", .type = PR_YAML_TEXT, .flags = PR_YAML_FILE, .offset = AT(text)},
 	{.key = "variants", .type = PR_YAML_NAMED, .schema = &pr_variant_schema,
@@ -282,7 +329,6 @@ static const struct pr_yaml_row rows[] = {
 	 .size = sizeof(struct pr_money), .example = "\"0.0008 EUR\"", .at = AT(cost_at),
 	 .offset = AT(cost_per_message)},
 	{.key = "seeds", .type = PR_YAML_LATER},
-	{.key = "audience", .type = PR_YAML_LATER},
 	{.key = "caps", .type = PR_YAML_LATER},
 	{.key = "trigger", .type = PR_YAML_LATER},
 	{.key = "steps", .type = PR_YAML_LATER},

@@ -30,8 +30,7 @@ static const struct pr_yaml_row variant_rows[] = {
 	 .max = PR_MANIFEST_LANGUAGES_MAX, .offset = VARIANT(preheader)},
 	{.key = "html", .type = PR_YAML_TEXT, .flags = PR_YAML_FILE, .offset = VARIANT(html)},
 	{.key = "text", .type = PR_YAML_TEXT, .flags = PR_YAML_FILE, .offset = VARIANT(text)},
-	{.key = "start", .type = PR_YAML_PARSED, .parse = pr_manifest_parse_when,
-	 .size = sizeof(struct pr_when), .example = "2026-12-01T18:00", .offset = VARIANT(start)},
+	{.key = "start", .type = PR_YAML_LATER},
 	{.key = "weight", .type = PR_YAML_INT, .min = 1, .max = 1000, .fallback = "1",
 	 .offset = VARIANT(weight)},
 	{0},
@@ -120,12 +119,6 @@ check_variant(struct checking *k, struct pr_manifest_variant *v)
 		     "variants: \"%s\" cannot be a name",
 		     pr_str_show(pr_text_str(&v->name), shown, sizeof shown));
 	check_from(k, v);
-	if (v->start.set && k->m->test.share >= 1)
-		tell(k, &v->name, "take it out: all variants begin with the campaign",
-		     "variants.%s.start is not available yet", v->name.p);
-	else if (v->start.set)
-		tell(k, &v->name, "leave test.share out: all get a variant then, and no winner",
-		     "variants.%s.start: when the winner is known its hour has passed", v->name.p);
 }
 
 static unsigned

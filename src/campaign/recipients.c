@@ -28,6 +28,7 @@ struct import {
 	struct pr_buf why; /* it is suppressed */
 	bool checking;     /* a state of the audience is being read */
 	struct row_times times;
+	exclusion *excluded; /* NULL: nobody */
 	struct pr_error *e;
 };
 
@@ -142,24 +143,10 @@ add_forgotten(struct import *in, const struct checked_row *row)
 	return pr_ledger_add(in->ledger, &n, in->e);
 }
 
-/* By chance it belongs to those who get nothing, so that others can be compared with them. */
+/* It was good, but this campaign is not for it. */
 static int
-add_held_out(struct import *in, const struct checked_row *row, struct pr_str address)
-{
-	struct pr_ledger_new n = {.row = row->row,
-	                          .email = address,
-	                          .domain = pr_mailbox_domain(&row->mailbox),
-	                          .data = row->data,
-	                          .state = PR_SKIPPED,
-	                          .reason = PR_STR("hold-out group")};
-	in->result->skipped++;
-	in->result->held_out++;
-	return pr_ledger_add(in->ledger, &n, in->e);
-}
-
-static int
-add_untimely(struct import *in, const struct checked_row *row, struct pr_str address,
-             const char *why)
+skip_good(struct import *in, const struct checked_row *row, struct pr_str address, const char *why,
+          uint64_t *counter)
 {
 	struct pr_ledger_new n = {.row = row->row,
 	                          .email = address,
@@ -168,8 +155,15 @@ add_untimely(struct import *in, const struct checked_row *row, struct pr_str add
 	                          .state = PR_SKIPPED,
 	                          .reason = pr_str(why)};
 	in->result->skipped++;
-	in->result->untimely++;
-	int r = pr_ledger_add(in->ledger, &n, in->e);
+	++*counter;
+	return pr_ledger_add(in->ledger, &n, in->e);
+}
+
+static int
+add_untimely(struct import *in, const struct checked_row *row, struct pr_str address,
+             const char *why)
+{
+	int r = skip_good(in, row, address, why, &in->result->untimely);
 	return r < 0 ? r : rejects_add(&in->rejects, row->row, row->line, address, why, in->e);
 }
 
@@ -177,12 +171,14 @@ static int
 add_good(struct import *in, const struct checked_row *row)
 {
 	struct pr_str address = pr_str_n(row->mailbox.address, row->mailbox.n);
+	if (exclusion_has(in->excluded, address))
+		return skip_good(in, row, address, "left out by exclude", &in->result->excluded);
 	int r = is_suppressed(in, address);
 	if (r != 0)
 		return r < 0 ? r : add_suppressed(in, row, address);
 	enum pr_group group = pr_split_group(&in->split, address);
 	if (group == PR_GROUP_HOLDOUT)
-		return add_held_out(in, row, address);
+		return skip_good(in, row, address, "hold-out group", &in->result->held_out);
 	int64_t due_ms;
 	const char *why = NULL;
 	r = row_times_of(&in->times, row, &due_ms, &why, in->e);
@@ -266,7 +262,7 @@ judge(const struct pr_manifest_recipients *m, struct pr_recipients_result *resul
 {
 	uint64_t bad =
 	    result->skipped - result->duplicates - result->without_consent - result->held_out -
-	    result->untimely;
+	    result->untimely - result->excluded;
 	result->too_many_rejects =
 	    bad > m->rejects_free && (double)bad > m->max_rejects * (double)result->rows;
 	result->count_differs = m->expect_rows >= 0 && result->rows != (uint64_t)m->expect_rows;
@@ -304,9 +300,14 @@ import(struct import *in, struct pr_problems *problems)
 	struct rows_reader reader = {on_columns, on_row, in};
 	uint32_t rows = 0;
 	uint64_t forgets = 0;
+	struct pr_recipients_noted noted = {0};
 	int r = s->audience ? pr_audience_forgets(s->audience, &forgets, in->e) : 0;
 	if (r == 0)
-		r = recipients_rows(s->manifest, s->dir, &reader, &rows, problems, in->e);
+		r = exclusion_read(s->manifest, s->from, &in->excluded, problems, in->e);
+	if (r == 0)
+		r = recipients_rows(s->manifest, s->dir, s->from, &noted, &reader, &rows, problems,
+		                    in->e);
+	in->result->machine = noted.machine;
 	in->result->rows = rows;
 	if (s->progress)
 		atomic_store_explicit(s->progress, rows, memory_order_relaxed);
@@ -365,12 +366,13 @@ pr_recipients_import(const struct pr_recipients_source *source, struct pr_recipi
 	pr_buf_finish(&in.why);
 	rejects_finish(&in.rejects);
 	row_times_end(&in.times);
+	exclusion_free(in.excluded);
 	if (r < 0)
 		give_up(&in);
 	else
 		*ledger = in.ledger;
 	if (r == PR_EINVAL)
-		pr_fail(e, r, "%s cannot be read as it is", source->manifest->recipients.file.p);
+		pr_fail(e, r, "the recipients cannot be read as it is said");
 	return r;
 }
 
@@ -416,8 +418,10 @@ pr_recipients_read(const struct pr_manifest *manifest, int dir,
 	struct reading r = {.reader = reader};
 	struct rows_reader rows_reader = {show_header, show_row, &r};
 	uint32_t rows;
-	if (!manifest->recipients.file.p) /* told with the manifest */
+	if (!manifest->recipients.file.p && !pr_manifest_by_audience(manifest) &&
+	    !pr_manifest_by_campaign(manifest)) /* told with the manifest */
 		return PR_EINVAL;
-	int result = recipients_rows(manifest, dir, &rows_reader, &rows, problems, e);
+	int result = recipients_rows(manifest, dir, reader->from, reader->noted, &rows_reader,
+	                             &rows, problems, e);
 	return r.stopped ? 0 : result;
 }

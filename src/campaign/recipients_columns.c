@@ -106,6 +106,14 @@ means_address(struct pr_str name, size_t tier)
 }
 
 static void
+find_field(struct columns *c, size_t field)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->from[i] == field)
+			c->email = i;
+}
+
+static void
 find_named(const struct header *h, struct pr_str wanted)
 {
 	struct columns *c = h->c;
@@ -233,9 +241,10 @@ check_timing(const struct header *h)
 
 int
 recipients_columns(struct columns *c, const struct pr_csv_record *record,
-                   const struct pr_manifest *m, size_t contents, struct pr_problems *problems)
+                   const struct pr_manifest *m, const struct columns_hints *hints,
+                   struct pr_problems *problems)
 {
-	struct header h = {c, record, m, contents, problems, m->recipients.file.p};
+	struct header h = {c, record, m, hints->contents, problems, hints->file};
 	unsigned before = problems->problems;
 	*c = (struct columns){.email = SIZE_MAX};
 	pr_arena_init(&c->arena);
@@ -245,7 +254,9 @@ recipients_columns(struct columns *c, const struct pr_csv_record *record,
 		                                    : "correct the first row",
 		     record->bad, PR_STR(""));
 	keep_names(&h);
-	if (m->recipients.email.p)
+	if (hints->address != SIZE_MAX)
+		find_field(c, hints->address);
+	else if (m->recipients.email.p)
 		find_named(&h, pr_text_str(&m->recipients.email));
 	else
 		find_likely(&h);

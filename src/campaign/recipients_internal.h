@@ -29,8 +29,14 @@ struct columns {
 
 /* contents: the field that holds addresses in the first rows, SIZE_MAX when none or several do;
  * for headers that do not tell. PR_EINVAL: problems told. */
+struct columns_hints {
+	size_t address;  /* the field that is the address, whatever its name; SIZE_MAX: find it */
+	size_t contents; /* as above */
+	const char *file;
+};
 int recipients_columns(struct columns *c, const struct pr_csv_record *header,
-                       const struct pr_manifest *m, size_t contents, struct pr_problems *problems);
+                       const struct pr_manifest *m, const struct columns_hints *hints,
+                       struct pr_problems *problems);
 void recipients_columns_finish(struct columns *c);
 
 /* ---- rows: records judged ---- */
@@ -55,7 +61,8 @@ struct rows_reader {
 };
 
 /* Opens the file of the manifest in dir and reads it. Rows are counted in *rows. */
-int recipients_rows(const struct pr_manifest *m, int dir, const struct rows_reader *reader,
+int recipients_rows(const struct pr_manifest *m, int dir, const struct pr_recipients_from *from,
+                    struct pr_recipients_noted *noted, const struct rows_reader *reader,
                     uint32_t *rows, struct pr_problems *problems, struct pr_error *e);
 
 /* ---- times of rows ---- */
@@ -73,6 +80,32 @@ int row_times_of(struct row_times *t, const struct checked_row *row, int64_t *du
 int row_times_keep(const struct row_times *t, pr_ledger *l, struct pr_timing_found *found,
                    struct pr_error *e); /* as facts of the ledger */
 void row_times_end(struct row_times *t);
+
+/* ---- from: records that stand in no file ---- */
+
+/* Both get records as a file's are, the header first; 0, or a negative code that ends it. */
+struct records_reader {
+	int (*header)(void *context, const struct pr_csv_record *record, size_t address);
+	int (*record)(void *context, const struct pr_csv_record *record);
+	void *context;
+};
+/* Contacts, or an earlier campaign's rows. PR_EINVAL: problems told. */
+int recipients_from(const struct pr_manifest *m, const struct pr_recipients_from *from,
+                    const struct records_reader *reader, struct pr_recipients_noted *noted,
+                    struct pr_problems *problems, struct pr_error *e);
+struct pr_snapshot_ask;
+/* As of `from`, with nothing asked for yet. */
+struct pr_snapshot_ask recipients_ask(const struct pr_recipients_from *from);
+
+/* ---- exclude ---- */
+
+typedef struct exclusion exclusion; /* addresses, as 8 octets each */
+
+/* *out NULL: nobody is excluded. PR_EINVAL: problems told. */
+int exclusion_read(const struct pr_manifest *m, const struct pr_recipients_from *from,
+                   exclusion **out, struct pr_problems *problems, struct pr_error *e);
+bool exclusion_has(const exclusion *x, struct pr_str address);
+void exclusion_free(exclusion *x); /* NULL: nothing */
 
 /* ---- rejects.csv ---- */
 

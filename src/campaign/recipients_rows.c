@@ -17,7 +17,7 @@ struct rows {
 	const struct rows_reader *reader;
 	struct pr_problems *problems;
 	struct columns columns;
-	size_t contents; /* see recipients_columns */
+	struct columns_hints hints;
 	bool have_header;
 	uint32_t *rows;
 	int64_t now_ms;      /* UTC: consent holds then */
@@ -142,10 +142,12 @@ check(struct rows *r, const struct pr_csv_record *record, struct checked_row *ou
 }
 
 static int
-on_header(struct rows *r, const struct pr_csv_record *record)
+on_header(void *context, const struct pr_csv_record *record, size_t address)
 {
+	struct rows *r = context;
 	r->have_header = true;
-	int result = recipients_columns(&r->columns, record, r->m, r->contents, r->problems);
+	r->hints.address = address;
+	int result = recipients_columns(&r->columns, record, r->m, &r->hints, r->problems);
 	return result < 0 ? result : r->reader->header(r->reader->context, &r->columns);
 }
 
@@ -154,7 +156,7 @@ on_record(void *context, const struct pr_csv_record *record)
 {
 	struct rows *r = context;
 	if (!r->have_header)
-		return on_header(r, record);
+		return on_header(r, record, SIZE_MAX);
 	if (is_empty(record))
 		return 0;
 	if (*r->rows == UINT32_MAX - 1)
@@ -266,15 +268,56 @@ check_coupons(const struct rows *r)
 	return PR_EINVAL;
 }
 
-int
-recipients_rows(const struct pr_manifest *m, int dir, const struct rows_reader *reader,
-                uint32_t *rows, struct pr_problems *problems, struct pr_error *e)
+static int
+read_file(struct rows *r, int dir, struct pr_error *e)
 {
+	const struct pr_manifest *m = r->m;
 	const char *name = m->recipients.file.p;
 	struct pr_csv_options options = {name, m->recipients.encoding.p, delimiter(m)};
-	int fd = open_file(dir, name, problems, e);
+	int fd = open_file(dir, name, r->problems, e);
 	if (fd < 0)
 		return fd;
+	r->hints.file = name;
+	r->hints.contents = m->recipients.email.p ? SIZE_MAX : look_for_addresses(fd, &options);
+	int result = pr_csv_read(fd, &options, on_record, r, r->problems, e);
+	close(fd);
+	if (result == 0 && *r->rows == 0) {
+		pr_problem_add(
+		    r->problems, PR_PROBLEM, name, 0,
+		    "the first row holds the names of the columns, each further row a recipient",
+		    r->have_header ? "there are no recipients behind the first row"
+				   : "the file is empty");
+		result = PR_EINVAL;
+	}
+	return result;
+}
+
+/* Without a file. */
+static int
+read_from(struct rows *r, const struct pr_recipients_from *from, struct pr_recipients_noted *noted,
+          struct pr_error *e)
+{
+	const struct pr_manifest *m = r->m;
+	struct records_reader reader = {on_header, on_record, r};
+	r->hints.file = PR_MANIFEST_FILE;
+	r->hints.contents = SIZE_MAX;
+	int result = recipients_from(m, from, &reader, noted, r->problems, e);
+	if (result == 0 && *r->rows == 0)
+		result = pr_text_problem(
+		    r->problems, PR_MANIFEST_FILE,
+		    pr_manifest_by_campaign(m) ? &m->recipients.campaign
+		    : m->audience.segment.p    ? &m->audience.segment
+					       : &m->audience.list.items[0],
+		    "look with `postrider segment count`, or at the report of the campaign",
+		    "nobody is in it: there are no recipients");
+	return result;
+}
+
+int
+recipients_rows(const struct pr_manifest *m, int dir, const struct pr_recipients_from *from,
+                struct pr_recipients_noted *noted, const struct rows_reader *reader, uint32_t *rows,
+                struct pr_problems *problems, struct pr_error *e)
+{
 	struct rows *r = pr_calloc(1, sizeof *r);
 	*r = (struct rows){
 	    .m = m, .reader = reader, .problems = problems, .rows = rows, .now_ms = pr_utc_ms()};
@@ -282,21 +325,12 @@ recipients_rows(const struct pr_manifest *m, int dir, const struct rows_reader *
 	int result = 0;
 	if (m->coupons.file.p)
 		result = pr_coupons_read(&m->coupons, dir, &r->coupons, problems, e);
-	r->contents = m->recipients.email.p ? SIZE_MAX : look_for_addresses(fd, &options);
 	if (result == 0)
-		result = pr_csv_read(fd, &options, on_record, r, problems, e);
-	close(fd);
+		result = m->recipients.file.p ? read_file(r, dir, e) : read_from(r, from, noted, e);
 	if (result == 0)
 		result = check_coupons(r);
-	if (result == 0 && *rows == 0) {
-		pr_problem_add(
-		    problems, PR_PROBLEM, name, 0,
-		    "the first row holds the names of the columns, each further row a recipient",
-		    r->have_header ? "there are no recipients behind the first row"
-				   : "the file is empty");
-		result = PR_EINVAL;
-	} else if (result == PR_ELIMIT)
-		pr_fail(e, result, "%s holds more rows than can be numbered", name);
+	if (result == PR_ELIMIT)
+		pr_fail(e, result, "there are more recipients than can be numbered");
 	recipients_columns_finish(&r->columns);
 	pr_coupons_free(r->coupons);
 	pr_buf_finish(&r->data);

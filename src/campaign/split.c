@@ -8,7 +8,8 @@ void
 pr_split_init(struct pr_split *s, const struct pr_manifest *m, const char *campaign_id)
 {
 	double sum = 0;
-	*s = (struct pr_split){.holdout = m->test.holdout, .tested = m->test.share};
+	*s = (struct pr_split){.holdout = m->test.holdout,
+	                       .tested = m->variants.n ? m->test.share : 1};
 	s->key.k0 = pr_siphash(base, campaign_id, strlen(campaign_id));
 	s->key.k1 = pr_mix64(s->key.k0);
 	s->variants = (unsigned)m->variants.n;

@@ -75,6 +75,8 @@ static void
 leave_recipients(struct taking *k)
 {
 	const char *file = k->source->now->recipients.file.p;
+	if (!file)
+		return;
 	for (size_t i = 0; i < k->tree.n; i++) {
 		struct pr_tree_entry *entry = &k->tree.entries[i];
 		if (entry->kind != PR_TREE_FILE || entry->path != entry->name || entry->debris ||

@@ -93,9 +93,11 @@ print_json(const struct cli_folder *f, const struct judged *j)
 	            j->good ? "true" : "false", (unsigned long long)j->counts.rows,
 	            (unsigned long long)j->counts.good, (unsigned long long)j->counts.bad,
 	            (unsigned long long)j->counts.failed);
-	pr_buf_addf(&b, ",\"aborted\":%llu,\"duplicates\":%llu,\"largest\":%zu",
+	pr_buf_addf(&b,
+	            ",\"aborted\":%llu,\"duplicates\":%llu,\"machine_opened\":%llu,"
+	            "\"largest\":%zu",
 	            (unsigned long long)j->counts.aborted, (unsigned long long)j->counts.duplicates,
-	            j->counts.octets_max);
+	            (unsigned long long)j->counts.machine, j->counts.octets_max);
 	pr_buf_addf(&b, ",\"errors\":%u,\"warnings\":%u", f->problems.problems,
 	            f->problems.warnings);
 	if (j->times)
@@ -131,6 +133,11 @@ print_summary(const struct judged *j)
 	if (composed)
 		printf("; the largest message has %s", cli_octets(j->counts.octets_max, text));
 	putchar('\n');
+	if (j->counts.machine)
+		printf(
+		    "%s of them opened the earlier campaign by machines only, which counts as not "
+		    "opened.\n",
+		    cli_number(j->counts.machine, text));
 	if (j->counts.duplicates_cut)
 		puts("There are too many addresses to look for duplicates among all of them here: "
 		     "sending does.");

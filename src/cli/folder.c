@@ -39,6 +39,7 @@ cli_folder_open(struct cli_folder *f, const char *path)
 void
 cli_folder_close(struct cli_folder *f)
 {
+	pr_audience_close(f->audience);
 	pr_manifest_destroy(f->manifest);
 	pr_problems_finish(&f->problems);
 	if (f->dir >= 0)
@@ -59,14 +60,30 @@ cli_trial_variant(struct cli *c, const struct cli_folder *f, struct pr_trial *tr
 	return name ? cli_fail("the campaign has no variant %s", cli_show(name)) : CLI_DONE;
 }
 
+/* What postriderd would read: the file itself, by those who may. */
+static const struct pr_recipients_from *
+look_from(struct cli *c, struct cli_folder *f)
+{
+	const struct pr_config *config = cli_config(c, false);
+	char path[4400];
+	if (!config || !f->manifest || !pr_manifest_at_start(f->manifest))
+		return NULL;
+	snprintf(path, sizeof path, "%s/audience.db", config->state.p);
+	if (!f->audience)
+		(void)pr_audience_open(path, PR_AUDIENCE_READ, &f->audience, NULL);
+	f->from = (struct pr_recipients_from){f->audience, config, pr_utc_ms()};
+	return &f->from;
+}
+
 struct pr_trial
-cli_trial(struct cli *c, const struct cli_folder *f)
+cli_trial(struct cli *c, struct cli_folder *f)
 {
 	return (struct pr_trial){
 	    .manifest = f->manifest,
 	    .dir = f->dir,
 	    .campaign_id = "preview",
 	    .config = cli_config(c, false),
+	    .from = look_from(c, f),
 	    .utc_ms = pr_utc_ms(),
 	};
 }

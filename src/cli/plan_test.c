@@ -64,14 +64,7 @@ make_parts(const struct planned *p, struct parts *parts)
 		add_part(parts, 1 - t->share - t->holdout, begins + t->wait_ms);
 		return;
 	}
-	for (unsigned i = 1; i <= m->variants.n; i++) {
-		const struct pr_manifest_variant *v = pr_manifest_variant(m, i);
-		double share = (1 - t->holdout) * (double)v->weight / weights(m);
-		add_part(parts, share,
-		         v->start.set ? pr_when_utc_ms(&v->start, p->timetable.zone) : 0);
-	}
-	if (!m->variants.n)
-		add_part(parts, 1 - t->holdout, 0);
+	add_part(parts, 1 - t->holdout, 0);
 }
 
 /* Whole rows, so that all parts of all domains come out right within one. */

@@ -22,10 +22,10 @@ work_history(struct pr_job *job, void *worker)
 	pr_ledger *l;
 	struct pr_error e;
 	if (open_ledger(j->dir, &l, &e) < 0) {
-		pr_buf_adds(&j->out, "\"test\":null,\"history\":[]");
+		pr_buf_adds(&j->out, "\"decision\":null,\"history\":[]");
 		return;
 	}
-	pr_report_test_json(l, &j->out);
+	pr_report_decision_json(l, &j->out);
 	pr_buf_addc(&j->out, ',');
 	pr_report_history_json(l, &j->out);
 	pr_ledger_close(l);

@@ -152,17 +152,6 @@ done(struct pr_job *job)
 	free(j);
 }
 
-/* The condition of a name of postrider.yaml; otherwise it is one itself. */
-static const char *
-condition_of(const struct request *q, const char *said)
-{
-	const struct pr_pairs *named = &q->control->options.config->segments;
-	for (size_t i = 0; i < named->n; i++)
-		if (strcmp(named->items[i].name.p, said) == 0)
-			return named->items[i].value.p;
-	return said;
-}
-
 static void
 start(struct request *q, int (*look)(struct segment_job *, pr_audience *))
 {
@@ -187,7 +176,7 @@ start(struct request *q, int (*look)(struct segment_job *, pr_audience *))
 	j->look = look;
 	j->limit = (size_t)n;
 	j->path = pr_strdup(pr_audience_desk_path(q->control->options.audience));
-	j->condition = pr_strdup(condition_of(q, said));
+	j->condition = pr_strdup(pr_config_segment(q->control->options.config, pr_str(said)).p);
 	json_decref(body);
 	request_wait(q);
 	pr_lane_submit(q->control->readers, &j->job);

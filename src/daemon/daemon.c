@@ -78,7 +78,8 @@ on_importing(void *context, const struct pr_taken *t)
 {
 	struct daemon *d = context;
 	pr_log(PR_LOG_INFO, &(struct pr_log_about){.event = "importing", .campaign = t->id},
-	       "campaign taken");
+	       t->waits_ms ? "campaign taken; its recipients are chosen at its start"
+	                   : "campaign taken");
 	pr_delivery_importing(d->delivery, t);
 }
 
@@ -88,10 +89,12 @@ on_imported(void *context, struct pr_taken *t)
 	struct daemon *d = context;
 	if (t->ledger) /* else by an earlier run */
 		pr_log(PR_LOG_INFO, &(struct pr_log_about){.event = "imported", .campaign = t->id},
-		       "%llu rows, %llu of them skipped, %llu suppressed",
+		       "%llu rows, %llu of them skipped, %llu suppressed, %llu had been "
+		       "opened by machines only",
 		       (unsigned long long)t->recipients.rows,
 		       (unsigned long long)t->recipients.skipped,
-		       (unsigned long long)t->recipients.suppressed);
+		       (unsigned long long)t->recipients.suppressed,
+		       (unsigned long long)t->recipients.machine);
 	struct pr_buf remark = {0};
 	if (t->ledger)
 		pr_recipients_remark(&t->recipients, t->manifest, d->config, &remark);
@@ -118,6 +121,13 @@ on_trouble(void *context, const char *name, const struct pr_error *e)
 	(void)context;
 	PR_LOG(PR_LOG_WARNING, "intake_trouble", "%s%s%s; tried again by itself", name ? name : "",
 	       name ? ": " : "", e->text);
+}
+
+static void
+on_withdraw(void *context, const char *id, const char *by)
+{
+	struct daemon *d = context;
+	pr_intake_withdraw(d->intake, id, by);
 }
 
 static const struct pr_intake_events intake_events = {.vet = on_vet,
@@ -268,6 +278,7 @@ open_delivery(struct daemon *d, const char *journal_dir, struct pr_error *e)
 	                                .context = d,
 	                                .on_fatal = on_fatal,
 	                                .on_drained = on_drained,
+	                                .on_withdraw = on_withdraw,
 	                                .on_finished = daemon_finish_campaign,
 	                                .on_answered = daemon_answered,
 	                                .on_bounced = back_bounced,

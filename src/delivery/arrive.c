@@ -33,7 +33,8 @@ pr_delivery_importing(pr_delivery *d, const struct pr_taken *t)
 		c = campaign_create(d, t->id, t->serial, t->dir, t->owner);
 		c->accepted_ms = t->accepted_ms;
 	}
-	c->state = PR_CAMPAIGN_IMPORTING;
+	c->waits_ms = t->waits_ms;
+	c->state = t->waits_ms ? PR_CAMPAIGN_SCHEDULED : PR_CAMPAIGN_IMPORTING;
 	if (t->name) { /* people look for it by its name already */
 		free(c->name);
 		c->name = pr_strdup(t->name);
@@ -44,8 +45,11 @@ void
 pr_delivery_rejected(pr_delivery *d, const struct pr_taken *t)
 {
 	struct pr_campaign *c = pr_map_get(&d->by_serial, t->serial);
-	if (c && c->state == PR_CAMPAIGN_IMPORTING)
-		campaign_destroy(c);
+	if (!c || (c->state != PR_CAMPAIGN_IMPORTING && !c->waits_ms))
+		return;
+	if (c->withdrawn)
+		c->withdrawn->done(c->withdrawn, 0, "");
+	campaign_destroy(c);
 }
 
 static void
@@ -107,6 +111,11 @@ prepare_done(struct pr_job *job)
 		campaign_gate(c);
 		campaign_ledger_work(c);
 		campaign_check_end(c);
+	}
+	if (c->withdrawn) { /* its import had begun */
+		struct pr_verb *cancel = c->withdrawn;
+		c->withdrawn = NULL;
+		pr_delivery_verb(c->delivery, cancel);
 	}
 	pr_config_unref(j->config);
 	free(j);

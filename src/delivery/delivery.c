@@ -476,7 +476,8 @@ pr_campaign_view(const pr_campaign *c, struct pr_campaign_view *out)
 	                                 .eta_ms = eta(c, rate),
 	                                 .next_ms = timed_next(c),
 	                                 .accepted_ms = c->accepted_ms,
-	                                 .start_ms = c->has_timetable ? c->timetable.start_ms : 0,
+	                                 .start_ms =
+	                                     c->has_timetable ? c->timetable.start_ms : c->waits_ms,
 	                                 .started_ms = c->started_ms,
 	                                 .first_pass_ms = c->first_pass_ms,
 	                                 .finished_ms = c->closed ? c->finished_ms : 0,

@@ -150,11 +150,13 @@ struct pr_campaign {
 	unsigned resolving; /* resolve verbs that work on its ledger */
 	bool replacing;     /* a corrected folder is being read */
 	bool mass_done;
-	bool finishing;          /* all settled and folded: its report is being written */
-	int64_t report_again_ms; /* monotonic: when to try that again; 0: not needed */
-	bool closed;             /* its folder is in done/ */
-	bool approved;           /* by a person: may begin although it is late */
-	bool restored;           /* from a backup or another daemon: waits for a person */
+	bool finishing;            /* all settled and folded: its report is being written */
+	int64_t report_again_ms;   /* monotonic: when to try that again; 0: not needed */
+	bool closed;               /* its folder is in done/ */
+	bool approved;             /* by a person: may begin although it is late */
+	int64_t waits_ms;          /* nothing is imported before (UTC); 0: it is not waiting */
+	struct pr_verb *withdrawn; /* a cancel of one that waits; NULL: none */
+	bool restored;             /* from a backup or another daemon: waits for a person */
 	int64_t indexed_ms;
 
 	/* Its sender: preflight.c. */

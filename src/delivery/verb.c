@@ -382,6 +382,25 @@ do_adopt(struct pr_campaign *c, struct pr_verb *v)
 	return NULL;
 }
 
+/* One that waits for its start has no ledger yet: what could be asked of it could not be kept. */
+static void
+verb_waiting(struct pr_campaign *c, struct pr_verb *v)
+{
+	struct pr_delivery *d = c->delivery;
+	if (v->kind != PR_VERB_CANCEL) {
+		v->done(v, PR_ESTATE,
+		        "the campaign waits for its start, its recipients are not chosen before: "
+		        "until then it can only be cancelled");
+		return;
+	}
+	if (c->withdrawn) {
+		v->done(v, PR_ESTATE, "the campaign is being cancelled");
+		return;
+	}
+	c->withdrawn = v;
+	d->options.on_withdraw(d->options.context, c->id, v->by);
+}
+
 void
 pr_delivery_verb(pr_delivery *d, struct pr_verb *v)
 {
@@ -401,6 +420,10 @@ pr_delivery_verb(pr_delivery *d, struct pr_verb *v)
 	}
 	if (!c) {
 		v->done(v, PR_ENOENT, "there is no such campaign");
+		return;
+	}
+	if (c->waits_ms) {
+		verb_waiting(c, v);
 		return;
 	}
 	bool over = ended(c) && v->kind != PR_VERB_RESOLVE;

@@ -108,7 +108,8 @@ reach_of(const struct distinct_one *one, const char *recipients)
 		            (unsigned long long)one->rows);
 	pr_buf_addf(&b, "row %u", (unsigned)f->row);
 	if (f->file)
-		pr_buf_addf(&b, " (line %llu of %s)", (unsigned long long)f->row_line, recipients);
+		pr_buf_addf(&b, recipients ? " (line %llu of %s)" : "",
+		            (unsigned long long)f->row_line, recipients);
 	if (one->rows == 1)
 		pr_buf_adds(&b, " is not sent");
 	return b.data;
@@ -161,8 +162,14 @@ tell(struct check *k, struct distinct *d, enum pr_severity severity, const char 
 static int
 read_rows(struct check *k)
 {
-	struct pr_recipients_reader reader = {.header = on_header, .each = on_row, .context = k};
+	struct pr_recipients_noted noted = {0};
+	struct pr_recipients_reader reader = {.header = on_header,
+	                                      .each = on_row,
+	                                      .context = k,
+	                                      .from = k->trial->from,
+	                                      .noted = &noted};
 	int r = pr_recipients_read(k->trial->manifest, k->trial->dir, &reader, k->problems, k->e);
+	k->counts.machine = noted.machine;
 	pool_destroy(k->pool);
 	if (!k->compiled) /* the file has no header: templates are looked at all the same */
 		k->result = pr_trial_compile(k->trial, NULL, 0, k->problems, &k->content);

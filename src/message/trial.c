@@ -117,7 +117,8 @@ on_row(void *context, const struct pr_row *row, uint64_t line, const char *bad)
 static int
 find_row(struct preview *t)
 {
-	struct pr_recipients_reader reader = {.header = on_header, .each = on_row, .context = t};
+	struct pr_recipients_reader reader = {
+	    .header = on_header, .each = on_row, .context = t, .from = t->trial->from};
 	pr_composer_create(&t->composer);
 	int result =
 	    pr_recipients_read(t->trial->manifest, t->trial->dir, &reader, t->problems, t->e);

@@ -303,7 +303,7 @@ report_json(const struct model *m, pr_ledger *l, struct pr_buf *b, struct pr_err
 	pr_buf_addc(b, ',');
 	report_kept_slices_json(l, b);
 	pr_buf_addc(b, ',');
-	pr_report_test_json(l, b);
+	pr_report_decision_json(l, b);
 	pr_buf_addc(b, ',');
 	pr_report_history_json(l, b);
 	pr_buf_adds(b, "}\n");

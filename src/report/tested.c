@@ -28,7 +28,7 @@ number(pr_ledger *l, const char *key)
 }
 
 void
-pr_report_test_json(pr_ledger *l, struct pr_buf *b)
+pr_report_decision_json(pr_ledger *l, struct pr_buf *b)
 {
 	struct pr_str names[PR_MANIFEST_VARIANTS_MAX];
 	struct pr_buf verdict = {0};
@@ -38,14 +38,14 @@ pr_report_test_json(pr_ledger *l, struct pr_buf *b)
 	size_t n = variant_names(l, &arena, names);
 	uint64_t variant = number(l, "variant");
 	if (variant >= 1 && variant <= n && pr_ledger_get(l, "verdict", &verdict) == 0) {
-		pr_buf_adds(b, "\"test\":{\"variant\":");
+		pr_buf_adds(b, "\"decision\":{\"variant\":");
 		pr_buf_add_json(b, names[variant - 1]);
 		pr_buf_adds(b, ",\"verdict\":");
 		pr_buf_add_json(b, pr_buf_str(&verdict));
 		pr_buf_addf(b, ",\"decided\":\"%s\"}",
 		            pr_format_rfc3339((int64_t)number(l, "at_test"), at));
 	} else {
-		pr_buf_adds(b, "\"test\":null");
+		pr_buf_adds(b, "\"decision\":null");
 	}
 	pr_buf_finish(&verdict);
 	pr_arena_finish(&arena);

@@ -214,16 +214,44 @@ START_TEST(configuration_is_valid_as_shipped_and_with_all_options)
 }
 END_TEST
 
+/* The lines from the one that begins so to before the other become comments. */
+static void
+comment(const char *from, const char *to)
+{
+	char *line = strstr(text.data, from), *end = line ? strstr(line, to) : NULL;
+	ck_assert_msg(end, "%s", from);
+	while (line < end) {
+		*line = '#';
+		line += strcspn(line, "\n") + 1;
+	}
+}
+
+/* Recipients come from one place. */
+static void
+choose_source(int which)
+{
+	if (which != 1)
+		comment("  campaign: 2026", "\n# Instead of recipients");
+	if (which != 2)
+		comment("audience:\n", "\n# Whom not to");
+	if (which)
+		comment("  file:", "  # Held when more rows");
+}
+
 START_TEST(reference_manifest_is_valid_as_shipped_and_with_all_keys)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 4; i++) {
 		struct pr_manifest *m = NULL;
 		read_conf("campaign.yaml");
-		if (i)
+		if (i) {
 			uncomment();
+			choose_source(i - 1);
+		}
 		int r = pr_manifest_parse(pr_buf_str(&text), "x", &problems, &m);
 		ck_assert_msg(r == 0, "%s", told());
-		ck_assert_uint_eq(m->headers.n, i);
+		ck_assert_uint_eq(m->headers.n, i > 0);
+		ck_assert_uint_eq(pr_manifest_by_campaign(m), i == 2);
+		ck_assert_uint_eq(pr_manifest_by_audience(m), i == 3);
 		pr_manifest_destroy(m);
 	}
 }

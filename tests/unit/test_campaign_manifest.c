@@ -307,18 +307,31 @@ static const struct {
      "4:53 test.floor: 2 variants with so much are more than all -> lower it"},
     {"variants: {a: {}, b: {}}\ntest: {share: 20%, wait: 4h, fallback: c}",
      "4:40 test.fallback: there is no variant \"c\" -> name one of the variants"},
-    {"variants: {a: {}, b: {start: 2026-12-01T18:00}}\ntest: {share: 20%, wait: 4h}",
-     "3:19 variants.b.start: when the winner is known its hour has passed -> leave test.share "
-     "out: all get a variant then, and no winner"},
     {"variants: {a: {}, b: {start: 2026-12-01T18:00}}",
-     "3:19 variants.b.start is not available yet -> take it out: all variants begin with the "
-     "campaign"},
+     "3:24 variants.b.start is not available yet -> take it out"},
     {"variants: {a: {}, b: {}}\ntest: {metric: revenue}",
      "4:16 test.metric: revenue is not available yet -> compare them by clicks or opens"},
     {"test: {share: 20%, wait: 4h}", "3:26 test: there are no variants -> add variants, or take "
                                      "test.share out"},
     {"seeds: [a@b.example]", "3:8 seeds is not available yet -> take it out"},
-    {"audience: {segment: a}", "3:11 audience is not available yet -> take it out"},
+    {"audience: {segment: a}", NULL},
+    {"audience: {segment: 'a >'}", NULL}, /* only a store knows columns */
+    {"audience: {segment: '(a'}",
+     "3:22 audience.segment: at 3: a ) is missing -> correct the condition"},
+    {"audience: {list: a b}",
+     "3:18 audience.list: \"a b\" cannot be a name of contacts -> use letters, digits, '-', '_' "
+     "and '.'"},
+    {"audience: {list: a}\nrecipients: r.csv",
+     "4:13 recipients stand beside audience: they come from one place -> keep audience or "
+     "recipients"},
+    {"recipients: {campaign: a, file: r.csv}",
+     "3:33 recipients come from a campaign and from a file -> keep recipients.campaign or the "
+     "file"},
+    {"recipients: {campaign: a, where: opened or clicked_link(1)}",
+     "3:34 recipients.where: at 24: say which link, as in clicked_link('/sale') -> correct the "
+     "condition"},
+    {"exclude: {segment: 'drop()'}",
+     "3:21 exclude.segment: at 1: there is no such function -> correct the condition"},
     {"law: [us, uk]", "3:11 law: \"uk\" is not a law that is known -> write some of us, "
                       "ca, eu, cn"},
     {"stop_loss: {bounces: 0%}", "3:22 stop_loss.bounces: 0% is out of range (0.001% to 100%) -> "
@@ -351,10 +364,10 @@ START_TEST(all_faults_are_told_in_the_order_of_lines)
 	    "campaign.yaml:3:11 priority: 11 is out of range (0 to 9) -> write a value from 0 to "
 	    "9\n"
 	    "campaign.yaml:4:1 unknown key \"foo\" -> known keys: name from reply_to "
-	    "postal_address subject preheader recipients html text variants test syntax route "
-	    "brand class list language consent law required coupons hold schedule stop_loss "
-	    "rate priority in_doubt headers keep_source again track conversions cost "
-	    "cost_per_message");
+	    "postal_address subject preheader recipients audience exclude html text variants "
+	    "test syntax route brand class list language consent law required coupons hold "
+	    "schedule stop_loss rate priority in_doubt headers keep_source again track "
+	    "conversions cost cost_per_message");
 	for (unsigned i = 0; i < problems.n; i++)
 		ck_assert_ptr_nonnull(problems.items[i].excerpt);
 }

@@ -84,7 +84,6 @@ static const struct {
     {"preview d --row", PR_EINVAL, "--row needs a value"},
     {"status --json=yes", PR_EINVAL, "--json takes no value"},
     {"pause x --all=1", PR_EINVAL, "--all takes no value"},
-    {"pause x --variant b", PR_EUNAVAILABLE, "--variant is not available yet"},
     {"cancel x --domain d", PR_EUNAVAILABLE, "--domain is not available yet"},
 };
 

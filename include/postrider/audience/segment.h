@@ -32,8 +32,9 @@
 #define POSTRIDER_AUDIENCE_SEGMENT_H
 
 #include "postrider/audience.h"
+#include "postrider/ledger/condition.h"
 
-#define PR_SEGMENT_TEXT_MAX 4000u /* octets of a condition */
+#define PR_SEGMENT_TEXT_MAX PR_CONDITION_TEXT_MAX /* octets of a condition */
 
 struct pr_segment_ask {
 	struct pr_str condition;

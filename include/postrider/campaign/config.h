@@ -285,6 +285,9 @@ struct pr_config *pr_config_ref(struct pr_config *c);
 void pr_config_unref(struct pr_config *c); /* atomic; NULL: nothing */
 
 /* What a reload changes: dotted keys ("routes.default.host", "ready"). */
+/* What is meant by a segment: the condition of that name, else the condition itself. */
+struct pr_str pr_config_segment(const struct pr_config *c, struct pr_str said);
+
 struct pr_config_change {
 	char key[120];
 	bool restart; /* takes effect at the next start only */

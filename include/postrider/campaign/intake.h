@@ -9,6 +9,10 @@
  * way; or so, and nothing in it changed for `settle`. What keeps a folder from being taken
  * is told in `incoming/NAME.PROBLEM.txt`, beside it, which goes away with its cause.
  *
+ * A campaign whose recipients follow from contacts or from other campaigns (pr_manifest_at_start)
+ * is imported when its start has come: until then its copy waits in active/, and importing is told
+ * with that time. A restart finds it waiting; an import that was cut off is done again.
+ *
  * The blocking work (looking, copying, hashing, importing) runs on a lane of its own, one
  * campaign at a time; the owner's callbacks run on the loop. Each step can be repeated: after
  * a kill at any point the next start finds either the source in incoming/ (claimed name or
@@ -37,8 +41,9 @@ struct pr_taken {
 	char *dir;  /* absolute: SPOOL/active/ID */
 	char *name; /* the manifest's, with importing; NULL: not known yet */
 	uint32_t serial;
-	uint32_t owner;                         /* uid of who dropped it */
-	int64_t accepted_ms;                    /* UTC */
+	uint32_t owner;      /* uid of who dropped it */
+	int64_t accepted_ms; /* UTC */
+	int64_t waits_ms; /* with importing: nothing is imported before (UTC); 0: it begins now */
 	struct pr_manifest *manifest;           /* handed over with imported */
 	struct pr_ledger *ledger;               /* handed over with imported; NULL on restart */
 	struct pr_recipients_result recipients; /* of this import; zeroes on restart */
@@ -84,6 +89,9 @@ int pr_spool_check(const struct pr_config *config, struct pr_error *e);
 int pr_intake_open(const struct pr_intake_options *options, pr_intake **out, struct pr_error *e);
 void pr_intake_hold(pr_intake *i, bool hold); /* no new claims (no space, draining) */
 void pr_intake_rescan(pr_intake *i);          /* look now */
+/* Nobody wants the campaign any more that waits for its start: it is rejected, with that as the
+ * reason, unless its import has begun. */
+void pr_intake_withdraw(pr_intake *i, const char *id, const char *by);
 /* After a reload: settle and min_free of the new one, from the next round on. The old one must
  * live until a round has ended (or the intake is closed); the spool must be the same. */
 void pr_intake_reconfigure(pr_intake *i, const struct pr_config *config);

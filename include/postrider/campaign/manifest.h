@@ -40,7 +40,27 @@ struct pr_sender {           /* a mailbox of a header */
 	struct pr_mailbox mailbox;
 };
 
+/* Whom not to write to, whatever else says so. */
+struct pr_manifest_exclude {
+	struct pr_texts list;      /* contacts on one of these */
+	struct pr_text segment;    /* contacts in it: a name, or a condition; p NULL: none */
+	struct pr_texts campaigns; /* whoever was sent one of these: ids, names, patterns */
+	int64_t within_ms;         /* only if not longer ago; without campaigns: of any; 0: ever */
+};
+
+/* Contacts as recipients: those of a segment that are on one of the lists. */
+struct pr_manifest_audience {
+	struct pr_texts list;   /* n 0: whatever lists */
+	struct pr_text segment; /* a name of postrider.yaml, or a condition; p NULL: all */
+	struct pr_manifest_exclude exclude;
+	struct pr_text consent;  /* the purpose whose consent is asked for; p NULL: none */
+	struct pr_texts columns; /* of what is derived: pr_snapshot_derived */
+	int order;               /* enum pr_snapshot_order */
+};
+
 struct pr_manifest_recipients {
+	struct pr_text campaign; /* an earlier one, by its id; p NULL: not from there */
+	struct pr_text where;    /* of its rows: ledger/where.h; p NULL: all that were good */
 	struct pr_text file;     /* default "recipients.csv"; p NULL: not there (not sound) */
 	struct pr_text email;    /* the column of the address; p NULL: find it */
 	struct pr_text encoding; /* "auto", or a name for iconv, in lower case */
@@ -74,7 +94,6 @@ struct pr_manifest_variant {
 	struct pr_sender from;
 	struct pr_choice subject, preheader;
 	struct pr_text html, text;
-	struct pr_when start;
 	int64_t weight; /* 1 to 1000 */
 };
 
@@ -130,6 +149,8 @@ struct pr_manifest {
 	struct pr_choice subject, preheader; /* as written: editions have what becomes of them */
 	struct pr_pairs headers; /* further ones: checked names, Liquid values on one line */
 	struct pr_manifest_recipients recipients;
+	struct pr_manifest_audience audience; /* see pr_manifest_by_audience */
+	struct pr_manifest_exclude exclude;
 	/* File names as written; left out, what is found: body.html or body.md, and body.txt. HTML
 	 * whose name ends with .md is Markdown. */
 	struct pr_text html, text;
@@ -201,6 +222,11 @@ pr_manifest_variant(const struct pr_manifest *m, unsigned variant)
 const struct pr_manifest_wording *pr_manifest_wording(const struct pr_manifest *m,
                                                       unsigned variant);
 bool pr_manifest_is_body(const struct pr_manifest *m, const char *file); /* of some wording */
+/* Where its recipients come from: contacts, an earlier campaign, else a file. */
+bool pr_manifest_by_audience(const struct pr_manifest *m);
+bool pr_manifest_by_campaign(const struct pr_manifest *m);
+/* Who they are follows from what is known when it starts: nothing is imported before. */
+bool pr_manifest_at_start(const struct pr_manifest *m);
 
 /* As scopes of suppressions see it. */
 struct pr_audience_who pr_manifest_who(const struct pr_manifest *m);

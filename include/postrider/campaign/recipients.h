@@ -12,17 +12,31 @@
 
 #include "postrider/audience.h"
 #include "postrider/base/problem.h"
+#include "postrider/campaign/config.h"
 #include "postrider/campaign/manifest.h"
 #include "postrider/campaign/timing.h"
 #include "postrider/ledger.h"
 
 #include <stdatomic.h>
 
+/* Where rows come from that stand in no file of the folder: contacts, earlier campaigns. */
+struct pr_recipients_from {
+	pr_audience *audience;          /* of this thread; NULL: nobody knows contacts here */
+	const struct pr_config *config; /* the spool, and named segments */
+	int64_t utc_ms;                 /* as of when */
+};
+/* The earlier campaign whose rows these are, and how many of them were opened by machines only:
+ * they count as not opened. */
+struct pr_recipients_noted {
+	uint64_t machine;
+};
+
 struct pr_recipients_source {
 	const struct pr_manifest *manifest;
 	int dir;                 /* the campaign's folder, open: recipients, rejects.csv, scratch */
 	const char *ledger_path; /* made here; an unfinished one is removed first */
 	struct pr_ledger_identity identity;
+	const struct pr_recipients_from *from; /* NULL: files only */
 	const struct pr_config *config; /* NULL: rows have no times of their own */
 	int64_t accepted_ms;            /* UTC: what has passed has passed then */
 	pr_audience *audience;          /* of this thread: who is in it is `suppressed`; NULL: nobody */
@@ -37,6 +51,8 @@ struct pr_recipients_result {
 	uint64_t held_out;     /* of the skipped: the group that gets nothing */
 	uint64_t untimely; /* skipped: their start had passed, or their deadline comes before */
 	struct pr_timing_found zones;
+	uint64_t excluded;     /* by exclude */
+	uint64_t machine;      /* from an earlier campaign: opened there, but only by machines */
 	bool too_many_rejects; /* more than max_rejects: the campaign is held */
 	bool count_differs;    /* expect_rows named another number: held */
 };
@@ -68,6 +84,8 @@ struct pr_recipients_reader {
 	bool (*header)(void *context, const struct pr_str *columns, size_t n);
 	bool (*each)(void *context, const struct pr_row *row, uint64_t line, const char *bad);
 	void *context;
+	const struct pr_recipients_from *from; /* NULL: files only */
+	struct pr_recipients_noted *noted;     /* made; NULL: nobody asks */
 };
 int pr_recipients_read(const struct pr_manifest *manifest, int dir,
                        const struct pr_recipients_reader *reader, struct pr_problems *problems,
