@@ -300,7 +300,10 @@ end_flush(pr_caps *c)
 static bool
 is_time(const pr_caps *c, bool now)
 {
-	return c->young.by_row.n >= CAPS_FLUSH_ENTRIES || (now && c->last_lsn > c->folded);
+	uint64_t lag = c->last_lsn > c->folded ? c->last_lsn - c->folded : 0;
+	size_t n = c->young.by_row.n;
+	return n >= CAPS_FLUSH_ENTRIES || lag >= (n ? CAPS_LAG_MAX : CAPS_LAG_EMPTY) ||
+	       (now && lag);
 }
 
 /* The last few entries are a slice of their own, which syncs all of the flush. */

@@ -26,6 +26,10 @@
 #define CAPS_APPLICATION 0x50524350 /* "PRCP" */
 #define CAPS_SCHEMA 1
 #define CAPS_FLUSH_ENTRIES (128u << 10) /* in memory, before they are flushed */
+/* Or once the file lags so many octets of the journal, which cannot go before; less where there is
+ * nothing but the place to write. */
+#define CAPS_LAG_MAX (32u << 20)
+#define CAPS_LAG_EMPTY (1u << 20)
 
 enum caps_kind { /* stored in `held` */
 	         CAPS_GONE,

@@ -126,6 +126,7 @@ campaign_adopt_manifest(struct pr_campaign *c, struct pr_manifest *m)
 	c->weight = m->priority ? 2 * (unsigned)m->priority : 1;
 	pr_gcra_set(&c->gcra, m->rate);
 	campaign_configure(c);
+	caps_configure(c->delivery, false);
 }
 
 /* ---- states ---- */
@@ -445,6 +446,7 @@ pr_delivery_closed(pr_delivery *d, pr_campaign *c, const char *dir, const struct
 	c->content = NULL;
 	pr_manifest_destroy(c->manifest);
 	c->manifest = NULL;
+	caps_configure(d, false);
 	reopen_closed(d, c);
 	forget_oldest_closed(d);
 }

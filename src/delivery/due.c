@@ -129,6 +129,18 @@ due_park_all(struct pr_campaign *c, const struct pr_batch *b)
 }
 
 void
+due_put_off(struct pr_campaign *c, const struct pr_put_off *rows, size_t n)
+{
+	struct put_off_job *j = parking((unsigned)n);
+	for (size_t i = 0; i < n; i++) {
+		j->rows[j->n++] = rows[i];
+		if (rows[i].due_utc_ms < j->soonest_ms)
+			j->soonest_ms = rows[i].due_utc_ms;
+	}
+	park(c, j);
+}
+
+void
 dispatch_due(struct pr_campaign *c, struct pr_batch *b)
 {
 	int64_t now = due_now(c->delivery);

@@ -335,7 +335,7 @@ START_TEST(all_faults_are_told_in_the_order_of_lines)
 	    "campaign.yaml:4:1 unknown key \"foo\" -> known keys: name from reply_to "
 	    "postal_address subject preheader recipients html text variants test syntax route "
 	    "brand class list language consent law required coupons hold schedule stop_loss "
-	    "rate priority in_doubt headers keep_source again track");
+	    "caps rate priority in_doubt headers keep_source again track");
 	for (unsigned i = 0; i < problems.n; i++)
 		ck_assert_ptr_nonnull(problems.items[i].excerpt);
 }

@@ -9,6 +9,7 @@
 #define POSTRIDER_CAMPAIGN_MANIFEST_H
 
 #include "postrider/audience.h"
+#include "postrider/audience/caps.h"
 #include "postrider/base/clock.h"
 #include "postrider/base/yaml.h"
 #include "postrider/campaign/address.h"
@@ -157,6 +158,7 @@ struct pr_manifest {
 	struct pr_schedule schedule;
 	struct pr_text deadline_at;    /* where it stands; no text */
 	struct pr_stop_loss stop_loss; /* as it says itself: see pr_stop_loss_of */
+	struct pr_yaml_array caps;     /* struct pr_cap: beside the configuration's */
 	struct pr_rate rate;           /* count 0: no limit of its own */
 	int64_t priority;              /* 0 to 9 */
 	bool sound;                    /* no problem was found */

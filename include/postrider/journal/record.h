@@ -59,6 +59,7 @@ enum pr_class {
 	PR_CLASS_DELIVERED,
 	PR_CLASS_SUPPRESSED,
 	PR_CLASS_UNDETERMINED,
+	PR_CLASS_CAPPED, /* skipped: a frequency cap */
 	PR_CLASSES
 };
 const char *pr_class_word(enum pr_class c); /* "user_unknown"; "" for none */
