@@ -95,6 +95,7 @@ pr_cap_stops(const struct pr_cap *cap, bool transactional)
 
 struct tally {
 	int64_t settled, held;
+	int64_t held_ms; /* when the latest of them came to be so */
 };
 
 static int64_t
@@ -112,6 +113,8 @@ count(const struct pr_cap *cap, const struct pr_cap_slot *slots, size_t n, int64
 		if (!pr_cap_stops(cap, slots[i].transactional))
 			continue;
 		t.held += slots[i].held;
+		if (slots[i].held && slots[i].at_ms > t.held_ms)
+			t.held_ms = slots[i].at_ms;
 		t.settled += !slots[i].held && slots[i].at_ms > since_ms;
 	}
 	return t;
@@ -136,6 +139,16 @@ opens_at(const struct pr_cap *cap, const struct pr_cap_slot *slots, size_t n,
 	return opens;
 }
 
+/* The longer somebody holds it already, the rarer. */
+static int64_t
+look_again_ms(int64_t now_ms, int64_t held_ms)
+{
+	int64_t wait = (now_ms - held_ms) / 2;
+	return now_ms + (wait < PR_CAP_LOOK_MIN_MS   ? PR_CAP_LOOK_MIN_MS
+	                 : wait > PR_CAP_LOOK_MAX_MS ? PR_CAP_LOOK_MAX_MS
+	                                             : wait);
+}
+
 static struct pr_cap_answer
 judge_one(const struct pr_cap *cap, const struct pr_cap_slot *slots, size_t n,
           const struct pr_cap_times *t)
@@ -147,7 +160,7 @@ judge_one(const struct pr_cap *cap, const struct pr_cap_slot *slots, size_t n,
 		a.until_ms = cap->over ? opens_at(cap, slots, n, t) : 0;
 	} else if (in.settled + in.held >= cap->messages) {
 		a.what = PR_CAP_WAIT;
-		a.until_ms = t->now_ms + PR_CAP_LOOK_MS;
+		a.until_ms = look_again_ms(t->now_ms, in.held_ms);
 	} else
 		a.room = (uint32_t)(cap->messages - in.settled - in.held);
 	return a;

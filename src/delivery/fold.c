@@ -278,6 +278,12 @@ work_fold_caps(struct folder *f, const struct caps_ask *ask, pr_ledger *l, struc
 	return work_caps(f->caps_reader, ask, l, b, f->position, e);
 }
 
+int
+work_fold_uncount(struct folder *f, uint64_t person, struct pr_error *e)
+{
+	return pr_caps_forget(f->caps, person, e);
+}
+
 /* Fold one slice: 1 when there is more below limit, 0 when all is folded. */
 static int
 fold_slice(struct folder *f, uint64_t limit, struct pr_error *e)

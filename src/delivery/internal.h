@@ -745,6 +745,8 @@ void fold_start(struct pr_delivery *d);
 void work_fold_attach(struct folder *f, uint32_t serial, pr_ledger *l);
 void work_fold_leave(struct folder *f, uint32_t serial); /* its folder in done/ moves */
 int work_fold_to(struct folder *f, uint64_t lsn, struct pr_error *e);
+/* What is counted of a person goes. */
+int work_fold_uncount(struct folder *f, uint64_t person, struct pr_error *e);
 /* What the rows of a batch need to know of frequency caps, as of all that is folded. */
 int work_fold_caps(struct folder *f, const struct caps_ask *ask, pr_ledger *l, struct pr_batch *b,
                    struct pr_error *e);

@@ -180,6 +180,15 @@ pr_intent_decode(struct pr_str payload, struct pr_intent *i)
 	return 0;
 }
 
+bool
+pr_intent_mask(char *payload, size_t n)
+{
+	if (n != INTENT_PERSON || get64(payload + 3) == 0)
+		return false;
+	put64(payload + 3, 0);
+	return true;
+}
+
 /* ---- clock: 8 octets ---- */
 
 void

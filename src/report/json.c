@@ -203,6 +203,8 @@ pr_report_write_json(const struct pr_report_source *s, pr_ledger *l, int dir, st
 	int r = add_classes(&b, l, PR_BOUNCED, e);
 	if (r == 0)
 		r = add_classes(&b, l, PR_DEFERRED, e);
+	if (r == 0)
+		r = add_classes(&b, l, PR_SKIPPED, e);
 	pr_buf_adds(&b, ",\"domains\":[");
 	if (r == 0)
 		r = pr_ledger_tally_domains(l, DOMAINS_SHOWN, add_domain, &b, e);

@@ -8,12 +8,15 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import dns_server
 import postrider_test as pt
 
 ROWS = int(os.environ.get("POSTRIDER_CAPS_ROWS", "2000"))
 CAMPAIGNS = 10
 CAP = 3
 REASON = "frequency cap: 3 marketing messages in 7d"
+FAULTS = ["on=rcpt,share=50%,tries=2,reply=451 4.3.0 later",
+          "on=rcpt,share=10%,tries=4,reply=550 5.7.1 no"]
 SOON = {"first": "1s", "factor": 1, "jitter": 0.1, "max": "1s", "give_up": "1h"}
 
 
@@ -116,35 +119,87 @@ class CapsTest(pt.TestCase):
         self.assertEqual(campaign["counts"]["delivered"], 3)
         self.assertGreater(time.monotonic() - began, 50)
 
+    def test_who_is_forgotten_is_not_counted_any_more(self):
+        daemon = self.start(caps(messages=1))
+        self.run_to_end(daemon, "one")
+        ann = pt.address(3, 1)
+        daemon.cli("forget", "--yes", ann)
+        daemon.cli("suppress", "remove", ann)
+        daemon.kill()  # the journal is read again
+        daemon.start()
+        campaign = self.run_to_end(daemon, "two")
+        self.assertEqual(campaign["counts"]["skipped"], 9)
+        self.assertEqual([r["email"] for r in daemon.results(campaign)
+                          if r["state"] == "delivered"], [ann])
+
+    def test_days_are_those_of_the_person(self):
+        """Two zones whose days never begin at the same time: a message of an hour ago is of
+        yesterday where midnight has just passed."""
+        daemon = self.start({"caps": [{"messages": 1, "per": "day"}]})
+        table = "email,first_name,product,timezone\n" + "".join(
+            "user%d@example.com,Ada,X,%s\n" % (n, zone) for n, zone in
+            enumerate(("Europe/Berlin", "Pacific/Kiritimati", "", "Not/AZone"), 1))
+        self.run_to_end(daemon, "one", recipients=table)
+        campaign = self.run_to_end(daemon, "two", recipients=table)
+        self.assertLessEqual(campaign["counts"]["delivered"], 1)  # should a midnight pass
+        self.assertGreaterEqual(campaign["counts"]["skipped"], 3)
+
     def test_ten_campaigns_at_once_and_kills(self):
         """Half of the people are deferred at first, some bounce some times, the daemon is killed
         again and again: nobody gets more than the cap, and all who could get that many do."""
-        daemon = self.start(
-            dict(caps(), in_doubt={"marketing": "hold"}),
-            rules=["on=rcpt,share=50%,tries=2,reply=451 4.3.0 later",
-                   "on=rcpt,share=10%,tries=4,reply=550 5.7.1 no"], latency="2ms")
+        daemon = self.start(dict(caps(), in_doubt={"marketing": "hold"}), rules=FAULTS,
+                            latency="2ms")
+        self.overlap(daemon, ROWS, 1)
+
+    def test_ten_campaigns_over_many_receivers(self):
+        """The same by MX, paused and gone on with besides: rows wait for their receivers, go back
+        to their ledgers and are read again."""
+        domains = 20
+        self.sink = self.enter(pt.Sink(self.folder, rules=FAULTS, latency="5ms"))
+        dns = self.enter(dns_server.Dns(
+            self.folder, mx={"d%d.example" % n: [(10, "mx%d.example" % (n % 7))]
+                             for n in range(domains)},
+            hosts={"mx%d.example" % n: "127.0.0.1" for n in range(7)}))
+        daemon = self.enter(pt.Daemon(self.folder, start=False, config=dict(
+            caps(), in_doubt={"marketing": "hold"}, retry=SOON, preflight="off",
+            dns={"servers": [dns.server]})))
+        daemon.config["routes"] = {"default": {"via": "mx", "port": self.sink.port,
+                                               "connections": 3}}
+        daemon.write_config()
+        daemon.start()
+        self.overlap(daemon, ROWS, domains, pause=True)
+
+    def overlap(self, daemon, rows, domains, pause=False):
         chance = random.Random(1)
         for i in range(CAMPAIGNS):
-            self.drop(daemon, "c%d" % i, ROWS, manifest={"rate": "%d/s" % (ROWS // 4)})
-        for _ in range(6):
+            self.drop(daemon, "c%d" % i, rows, domains=domains,
+                      manifest={"rate": "%d/s" % (rows // 4)})
+        for i in range(6):
             time.sleep(chance.random() * 1.5)
+            if pause:
+                self.pause_some(daemon)
             daemon.kill()
             daemon.start()
         ended = [daemon.wait_state("c%d" % i, "finished", timeout=200) for i in range(CAMPAIGNS)]
-        got = self.got()
-        doubted = collections.Counter()
+        self.check_overlap(daemon, ended, [pt.address(r, domains) for r in range(1, rows + 1)])
+
+    @staticmethod
+    def pause_some(daemon):
+        for campaign in daemon.campaigns():
+            if campaign["state"] == "sending":
+                daemon.post("/v1/campaigns/%s/pause" % campaign["id"])
+                daemon.post("/v1/campaigns/%s/resume" % campaign["id"])
+
+    def check_overlap(self, daemon, ended, people):
+        got, doubted = self.got(), collections.Counter()
         for campaign in ended:
             for row in daemon.results(campaign):
                 self.assertIn(row["state"], ("delivered", "skipped", "bounced", "in_doubt"))
                 if row["state"] == "skipped":
                     self.assertEqual(row["reply"], REASON)
-                if row["state"] == "in_doubt":
-                    doubted[row["email"]] += 1
-        over = {a: n for a, n in got.items() if n > CAP}
-        self.assertEqual(over, {})
-        less = {pt.address(r, 1): got[pt.address(r, 1)] for r in range(1, ROWS + 1)
-                if got[pt.address(r, 1)] + doubted[pt.address(r, 1)] < CAP}
-        self.assertEqual(less, {})
+                doubted[row["email"]] += row["state"] == "in_doubt"
+        self.assertEqual({a: n for a, n in got.items() if n > CAP}, {})
+        self.assertEqual({a: got[a] for a in people if got[a] + doubted[a] < CAP}, {})
         self.assertGreater(sum(c["counts"]["bounced"] for c in ended), 0)
 
 

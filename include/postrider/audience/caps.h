@@ -67,7 +67,9 @@ struct pr_cap_answer {
 	const struct pr_cap *cap; /* WAIT, SKIP: the one that says so */
 	int64_t until_ms;         /* WAIT: look again then, on the due clock */
 };
-#define PR_CAP_LOOK_MS PR_MINUTE_MS /* WAIT for what others hold: looked at this often */
+/* WAIT for what others hold: looked at so often. */
+#define PR_CAP_LOOK_MIN_MS (5 * PR_SECOND_MS)
+#define PR_CAP_LOOK_MAX_MS (10 * PR_MINUTE_MS)
 #define PR_CAP_NO_LIMIT UINT32_MAX
 bool pr_cap_stops(const struct pr_cap *cap, bool transactional); /* may it stop such a message? */
 /* Every cap has its say, the strictest holds. A person whose caps are full only with what others

@@ -172,6 +172,8 @@ struct pr_intent {
 void pr_intent_encode(const struct pr_intent *i, struct pr_buf *payload); /* appends */
 /* version from 1; PR_ECORRUPT */
 int pr_intent_decode(struct pr_str payload, struct pr_intent *i);
+/* Overwrites whose it is, in place. False: it says nobody. */
+bool pr_intent_mask(char *payload, size_t n);
 
 /* By how much the due clock (delivery.h) is ahead of the wall clock, by which records say `at`. */
 void pr_clock_encode(int64_t offset_ms, struct pr_buf *payload); /* appends */
