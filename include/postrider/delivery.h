@@ -278,7 +278,7 @@ struct pr_delivery_forgetting { /* the caller's until done */
 void pr_delivery_forget(pr_delivery *d, struct pr_delivery_forgetting *f);
 /* What frequency caps count of an address goes, durably; done on the loop: 0, or why not. Its rows
  * have their last word. */
-struct pr_delivery_uncount { /* the caller's until done */
+struct pr_delivery_uncount {   /* the caller's until done */
 	struct pr_str address; /* as pr_mailbox_parse gives it */
 	void (*done)(struct pr_delivery_uncount *u, int result, const char *text);
 	/* delivery's: */

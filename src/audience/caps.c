@@ -89,8 +89,7 @@ pr_caps_person(struct pr_hash_key key, struct pr_str address, bool transactional
 bool
 pr_cap_stops(const struct pr_cap *cap, bool transactional)
 {
-	return cap->class_ == PR_CAP_ANY ||
-	       (cap->class_ == PR_CAP_TRANSACTIONAL) == transactional;
+	return cap->class_ == PR_CAP_ANY || (cap->class_ == PR_CAP_TRANSACTIONAL) == transactional;
 }
 
 struct tally {

@@ -32,7 +32,8 @@ static const char *const texts[CAPS_N] = {
     [CAPS_VOID_HELD] = "DELETE FROM held WHERE campaign = ?1 AND row IN (SELECT row FROM held"
 		       " WHERE campaign = ?1 AND kind = ?2 LIMIT 500)",
     [CAPS_VOID_DROP] = "DELETE FROM void WHERE campaign = ?1",
-    [CAPS_SWEEP_TO] = "SELECT person FROM sent WHERE person > ?1 ORDER BY person LIMIT 1 OFFSET 500",
+    [CAPS_SWEEP_TO] =
+	"SELECT person FROM sent WHERE person > ?1 ORDER BY person LIMIT 1 OFFSET 500",
     [CAPS_SWEEP] = "DELETE FROM sent WHERE person > ?1 AND person <= ?2 AND at_s < ?3",
     [CAPS_SWEEP_HELD] = "DELETE FROM held WHERE at_ms < ?1",
 };
@@ -85,8 +86,8 @@ note(pr_caps *c, const struct asked *a, const struct caps_entry *n)
 	if (n->kind == CAPS_GONE || own || (!held && n->at_ms <= a->since_ms) ||
 	    (held && pr_map_get(&c->voided, n->campaign)))
 		return;
-	*add_slot(c) = (struct pr_cap_slot){
-	    .at_ms = n->at_ms, .transactional = n->person & 1, .held = held};
+	*add_slot(c) =
+	    (struct pr_cap_slot){.at_ms = n->at_ms, .transactional = n->person & 1, .held = held};
 }
 
 static int
@@ -100,12 +101,12 @@ note_rows(pr_caps *c, const struct asked *a, enum caps_statement which, struct p
 	sqlite3_bind_int64(s, 2, (int64_t)(a->person | 1));
 	while ((r = pr_db_step(s, e)) == 1) {
 		bool sent = which == CAPS_SENT_OF;
-		struct caps_entry n = {
-		    .person = (uint64_t)sqlite3_column_int64(s, 0),
-		    .at_ms = sqlite3_column_int64(s, 1) * (sent ? 1000 : 1),
-		    .campaign = (uint32_t)sqlite3_column_int64(s, 2),
-		    .row = (uint32_t)sqlite3_column_int64(s, 3),
-		    .kind = sent ? CAPS_SENT : (uint8_t)sqlite3_column_int(s, 4)};
+		struct caps_entry n = {.person = (uint64_t)sqlite3_column_int64(s, 0),
+		                       .at_ms = sqlite3_column_int64(s, 1) * (sent ? 1000 : 1),
+		                       .campaign = (uint32_t)sqlite3_column_int64(s, 2),
+		                       .row = (uint32_t)sqlite3_column_int64(s, 3),
+		                       .kind =
+		                           sent ? CAPS_SENT : (uint8_t)sqlite3_column_int(s, 4)};
 		if (!caps_find(c, n.campaign, n.row))
 			note(c, a, &n);
 	}

@@ -89,8 +89,8 @@ kind_of(const struct pr_outcome *o)
 static bool
 may_be_held(const struct pr_outcome *o)
 {
-	bool answered = o->state == PR_DELIVERED || o->state == PR_DEFERRED ||
-	                o->state == PR_BOUNCED;
+	bool answered =
+	    o->state == PR_DELIVERED || o->state == PR_DEFERRED || o->state == PR_BOUNCED;
 	return o->doubts > 0 || o->attempts > 1 || (o->attempts == 1 && !answered);
 }
 
@@ -262,9 +262,8 @@ put_held(pr_caps *c, const struct caps_entry *n, struct pr_error *e)
 static int
 flush_entry(pr_caps *c, const struct caps_entry *n, struct pr_error *e)
 {
-	int r = n->was_held && (n->kind == CAPS_SENT || n->kind == CAPS_GONE)
-	            ? drop_held(c, n, e)
-	            : 0;
+	int r =
+	    n->was_held && (n->kind == CAPS_SENT || n->kind == CAPS_GONE) ? drop_held(c, n, e) : 0;
 	if (r == 0 && n->kind == CAPS_SENT)
 		r = put_sent(c, n, e);
 	else if (r == 0 && n->kind != CAPS_GONE)
@@ -312,8 +311,8 @@ flush_slice(pr_caps *c, int64_t end_mono_ms, struct pr_error *e)
 {
 	size_t before = c->sorted_at;
 	bool last = c->sorted_n - c->sorted_at <= LAST_MAX || end_mono_ms == INT64_MAX;
-	int r = pr_db_exec(c->db, last ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
-	                   e);
+	int r = pr_db_exec(c->db,
+	                   last ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", e);
 	if (r == 0)
 		r = pr_db_begin(c->db, e);
 	if (r < 0)

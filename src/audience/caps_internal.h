@@ -42,8 +42,8 @@ struct caps_entry {
 	uint64_t person;
 	int64_t at_ms; /* due clock */
 	uint32_t campaign, row;
-	uint8_t kind;  /* enum caps_kind */
-	bool was_held; /* `held` may have a row of it */
+	uint8_t kind;            /* enum caps_kind */
+	bool was_held;           /* `held` may have a row of it */
 	struct caps_entry *next; /* of the same person */
 };
 

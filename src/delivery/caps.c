@@ -1,15 +1,13 @@
 /*
  * Frequency caps: how many messages one person gets, over all campaigns (audience/caps.h).
  *
- *   refill -> folder lane asks caps.db about the batch, as of all that is folded there (caps_read.c)
- *             full -> skipped when the batch arrives, with the cap as the reason
- *             full only with what others hold, or `over: wait` -> put off
- *             else the row knows how much *room* there is
- *   grant  -> room less what was taken since: messages on their way (*open*), and outcomes that
- *             what the row was told did not know yet (*recent*)
- *             enough -> its intent says the person; nobody else can take that slot any more,
- *                       for grants are made one after the other
- *             not -> it goes back and is looked at again: caps.db alone says that somebody is over
+ *   refill -> folder lane asks caps.db about the batch, as of all that is folded there
+ * (caps_read.c) full -> skipped when the batch arrives, with the cap as the reason full only with
+ * what others hold, or `over: wait` -> put off else the row knows how much *room* there is grant ->
+ * room less what was taken since: messages on their way (*open*), and outcomes that what the row
+ * was told did not know yet (*recent*) enough -> its intent says the person; nobody else can take
+ * that slot any more, for grants are made one after the other not -> it goes back and is looked at
+ * again: caps.db alone says that somebody is over
  *
  * Recent outcomes are kept in order, so many of them; *floor* tells from where on all are here.
  * A row that was told something older is looked at again. So no time a row spends in memory, no

@@ -161,8 +161,8 @@ work_uncount(struct pr_job *job, void *worker)
 	pr_statedb_identity(u->delivery->options.statedb, &id);
 	u->result = work_fold_to(f, u->fold_to, &u->error);
 	if (u->result == 0)
-		u->result = work_fold_uncount(
-		    f, pr_caps_person(id.address_key, u->address, false), &u->error);
+		u->result = work_fold_uncount(f, pr_caps_person(id.address_key, u->address, false),
+		                              &u->error);
 }
 
 static void

@@ -88,8 +88,7 @@ uint64_t
 send_record(const struct send *s, enum pr_record_type type)
 {
 	struct pr_delivery *d = s->campaign->delivery;
-	struct pr_intent i = {
-	    .version = s->version, .variant = s->variant, .person = s->person};
+	struct pr_intent i = {.version = s->version, .variant = s->variant, .person = s->person};
 	pr_buf_clear(&d->scratch);
 	pr_intent_encode(&i, &d->scratch);
 	struct pr_record r = {.type = (uint8_t)type,

@@ -404,7 +404,7 @@ struct pr_delivery {
 	uint64_t folded;          /* journal position up to which all is in the ledgers */
 	uint64_t fold_records;    /* outcomes folded since the start */
 	uint64_t outcome_records; /* and appended */
-	uint64_t caps_need; /* where caps.db must read from on */
+	uint64_t caps_need;       /* where caps.db must read from on */
 	uint64_t released_at;
 	bool save_asked;                   /* keep the position in state.db with the next slice */
 	uint64_t needed;                   /* a restart must read from here; 0: not known yet */

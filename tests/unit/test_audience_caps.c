@@ -10,7 +10,10 @@
 
 /* ---- judging ---- */
 
-#define MARKETING(n, ms) {.messages = n, .per = {PR_CAP_ROLLING, ms}}
+#define MARKETING(n, ms)                                                                           \
+	{                                                                                          \
+		.messages = n, .per = { PR_CAP_ROLLING, ms }                                       \
+	}
 
 static const struct {
 	const char *what;
@@ -57,15 +60,7 @@ static const struct {
      0,
      0},
     {"a receipt is not counted", {MARKETING(1, DAY)}, 1, false, {{NOW, 1, 0}}, 1, PR_CAP_GO, 1, 0},
-    {"nor stopped",
-     {MARKETING(1, DAY)},
-     1,
-     true,
-     {{NOW, 0, 0}},
-     1,
-     PR_CAP_GO,
-     PR_CAP_NO_LIMIT,
-     0},
+    {"nor stopped", {MARKETING(1, DAY)}, 1, true, {{NOW, 0, 0}}, 1, PR_CAP_GO, PR_CAP_NO_LIMIT, 0},
     {"unless the cap says any",
      {{.class_ = PR_CAP_ANY, .messages = 1, .per = {PR_CAP_ROLLING, DAY}}},
      1,
@@ -329,7 +324,8 @@ expect_slots(uint64_t person, unsigned settled, unsigned held)
 {
 	struct seen seen = slots_of(person, 0, 0);
 	ck_assert_msg(seen.settled == settled && seen.held == held,
-	              "settled %u, held %u instead of %u, %u", seen.settled, seen.held, settled, held);
+	              "settled %u, held %u instead of %u, %u", seen.settled, seen.held, settled,
+	              held);
 }
 
 /* What a row goes through, and what it takes of the person's caps then. */
@@ -617,8 +613,8 @@ START_TEST(random_histories_and_kills_come_to_the_same_slots)
 		if (chance(2000) == 0)
 			end_campaign(&m, chance(3));
 		if (chance(50) == 0)
-			for (unsigned i = 0; i < 2000 && any_is_sending(&m) &&
-			                     records_n < RECORDS_MAX - 100; i++)
+			for (unsigned i = 0;
+			     i < 2000 && any_is_sending(&m) && records_n < RECORDS_MAX - 100; i++)
 				random_step(&m);
 		if (!any_is_sending(&m)) {
 			fold();

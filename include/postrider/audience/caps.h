@@ -30,7 +30,7 @@
 
 /* ---- what people write: `caps` of postrider.yaml and campaign.yaml ---- */
 
-#define PR_CAPS_MAX 16u /* in one file */
+#define PR_CAPS_MAX 16u         /* in one file */
 #define PR_CAPS_ADDRESS_MAX 330 /* octets of an address that tell persons apart */
 
 enum pr_cap_class { PR_CAP_MARKETING, PR_CAP_TRANSACTIONAL, PR_CAP_ANY };
