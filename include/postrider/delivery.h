@@ -286,6 +286,20 @@ struct pr_delivery_forgetting { /* the caller's until done */
  * another code: its ledger failed. A campaign that delivery does not know, or that has ended: 0.
  */
 void pr_delivery_forget(pr_delivery *d, struct pr_delivery_forgetting *f);
+/* What frequency caps count of an address goes, durably; done on the loop: 0, or why not. Its rows
+ * have their last word. */
+struct pr_delivery_uncount {   /* the caller's until done */
+	struct pr_str address; /* as pr_mailbox_parse gives it */
+	void (*done)(struct pr_delivery_uncount *u, int result, const char *text);
+	/* delivery's: */
+	struct pr_job job;
+	struct pr_journal_waiter waiter;
+	pr_delivery *delivery;
+	uint64_t fold_to;
+	int result;
+	struct pr_error error;
+};
+void pr_delivery_uncount(pr_delivery *d, struct pr_delivery_uncount *u);
 /* Errors and replies in memory that name the address name it no more: reports quote them. */
 void pr_delivery_mask(pr_delivery *d, const struct pr_trace *t);
 

@@ -117,6 +117,10 @@ struct pr_row {
 	const char *suppressed;    /* why it may not be written to; NULL: it may */
 	int64_t from_ms, until_ms; /* UTC, when it may go; 0: whenever its campaign may */
 	uint64_t stamp;            /* as of this generation of the audience */
+	const char *capped;        /* the cap it is over; NULL: none */
+	int64_t wait_ms;           /* over one for a while: looked at again then; 0: it is not */
+	uint32_t room;             /* so many messages its person may still get */
+	uint64_t folded;           /* ... as of this place of the journal */
 };
 struct pr_batch {
 	unsigned refs;     /* the loop's; pr_batch_unref frees at 0 */
@@ -127,6 +131,7 @@ struct pr_batch {
 	bool end;            /* fresh: no more rows behind; due: no more are due now */
 	int64_t next_due_ms; /* due: UTC of the earliest later one, 0: none */
 	uint64_t stamp;      /* of its rows; the ledger leaves it 0 */
+	uint64_t folded;     /* the same */
 };
 void pr_batch_unref(struct pr_batch *b);
 /* Up to max rows or octets of fresh rows with number >= from. domain 0: of all; else

@@ -405,6 +405,8 @@ static const struct pr_yaml_row rows[] = {
 	 .offset = AT(preflight)},
 	{.key = "stop_loss", .type = PR_YAML_SECTION, .schema = &pr_stop_loss_schema,
 	 .offset = AT(stop_loss)},
+	{.key = "caps", .type = PR_YAML_SECTIONS, .schema = &pr_cap_schema, .max = PR_CAPS_MAX,
+	 .offset = AT(caps)},
 	{.key = "secrets", .type = PR_YAML_SECTIONS, .schema = &secret_schema, .max = 36,
 	 .offset = AT(secrets)},
 	{.key = "track", .type = PR_YAML_SECTION, .schema = &track_schema},

@@ -70,6 +70,8 @@ struct read_job {
 	struct suppressing *suppressing;
 	struct pr_audience_who who;
 	pr_timing *timing; /* NULL: none */
+	struct folder *folder;
+	struct caps_ask *caps;
 	unsigned epoch, n, each;
 	struct {
 		uint32_t number, from;
@@ -93,6 +95,9 @@ work_read(struct pr_job *job, void *worker)
 		if (j->result == 0)
 			j->result =
 			    work_suppress(j->suppressing, j->domains[i].batch, &j->who, &j->error);
+		if (j->result == 0)
+			j->result = work_fold_caps(j->folder, j->caps, j->ledger,
+			                           j->domains[i].batch, &j->error);
 		if (j->result == 0) {
 			work_timed(j->timing, j->domains[i].batch);
 			rows += j->domains[i].batch->n;
@@ -109,6 +114,7 @@ take(struct read_job *j, uint32_t number, struct pr_batch *b)
 	suppress_settle(c, b);
 	variants_settle(c, b, false);
 	timed_settle(c, b);
+	caps_settle(c, b, false);
 	for (unsigned i = 0; i < b->n; i++) {
 		dispatch_read(c, &b->rows[i]);
 		if (domain_of(c, number)->from <= b->rows[i].row)
@@ -145,6 +151,7 @@ read_done(struct pr_job *job)
 		flow_update(j->flow);
 	}
 	pr_timing_unref(j->timing);
+	caps_ask_free(j->caps);
 	free(j);
 	refill_ask(c);
 	campaign_check_end(c);
@@ -167,6 +174,8 @@ behind_ask(struct pr_campaign *c, struct flow *f)
 	j->suppressing = c->delivery->suppressing;
 	j->who = suppress_who(c);
 	j->timing = c->timed.timing ? pr_timing_ref(c->timed.timing) : NULL;
+	j->folder = c->delivery->folder;
+	j->caps = caps_ask_of(c);
 	j->epoch = c->epoch;
 	j->each = f ? ROWS_MAX : UNKNOWN_ROWS;
 	for (; j->n < DOMAINS_MAX && *q.first; j->n++) {

@@ -128,6 +128,7 @@ campaign_adopt_manifest(struct pr_campaign *c, struct pr_manifest *m)
 	pr_gcra_set(&c->gcra, m->rate);
 	variants_configure(c);
 	campaign_configure(c);
+	caps_configure(c->delivery, false);
 }
 
 /* ---- states ---- */
@@ -447,6 +448,7 @@ pr_delivery_closed(pr_delivery *d, pr_campaign *c, const char *dir, const struct
 	c->content = NULL;
 	pr_manifest_destroy(c->manifest);
 	c->manifest = NULL;
+	caps_configure(d, false);
 	reopen_closed(d, c);
 	forget_oldest_closed(d);
 }

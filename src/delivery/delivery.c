@@ -271,6 +271,7 @@ pr_delivery_open(const struct pr_delivery_options *options, pr_delivery **out, s
 	pr_timer_init(&d->fold_timer, d->loop, on_fold_timer);
 	drain_init(d);
 	late_init(d);
+	caps_open(d);
 	int r = groups_open(d, e);
 	if (r == 0)
 		r = kept_open(d, e);
@@ -339,6 +340,7 @@ pr_delivery_close(pr_delivery *d)
 	if (d->folder)
 		fold_close(d);
 	suppress_close(d);
+	caps_close(d);
 	storms_close(d);
 	free_sends(d);
 	pr_map_finish(&d->by_serial);
@@ -395,6 +397,7 @@ pr_delivery_reload(pr_delivery *d, const struct pr_config *config)
 		if (c->manifest && !c->closed)
 			campaign_configure(c);
 	}
+	caps_configure(d, true);
 	pump_ask(d);
 }
 

@@ -81,7 +81,7 @@ put_off(struct pr_campaign *c, struct put_off_job *j)
 }
 
 void
-due_put_off(struct pr_campaign *c, const struct pr_put_off *rows, unsigned n)
+due_put_off(struct pr_campaign *c, const struct pr_put_off *rows, size_t n)
 {
 	if (n == 0)
 		return;
@@ -89,7 +89,7 @@ due_put_off(struct pr_campaign *c, const struct pr_put_off *rows, unsigned n)
 	memcpy(j->rows, rows, n * sizeof *j->rows);
 	j->n = n;
 	j->soonest_ms = INT64_MAX;
-	for (unsigned i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++)
 		if (rows[i].due_utc_ms < j->soonest_ms)
 			j->soonest_ms = rows[i].due_utc_ms;
 	if (j->soonest_ms >= PR_LEDGER_PARKED_MS)

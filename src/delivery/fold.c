@@ -5,6 +5,7 @@
  *   journal (durable) -cursor-> outcomes, marks, engagement -by campaign-> ledger
  *                              changes of campaigns        -> the ledger's facts
  *                              pause --all                 -> state.db
+ *                              intents and outcomes of persons who are counted -> caps.db
  *
  * Campaigns that have ended learn only what came back: their ledgers are in done/ (finished.c).
  * What changed so is told to the loop (answer.c).
@@ -28,6 +29,7 @@
 #define FOLD_DELAY_MS 50
 #define FOLD_EAGER_OCTETS (128u << 10)
 #define RELEASE_OCTETS (16u << 20)
+#define CAPS_SLICE_MS 5
 
 struct folder {
 	char *journal_dir;
@@ -35,6 +37,8 @@ struct folder {
 	struct pr_statedb *statedb;
 	struct pr_map ledgers; /* serial -> pr_ledger */
 	struct finished *finished;
+	pr_caps *caps;
+	struct caps_reader *caps_reader;
 	struct answer *answers; /* since the last report */
 	size_t answers_n, answers_cap;
 	struct hard hard;        /* the same */
@@ -208,6 +212,9 @@ read_slice(struct folder *f, uint64_t limit, struct pr_error *e)
 		got = pr_cursor_next(f->cursor, limit, &r, e);
 		if (got <= 0)
 			break;
+		int result = pr_caps_fold(f->caps, &r, e);
+		if (result < 0)
+			return result;
 		if (!is_folded(&r))
 			continue;
 		if (r.payload_n)
@@ -259,6 +266,26 @@ fold_kept_back(struct folder *f, struct pr_error *e)
 	return r;
 }
 
+static int
+flush_caps(struct folder *f, struct pr_error *e)
+{
+	int r = pr_caps_flush(f->caps, f->position, false, pr_mono_ms() + CAPS_SLICE_MS, e);
+	return r < 0 ? r : 0;
+}
+
+int
+work_fold_caps(struct folder *f, const struct caps_ask *ask, pr_ledger *l, struct pr_batch *b,
+               struct pr_error *e)
+{
+	return work_caps(f->caps_reader, ask, l, b, f->position, e);
+}
+
+int
+work_fold_uncount(struct folder *f, uint64_t person, struct pr_error *e)
+{
+	return pr_caps_forget(f->caps, person, e);
+}
+
 /* Fold one slice: 1 when there is more below limit, 0 when all is folded. */
 static int
 fold_slice(struct folder *f, uint64_t limit, struct pr_error *e)
@@ -267,10 +294,8 @@ fold_slice(struct folder *f, uint64_t limit, struct pr_error *e)
 	if (r < 0)
 		return r;
 	int more = read_slice(f, limit, e);
-	if (more < 0)
-		return more;
 	uint64_t lsn = pr_cursor_lsn(f->cursor);
-	r = apply_slice(f, lsn, e);
+	r = more < 0 ? more : apply_slice(f, lsn, e);
 	if (r < 0) { /* read it again when there is room */
 		finished_undo(f->finished, f->position);
 		pr_cursor_close(f->cursor);
@@ -281,7 +306,8 @@ fold_slice(struct folder *f, uint64_t limit, struct pr_error *e)
 	f->position = lsn;
 	for (unsigned i = 0; i < f->n; i++)
 		f->folded_records += f->records[i].type == PR_RECORD_OUTCOME;
-	return more;
+	r = flush_caps(f, e);
+	return r < 0 ? r : more;
 }
 
 int
@@ -323,6 +349,8 @@ struct fold_job {
 	int64_t clock[2]; /* due clock, wall clock */
 	int result;
 	uint64_t position, records;
+	uint64_t caps_need;
+	int64_t caps_oldest_ms;
 	struct answer *answers; /* the job's */
 	size_t answers_n;
 	struct hard hard; /* likewise */
@@ -361,6 +389,10 @@ work_fold(struct pr_job *job, void *worker)
 		j->needed = finished_needs(f->finished);
 	if (j->result < 0 || !j->save || save_position(f, j, &j->error) < 0)
 		j->needed = 0;
+	if (j->result >= 0 && j->save)
+		(void)pr_caps_sweep(f->caps, j->caps_oldest_ms, pr_mono_ms() + CAPS_SLICE_MS,
+		                    &j->error); /* what stays is swept another time */
+	j->caps_need = pr_caps_needs(f->caps);
 	j->position = f->position;
 	j->records = f->folded_records;
 	j->failed_n = f->failed_n;
@@ -406,6 +438,7 @@ fold_done(struct pr_job *job)
 	d->fold_running = false;
 	d->folded = j->position;
 	d->fold_records = j->records;
+	d->caps_need = j->caps_need;
 	tell_failures(d, j);
 	for (size_t i = 0; i < j->answers_n; i++)
 		answer_apply(d, &j->answers[i]);
@@ -435,6 +468,8 @@ fold_needed(const struct pr_delivery *d)
 	    d->options.bounced_needs ? d->options.bounced_needs(d->options.context) : UINT64_MAX;
 	if (bounced < needed)
 		needed = bounced;
+	if (d->caps_need < needed)
+		needed = d->caps_need;
 	if (pr_list_empty(&d->open))
 		return needed;
 	uint64_t oldest = PR_CONTAINER(d->open.next, struct send, order)->lsn;
@@ -487,6 +522,7 @@ fold_start(struct pr_delivery *d)
 	j->needed = d->needed;
 	if (j->save)
 		d->save_asked = false;
+	j->caps_oldest_ms = caps_oldest_ms(d);
 	j->clock[0] = due_now(d);
 	j->clock[1] = pr_utc_ms();
 	d->fold_running = true;
@@ -629,6 +665,7 @@ fold_recovered(struct pr_delivery *d, struct pr_error *e)
 	d->folded = d->released_at = f->position;
 	d->outcome_records = d->fold_records = f->folded_records;
 	d->paused_all = f->paused_all;
+	d->caps_need = pr_caps_needs(f->caps);
 	return pr_statedb_set_folded(f->statedb, f->kept.lsn, f->paused_all, e);
 }
 
@@ -644,9 +681,15 @@ fold_open(struct pr_delivery *d, const struct replay_from *from, struct pr_error
 	f->position = from->lsn;
 	f->start_end = pr_journal_end(d->journal);
 	read_boot_id(f->boot);
+	char caps[4200];
 	pr_arena_init(&f->arena);
 	d->folder = f;
-	int r = pr_statedb_paused_all(f->statedb, &f->paused_all, e);
+	snprintf(caps, sizeof caps, "%s/caps.db", d->config->state.p);
+	int r = pr_caps_open(caps, true, &f->caps, e);
+	if (r < 0)
+		return r;
+	f->caps_reader = caps_reader_create(f->caps);
+	r = pr_statedb_paused_all(f->statedb, &f->paused_all, e);
 	if (r == 0)
 		r = pr_cursor_open(f->journal_dir, from->lsn, &f->cursor, e);
 	if (r == PR_ENOENT && f->cursor)
@@ -672,6 +715,8 @@ fold_close(struct pr_delivery *d)
 	finished_destroy(f->finished);
 	if (f->cursor)
 		pr_cursor_close(f->cursor);
+	caps_reader_destroy(f->caps_reader);
+	pr_caps_close(f->caps);
 	free(f->answers);
 	free(f->hard.rows);
 	pr_arena_finish(&f->arena);

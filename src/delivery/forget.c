@@ -149,6 +149,47 @@ pr_delivery_forget(pr_delivery *d, struct pr_delivery_forgetting *f)
 	look(j);
 }
 
+/* ---- what caps count ---- */
+
+static void
+work_uncount(struct pr_job *job, void *worker)
+{
+	(void)worker;
+	struct pr_delivery_uncount *u = PR_CONTAINER(job, struct pr_delivery_uncount, job);
+	struct folder *f = u->delivery->folder;
+	struct pr_state_identity id;
+	pr_statedb_identity(u->delivery->options.statedb, &id);
+	u->result = work_fold_to(f, u->fold_to, &u->error);
+	if (u->result == 0)
+		u->result = work_fold_uncount(f, pr_caps_person(id.address_key, u->address, false),
+		                              &u->error);
+}
+
+static void
+uncount_done(struct pr_job *job)
+{
+	struct pr_delivery_uncount *u = PR_CONTAINER(job, struct pr_delivery_uncount, job);
+	u->done(u, u->result, u->result < 0 ? u->error.text : "");
+}
+
+static void
+uncount_durable(struct pr_journal_waiter *w)
+{
+	struct pr_delivery_uncount *u = PR_CONTAINER(w, struct pr_delivery_uncount, waiter);
+	u->job.work = work_uncount;
+	u->job.done = uncount_done;
+	pr_lane_submit(u->delivery->folder_lane, &u->job);
+}
+
+void
+pr_delivery_uncount(pr_delivery *d, struct pr_delivery_uncount *u)
+{
+	u->delivery = d;
+	u->fold_to = pr_journal_end(d->journal);
+	u->waiter.durable = uncount_durable;
+	pr_journal_wait(d->journal, &u->waiter);
+}
+
 void
 pr_delivery_mask(pr_delivery *d, const struct pr_trace *t)
 {

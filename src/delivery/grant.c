@@ -88,7 +88,7 @@ uint64_t
 send_record(const struct send *s, enum pr_record_type type)
 {
 	struct pr_delivery *d = s->campaign->delivery;
-	struct pr_intent i = {.version = s->version, .variant = s->variant};
+	struct pr_intent i = {.version = s->version, .variant = s->variant, .person = s->person};
 	pr_buf_clear(&d->scratch);
 	pr_intent_encode(&i, &d->scratch);
 	struct pr_record r = {.type = (uint8_t)type,
@@ -246,20 +246,29 @@ send_of_row(struct pr_campaign *c, const struct pr_row *row)
 	return s;
 }
 
-static void
+/* False: its person may have had enough; it is looked at again. */
+static bool
 grant(struct flow *f, struct lane *l)
 {
 	struct pr_campaign *c = f->campaign;
 	struct pr_delivery *d = c->delivery;
 	struct pr_batch *batch = NULL;
 	struct held *held = NULL;
-	struct send *s = send_of_row(c, take_row(f, &batch, &held));
+	const struct pr_row *row = take_row(f, &batch, &held);
+	if (!caps_let(c, row)) {
+		caps_again(c, row);
+		pr_batch_unref(batch);
+		free(held);
+		return false;
+	}
+	struct send *s = send_of_row(c, row);
 	s->batch = batch;
 	s->held = held;
 	s->flow = f;
 	s->lane = l;
 	s->content = c->content;
 	pr_content_ref(s->content);
+	caps_granted(s);
 	s->lsn = send_record(s, PR_RECORD_INTENT);
 	pr_list_push(&d->open, &s->order);
 	pr_list_push(&d->undurable, &s->undurable);
@@ -267,6 +276,7 @@ grant(struct flow *f, struct lane *l)
 	l->sends++;
 	l->waiting++;
 	compose_later(d, s);
+	return true;
 }
 
 /* Whether it could be granted a row now; notes when a pacing limit lets it. */
@@ -346,8 +356,10 @@ grant_site(struct site *s, int64_t now_us, int64_t *wait_us)
 		struct flow *f = choose(s, now_us, wait_us);
 		if (!f)
 			break;
-		pr_gcra_take(&f->campaign->gcra, now_us);
-		grant(f, l);
+		f->sends++; /* it stays while we look */
+		if (grant(f, l))
+			pr_gcra_take(&f->campaign->gcra, now_us);
+		f->sends--;
 		flow_update(f);
 	}
 	bool again = s->ring_n > 0 && (l || !pool_has_room(d) || !may_grant(d));

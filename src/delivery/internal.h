@@ -7,6 +7,7 @@
  *   behind.c   rows that their site could not take when they came by
  *   slice.c    what goes to one receiver: judged, and paused alone (judge.c)
  *   timed.c    rows with times of their own: not yet, or never
+ *   caps.c     who has had enough: at refill (caps_read.c), and once more at the grant
  *   suppress.c whom mail may not go to: asked at refill, and once more before MAIL
  *   site.c     sites of an outlet, flows of campaigns into them
  *   grant.c    fair choice among campaigns; intent; composer     (sending)
@@ -67,6 +68,8 @@ struct group;
 struct keeping;
 struct suppressing;
 struct round;
+struct capping;
+struct caps_reader;
 
 /* A row between its grant and its outcome. */
 struct send {
@@ -94,6 +97,8 @@ struct send {
 	int64_t until_ms; /* wall clock: it may begin before this; 0: whenever */
 	uint64_t stamp;   /* its address was checked as of this generation of the audience */
 	uint64_t lsn;
+	uint64_t person;        /* whose slot it has; 0: nobody counts */
+	struct send *of_person; /* the next open one of the same */
 	struct pr_message *message;
 	struct pr_envelope envelope;
 	char *why; /* composing failed: the reason */
@@ -136,6 +141,7 @@ struct pr_campaign {
 	bool has_timetable;
 	struct timed timed;
 	bool doubt_hold;       /* in_doubt: hold */
+	bool capped;           /* some frequency cap is about it */
 	pr_ledger *ledger;     /* only the folder lane calls into it */
 	struct outlet *outlet; /* NULL: its route is not in the configuration */
 	_Atomic uint64_t import_rows;
@@ -400,6 +406,7 @@ struct pr_delivery {
 
 	struct keeping *keeping;         /* kept.c */
 	struct suppressing *suppressing; /* suppress.c; NULL: nobody is */
+	struct capping *capping;         /* caps.c */
 	struct pr_list changed_lanes, groups, tallies;
 	struct pr_map groups_by_key;
 	struct pr_map receivers; /* storm.c */
@@ -427,6 +434,7 @@ struct pr_delivery {
 	uint64_t folded;          /* journal position up to which all is in the ledgers */
 	uint64_t fold_records;    /* outcomes folded since the start */
 	uint64_t outcome_records; /* and appended */
+	uint64_t caps_need;       /* where caps.db must read from on */
 	uint64_t released_at;
 	bool save_asked;                   /* keep the position in state.db with the next slice */
 	uint64_t needed;                   /* a restart must read from here; 0: not known yet */
@@ -661,8 +669,8 @@ int64_t timed_next(const struct pr_campaign *c);
 bool timed_stops(const struct send *s); /* the last look, before MAIL */
 
 /* ---- due.c ---- */
-/* In the ledger; the rows are copied. n 0: nothing. */
-void due_put_off(struct pr_campaign *c, const struct pr_put_off *rows, unsigned n);
+/* Rows that a due batch has handed out: the ledger alone knows of it. They are copied; n 0: nothing. */
+void due_put_off(struct pr_campaign *c, const struct pr_put_off *rows, size_t n);
 /* Rows of paused slices leave the batch: parked in the ledger until the slice goes on. */
 void due_park(struct pr_campaign *c, struct pr_batch *b);
 /* All rows of the batch, of which only the numbers are looked at. */
@@ -683,16 +691,53 @@ int work_suppress(struct suppressing *s, struct pr_batch *b, const struct pr_aud
 /* Read before too many had left: it must be read again. */
 bool suppress_is_old(const struct pr_delivery *d, uint64_t stamp);
 /* Rows that are suppressed get their outcome and leave the batch. */
-void suppress_note(struct pr_campaign *c, uint32_t row); /* settled, but not folded yet */
 void suppress_settle(struct pr_campaign *c, struct pr_batch *b);
 /* One of them; and whether it was already, though its ledger may not know yet. */
 void suppress_row(struct pr_campaign *c, const struct pr_row *row, const char *why);
 bool suppress_is_settled(const struct pr_campaign *c, uint32_t row);
-void suppress_note_settled(struct pr_campaign *c, uint32_t row); /* its outcome was appended */
-void suppress_folded(struct pr_campaign *c);                     /* after a fold */
+/* It got its outcome when its batch arrived: the one that was appended last. */
+void suppress_note_settled(struct pr_campaign *c, uint32_t row);
+void suppress_folded(struct pr_campaign *c); /* after a fold */
 /* The last look, before MAIL: somebody may have left since its row was read. It is withdrawn
  * then; the refill that reads it again knows more. */
 bool suppress_stops(const struct send *s);
+
+/* ---- caps.c ---- */
+struct caps_ask { /* what the folder lane needs to know */
+	struct pr_cap caps[2 * PR_CAPS_MAX];
+	size_t n;
+	bool transactional;
+	uint32_t campaign;
+	struct pr_hash_key key;
+	int64_t now_ms, offset_ms; /* due clock; that less the wall clock */
+	char *timezone;
+};
+void caps_open(struct pr_delivery *d);
+void caps_close(struct pr_delivery *d);
+void caps_recovered(struct pr_delivery *d);
+/* Caps have changed, or the campaigns that have some. */
+void caps_configure(struct pr_delivery *d, bool reloaded);
+struct caps_ask *caps_ask_of(const struct pr_campaign *c); /* NULL: none is about it */
+void caps_ask_free(struct caps_ask *ask);
+/* Rows that are over a cap leave the batch: skipped, or put off. due: the batch is of due rows. */
+void caps_settle(struct pr_campaign *c, struct pr_batch *b, bool due);
+/* The last look, at its grant: false: as far as is known somebody else took the last slot. Then
+ * caps_again puts it off for a moment. */
+bool caps_let(const struct pr_campaign *c, const struct pr_row *row);
+void caps_again(struct pr_campaign *c, const struct pr_row *row);
+uint64_t caps_person(const struct pr_campaign *c, struct pr_str address); /* 0: not counted */
+void caps_granted(struct send *s); /* before its intent is written */
+void caps_before_outcome(const struct send *s);
+void caps_after_outcome(struct send *s, const struct pr_outcome *o);
+int64_t caps_oldest_ms(const struct pr_delivery *d); /* nobody asks for anything older */
+
+/* ---- caps_read.c: on the folder lane ---- */
+struct caps_reader *caps_reader_create(pr_caps *caps);
+void caps_reader_destroy(struct caps_reader *r);
+/* Tells the rows of a batch their room, as of all that is folded below `folded`. ask NULL: no
+ * limit. */
+int work_caps(struct caps_reader *r, const struct caps_ask *ask, pr_ledger *l, struct pr_batch *b,
+              uint64_t folded, struct pr_error *e);
 
 /* ---- outcome.c ---- */
 void counts_move(struct pr_campaign *c, enum pr_state from, enum pr_state to);
@@ -711,13 +756,14 @@ void outcome_unreachable(struct send *s, const struct pr_smtp_result *r, const s
 /* A row that was read and may not be written to. */
 void outcome_suppressed(struct pr_campaign *c, const struct pr_row *row, const char *why);
 void outcome_skipped(struct pr_campaign *c, const struct pr_row *row, const char *why);
+/* The same: over a frequency cap. Or not now: it is due then. */
+void outcome_capped(struct pr_campaign *c, const struct pr_row *row, const char *why);
+void outcome_put_off(struct pr_campaign *c, const struct pr_row *row, int64_t due_ms);
 void outcome_append(struct pr_campaign *c, uint32_t row, const struct pr_outcome *o);
 /* The same for a campaign that is under way no more. */
 void outcome_append_ended(struct pr_delivery *d, uint32_t serial, uint32_t row,
                           const struct pr_outcome *o);
 /* A row that is not open: resolve. */
-/* A fresh row waits in the ledger until it is unparked. */
-void outcome_park(struct pr_campaign *c, const struct pr_row *row);
 /* In doubt, and not to be sent again by itself. */
 void outcome_hold(struct pr_campaign *c, const struct pr_row *row, const char *why);
 void outcome_settle(struct pr_campaign *c, const struct pr_row *row, enum pr_state from,
@@ -747,6 +793,11 @@ void fold_start(struct pr_delivery *d);
 void work_fold_attach(struct folder *f, uint32_t serial, pr_ledger *l);
 void work_fold_leave(struct folder *f, uint32_t serial); /* its folder in done/ moves */
 int work_fold_to(struct folder *f, uint64_t lsn, struct pr_error *e);
+/* What is counted of a person goes. */
+int work_fold_uncount(struct folder *f, uint64_t person, struct pr_error *e);
+/* What the rows of a batch need to know of frequency caps, as of all that is folded. */
+int work_fold_caps(struct folder *f, const struct caps_ask *ask, pr_ledger *l, struct pr_batch *b,
+                   struct pr_error *e);
 /* Of a campaign under way or in done/, and its id. PR_ENOENT: there is none; PR_EAGAIN: its folder
  * is moving. */
 int work_fold_ledger(struct folder *f, uint32_t serial, pr_ledger **ledger,

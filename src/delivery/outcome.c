@@ -144,7 +144,9 @@ finish(struct send *s, struct pr_outcome *o)
 	struct pr_campaign *c = s->campaign;
 	uint32_t row = s->number;
 	counts_move(c, PR_SENDING, (enum pr_state)o->state);
+	caps_before_outcome(s);
 	outcome_append(c, row, o);
+	caps_after_outcome(s, o);
 	tell(c, s, o);
 	follow_mark(c, row, o);
 	send_free(s);
@@ -217,20 +219,27 @@ outcome_unreachable(struct send *s, const struct pr_smtp_result *r, const struct
 	outcome_result(s, r, "", v);
 }
 
+/* It is what it was before this try, but for its state. */
+static struct pr_outcome
+unsent(const struct send *s, enum pr_state state)
+{
+	return (struct pr_outcome){.state = (uint8_t)state,
+	                           .attempts = s->attempts,
+	                           .doubts = s->doubts,
+	                           .version = s->version_before,
+	                           .variant = s->variant_before,
+	                           .first_ms = s->first_ms};
+}
+
 /* It never was on its way. */
 static void
 settle_unsent(struct pr_campaign *c, const struct pr_row *row, enum pr_state state,
               enum pr_class class_, const char *why)
 {
 	struct send *s = send_of_row(c, row);
-	struct pr_outcome o = {.state = (uint8_t)state,
-	                       .class_ = (uint8_t)class_,
-	                       .attempts = s->attempts,
-	                       .doubts = s->doubts,
-	                       .version = s->version_before,
-	                       .variant = s->variant_before,
-	                       .first_ms = s->first_ms,
-	                       .reply = pr_str(why)};
+	struct pr_outcome o = unsent(s, state);
+	o.class_ = (uint8_t)class_;
+	o.reply = pr_str(why);
 	finish(s, &o);
 }
 
@@ -247,15 +256,25 @@ outcome_skipped(struct pr_campaign *c, const struct pr_row *row, const char *why
 }
 
 void
+outcome_capped(struct pr_campaign *c, const struct pr_row *row, const char *why)
+{
+	settle_unsent(c, row, PR_SKIPPED, PR_CLASS_CAPPED, why);
+}
+
+void
+outcome_put_off(struct pr_campaign *c, const struct pr_row *row, int64_t due_ms)
+{
+	struct send *s = send_of_row(c, row);
+	struct pr_outcome o = unsent(s, PR_PENDING);
+	o.due_ms = due_ms;
+	finish(s, &o);
+}
+
+void
 outcome_withdraw(struct send *s)
 {
-	struct pr_outcome o = {.state = PR_PENDING,
-	                       .attempts = s->attempts,
-	                       .doubts = s->doubts,
-	                       .version = s->version_before,
-	                       .variant = s->variant_before,
-	                       .first_ms = s->first_ms,
-	                       .due_ms = campaign_now(s->campaign)};
+	struct pr_outcome o = unsent(s, PR_PENDING);
+	o.due_ms = campaign_now(s->campaign);
 	s->lane->waiting -= !s->flying;
 	finish(s, &o);
 }
@@ -264,29 +283,11 @@ void
 outcome_unsendable(struct send *s)
 {
 	char line[PR_REPLY_MAX];
-	struct pr_outcome o = {.state = PR_SKIPPED,
-	                       .attempts = s->attempts,
-	                       .doubts = s->doubts,
-	                       .version = s->version_before,
-	                       .variant = s->variant_before,
-	                       .first_ms = s->first_ms,
-	                       .reply = one_line(pr_str(s->why), line, sizeof line)};
+	struct pr_outcome o = unsent(s, PR_SKIPPED);
+	o.reply = one_line(pr_str(s->why), line, sizeof line);
 	s->lane->waiting--;
 	campaign_note_error(s->campaign, line);
 	finish(s, &o);
-}
-
-void
-outcome_park(struct pr_campaign *c, const struct pr_row *row)
-{
-	struct pr_outcome o = {.state = PR_PENDING,
-	                       .attempts = row->attempts,
-	                       .doubts = row->doubts,
-	                       .version = row->version,
-	                       .variant = row->variant,
-	                       .first_ms = row->first_ms,
-	                       .due_ms = PR_LEDGER_PARKED_MS};
-	outcome_append(c, row->row, &o);
 }
 
 void

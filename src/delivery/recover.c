@@ -509,6 +509,12 @@ pr_delivery_floor(const struct pr_config *config)
 	}
 	if (dir)
 		closedir(dir);
+	pr_caps *caps;
+	snprintf(path, sizeof path, "%s/caps.db", config->state.p);
+	if (pr_caps_open(path, false, &caps, &e) == 0) {
+		floor = pr_caps_needs(caps) > floor ? pr_caps_needs(caps) : floor;
+		pr_caps_close(caps);
+	}
 	return floor;
 }
 
@@ -552,6 +558,7 @@ recover_run(struct pr_delivery *d, struct pr_error *e)
 			make_ready(PR_CONTAINER(link, struct pr_campaign, link));
 	if (r == 0)
 		r = settle_open(&p, e);
+	caps_recovered(d);
 	for (size_t i = 0; i < p.open.cap; i++)
 		free(p.open.slots[i].value);
 	pr_map_finish(&p.open);

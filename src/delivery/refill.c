@@ -13,7 +13,8 @@
  * Dropping batches (pause, cancel) is cheap: the cursor goes back to the first row that
  * was not granted. Answers of an earlier epoch are ignored.
  *
- * Whoever has left is found here, when the batch has been read (suppress.c).
+ * Whoever has left, or had enough, is found here, when the batch has been read (suppress.c,
+ * caps.c).
  */
 #include "internal.h"
 
@@ -28,6 +29,7 @@ struct refill_job {
 	struct suppressing *suppressing;
 	struct pr_audience_who who;
 	pr_timing *timing; /* NULL: none */
+	struct caps_ask *caps;
 	unsigned epoch, max;
 	bool due;
 	uint32_t from;
@@ -57,6 +59,8 @@ work_refill(struct pr_job *job, void *worker)
 		j->result = read_rows(j);
 	if (j->result == 0)
 		j->result = work_suppress(j->suppressing, j->batch, &j->who, &j->error);
+	if (j->result == 0)
+		j->result = work_fold_caps(j->folder, j->caps, j->ledger, j->batch, &j->error);
 	if (j->result == 0)
 		work_timed(j->timing, j->batch);
 }
@@ -150,6 +154,7 @@ take(struct pr_campaign *c, struct refill_job *j)
 	suppress_settle(c, j->batch);
 	variants_settle(c, j->batch, j->due);
 	timed_settle(c, j->batch);
+	caps_settle(c, j->batch, j->due);
 	if (j->due)
 		take_due(c, j->batch);
 	else
@@ -176,6 +181,7 @@ refill_done(struct pr_job *job)
 	else
 		take(c, j);
 	pr_timing_unref(j->timing);
+	caps_ask_free(j->caps);
 	free(j);
 	PR_LIST_EACH(link, &c->flows)
 		flow_update(PR_CONTAINER(link, struct flow, link));
@@ -215,6 +221,7 @@ job_create(struct pr_campaign *c, bool due)
 	j->suppressing = c->delivery->suppressing;
 	j->who = suppress_who(c);
 	j->timing = c->timed.timing ? pr_timing_ref(c->timed.timing) : NULL;
+	j->caps = caps_ask_of(c);
 	j->due = due;
 	j->max = REFILL_ROWS;
 	return j;

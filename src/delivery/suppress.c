@@ -14,7 +14,7 @@
  *
  * A row that was settled when its batch arrived is not known to its ledger before that is folded.
  * Whoever steps back over it meanwhile (a pause, a domain that is behind) reads it again:
- * `settled` remembers it until then.
+ * `settled` remembers it until then. The same holds for rows over a frequency cap (caps.c).
  */
 #include "internal.h"
 
@@ -82,16 +82,23 @@ suppress_is_old(const struct pr_delivery *d, uint64_t stamp)
 	return d->suppressing && stamp < d->suppressing->floor;
 }
 
-bool
-suppress_is_settled(const struct pr_campaign *c, uint32_t row)
-{
-	return pr_map_get(&c->settled, row) != NULL;
-}
-
 void
 suppress_note_settled(struct pr_campaign *c, uint32_t row)
 {
 	pr_map_put(&c->settled, row, (void *)(uintptr_t)c->last_lsn);
+}
+
+/* Whoever has folded the outcome knows what the row is since. */
+static bool
+is_old_news(const struct pr_campaign *c, const struct pr_batch *b, uint32_t row)
+{
+	return (uintptr_t)pr_map_get(&c->settled, row) > b->folded;
+}
+
+bool
+suppress_is_settled(const struct pr_campaign *c, uint32_t row)
+{
+	return pr_map_get(&c->settled, row) != NULL;
 }
 
 void
@@ -107,7 +114,7 @@ suppress_settle(struct pr_campaign *c, struct pr_batch *b)
 	unsigned kept = 0;
 	for (unsigned i = 0; i < b->n; i++) {
 		const struct pr_row *row = &b->rows[i];
-		if (suppress_is_settled(c, row->row))
+		if (is_old_news(c, b, row->row))
 			continue;
 		if (row->suppressed)
 			suppress_row(c, row, row->suppressed);
@@ -115,12 +122,6 @@ suppress_settle(struct pr_campaign *c, struct pr_batch *b)
 			b->rows[kept++] = *row;
 	}
 	b->n = kept;
-}
-
-void
-suppress_note(struct pr_campaign *c, uint32_t row)
-{
-	pr_map_put(&c->settled, row, (void *)(uintptr_t)c->last_lsn);
 }
 
 /* What is folded the ledger knows: what stands behind d->folded stays. */

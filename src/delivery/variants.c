@@ -93,7 +93,7 @@ settle(struct pr_campaign *c, const struct pr_row *row)
 		outcome_settle(c, row, (enum pr_state)row->state, PR_CANCELLED, 0, why);
 		c->untried -= row->attempts == 0 && c->untried > 0;
 	}
-	suppress_note(c, row->row);
+	suppress_note_settled(c, row->row);
 }
 
 /* Of rows just read. Fresh ones that wait get an entry in the ledger, parked; due ones have one
@@ -109,7 +109,7 @@ variants_settle(struct pr_campaign *c, struct pr_batch *b, bool due)
 		if (is_cancelled(c, row))
 			settle(c, row);
 		else if (!due && variants_hold(c, row))
-			outcome_park(c, row);
+			outcome_put_off(c, row, PR_LEDGER_PARKED_MS);
 		else
 			b->rows[kept++] = *row;
 	}

@@ -180,6 +180,34 @@ pr_intent_decode(struct pr_str payload, struct pr_intent *i)
 	return 0;
 }
 
+bool
+pr_intent_mask(char *payload, size_t n)
+{
+	if (n != INTENT_PERSON || get64(payload + 3) == 0)
+		return false;
+	put64(payload + 3, 0);
+	return true;
+}
+
+/* ---- clock: 8 octets ---- */
+
+void
+pr_clock_encode(int64_t offset_ms, struct pr_buf *payload)
+{
+	char octets[8];
+	put64(octets, (uint64_t)offset_ms);
+	pr_buf_add(payload, octets, sizeof octets);
+}
+
+int
+pr_clock_decode(struct pr_str payload, int64_t *offset_ms)
+{
+	if (payload.n != 8)
+		return PR_ECORRUPT;
+	*offset_ms = (int64_t)get64(payload.p);
+	return 0;
+}
+
 /* ---- change: 8 octets, then verb, by and detail ---- */
 
 #define CHANGE_FIXED 8

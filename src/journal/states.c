@@ -74,6 +74,7 @@ const char *const pr_class_words[] = {
     [PR_CLASS_DELIVERED] = "delivered",
     [PR_CLASS_SUPPRESSED] = "suppressed",
     [PR_CLASS_UNDETERMINED] = "undetermined",
+    [PR_CLASS_CAPPED] = "capped",
     NULL,
 };
 _Static_assert(N(pr_class_words) == PR_CLASSES + 1, "a word for each class");

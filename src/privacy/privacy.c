@@ -8,6 +8,7 @@
  *   wait while a campaign is importing: its rows are nobody's yet
  *   -> find (lane): the person's rows in ledgers of campaigns under way
  *   -> settle (delivery), campaign by campaign; a message that is on its way is waited for
+ *   -> what frequency caps count goes (delivery)
  *   -> erase (lane): all that is kept
  *   -> something was in use? another pass, PASSES_MAX at most
  *
@@ -57,6 +58,7 @@ struct pr_privacy {
 	struct found *found;
 	size_t found_n, at;
 	struct pr_delivery_forgetting forgetting;
+	struct pr_delivery_uncount uncount;
 	struct pr_job job;
 	int result;
 	struct pr_error error;
@@ -229,6 +231,27 @@ erase(pr_privacy *p)
 	submit(p, work_erase_job, erase_done);
 }
 
+static void
+uncounted(struct pr_delivery_uncount *u, int result, const char *text)
+{
+	pr_privacy *p = PR_CONTAINER(u, pr_privacy, uncount);
+	if (p->stopping)
+		return;
+	if (result < 0)
+		finish(p, result, text);
+	else
+		erase(p);
+}
+
+static void
+uncount(pr_privacy *p)
+{
+	const struct pr_forget_order *o = p->current;
+	p->uncount = (struct pr_delivery_uncount){.address = pr_str_n(o->who.address, o->who.n),
+	                                          .done = uncounted};
+	pr_delivery_uncount(p->options.delivery, &p->uncount);
+}
+
 /* ---- settle ---- */
 
 static void settle_next(pr_privacy *p);
@@ -266,7 +289,7 @@ settle_next(pr_privacy *p)
 	if (p->stopping)
 		return;
 	if (p->at == p->found_n) {
-		erase(p);
+		uncount(p);
 		return;
 	}
 	const struct found *f = &p->found[p->at];

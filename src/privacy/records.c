@@ -62,6 +62,8 @@ erase_record(void *context, const struct pr_record *r, char *payload)
 	struct pr_str copy = pr_str_n(payload, r->payload_n);
 	bool own = pr_map_get(&p->rows, (uint64_t)r->campaign << 32 | r->row) != NULL;
 	switch (r->type) {
+	case PR_RECORD_INTENT:
+	case PR_RECORD_WIRE: return own && pr_intent_mask(payload, r->payload_n);
 	case PR_RECORD_OUTCOME: return erase_outcome(p, copy, own);
 	case PR_RECORD_ENGAGEMENT: return erase_engagement(p, copy, own);
 	case PR_RECORD_CAMPAIGN:

@@ -75,6 +75,19 @@ class ClockTest(accounted.TestCase):
         self.assertEqual(campaign["counts"]["delivered"], rows)
         self.assert_waited(rows)
 
+    def test_a_jump_opens_no_frequency_cap(self):
+        daemon = self.start(config={"caps": [{"messages": 1, "per": "7d"}]})
+        for i, days in enumerate((0, 30, 0, -30)):
+            self.jump(days * DAY)
+            if i == 2:
+                daemon.kill()
+                daemon.start()
+            name = "jump%d" % i
+            daemon.drop(pt.make_campaign(self.folder, name, rows=10, manifest={"again": True}))
+            counts = daemon.wait_state(name, "finished", timeout=20)["counts"]
+            self.assertEqual((counts["delivered"], counts["skipped"]),
+                             (10, 0) if i == 0 else (0, 10), name)
+
     def test_a_jump_forward_sends_nothing_early(self):
         self.check_jump(3 * DAY)
 

@@ -308,7 +308,7 @@ static const struct {
     {"variants: {a: {}, b: {}}\ntest: {share: 20%, wait: 4h, fallback: c}",
      "4:40 test.fallback: there is no variant \"c\" -> name one of the variants"},
     {"variants: {a: {}, b: {start: 2026-12-01T18:00}}",
-     "3:24 variants.b.start is not available yet -> take it out"},
+     "3:30 variants.b.start is not available yet -> take it out"},
     {"variants: {a: {}, b: {}}\ntest: {metric: revenue}",
      "4:16 test.metric: revenue is not available yet -> compare them by clicks or opens"},
     {"test: {share: 20%, wait: 4h}", "3:26 test: there are no variants -> add variants, or take "
@@ -366,7 +366,7 @@ START_TEST(all_faults_are_told_in_the_order_of_lines)
 	    "campaign.yaml:4:1 unknown key \"foo\" -> known keys: name from reply_to "
 	    "postal_address subject preheader recipients audience exclude html text variants "
 	    "test syntax route brand class list language consent law required coupons hold "
-	    "schedule stop_loss rate priority in_doubt headers keep_source again track "
+	    "schedule stop_loss caps rate priority in_doubt headers keep_source again track "
 	    "conversions cost cost_per_message");
 	for (unsigned i = 0; i < problems.n; i++)
 		ck_assert_ptr_nonnull(problems.items[i].excerpt);

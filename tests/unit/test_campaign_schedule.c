@@ -117,6 +117,46 @@ START_TEST(what_is_no_day_and_time_is_refused)
 }
 END_TEST
 
+static const struct {
+	const char *zone, *now, *day, *day_end, *week, *month, *month_end; /* UTC */
+} calendars[] = {
+    {"UTC", "2026-11-26T23:59:59Z", "2026-11-26", "2026-11-27", "2026-11-23", "2026-11-01",
+     "2026-12-01"},
+    {"Europe/Berlin", "2026-11-26T23:30:00Z", "2026-11-26T23:00Z", "2026-11-27T23:00Z",
+     "2026-11-22T23:00Z", "2026-10-31T23:00Z", "2026-11-30T23:00Z"},
+    {"Europe/Berlin", "2026-10-25T12:00:00Z", "2026-10-24T22:00Z", "2026-10-25T23:00Z",
+     "2026-10-18T22:00Z", "2026-09-30T22:00Z", "2026-10-31T23:00Z"}, /* a day of 25 hours */
+    {"Pacific/Kiritimati", "2026-12-31T11:00:00Z", "2026-12-31T10:00Z", "2027-01-01T10:00Z",
+     "2026-12-27T10:00Z", "2026-12-31T10:00Z", "2027-01-31T10:00Z"}, /* its New Year */
+    {"Pacific/Pago_Pago", "2027-01-01T10:59:00Z", "2026-12-31T11:00Z", "2027-01-01T11:00Z",
+     "2026-12-28T11:00Z", "2026-12-01T11:00Z", "2027-01-01T11:00Z"},
+    {"Asia/Kathmandu", "2026-03-01T18:20:00Z", "2026-03-01T18:15Z", "2026-03-02T18:15Z",
+     "2026-03-01T18:15Z", "2026-02-28T18:15Z", "2026-03-31T18:15Z"},
+};
+
+static int64_t
+instant(const char *text)
+{
+	int64_t ms;
+	ck_assert_msg(pr_parse_rfc3339(pr_str(text), &ms), "%s", text);
+	return ms;
+}
+
+START_TEST(days_weeks_and_months_are_those_of_the_zone)
+{
+	struct pr_calendar c;
+	pr_zone *z;
+	ck_assert_int_eq(pr_zone_open(calendars[_i].zone, &z, NULL), 0);
+	pr_calendar_at(z, instant(calendars[_i].now), &c);
+	ck_assert_int_eq(c.since_ms[PR_CALENDAR_DAY], instant(calendars[_i].day));
+	ck_assert_int_eq(c.until_ms[PR_CALENDAR_DAY], instant(calendars[_i].day_end));
+	ck_assert_int_eq(c.since_ms[PR_CALENDAR_WEEK], instant(calendars[_i].week));
+	ck_assert_int_eq(c.since_ms[PR_CALENDAR_MONTH], instant(calendars[_i].month));
+	ck_assert_int_eq(c.until_ms[PR_CALENDAR_MONTH], instant(calendars[_i].month_end));
+	pr_zone_unref(z);
+}
+END_TEST
+
 START_TEST(only_names_of_the_tz_database_are_zones)
 {
 	static const char *const wrong[] = {"",
@@ -374,6 +414,7 @@ main(void)
 {
 	const struct suite_test tests[] = {
 	    {local_time_becomes_utc, ROWS(instants)},
+	    {days_weeks_and_months_are_those_of_the_zone, ROWS(calendars)},
 	    {what_is_no_day_and_time_is_refused},
 	    {only_names_of_the_tz_database_are_zones},
 	    {windows_are_read_as_people_write_them, ROWS(windows)},

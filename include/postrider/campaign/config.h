@@ -9,6 +9,7 @@
 #define POSTRIDER_CAMPAIGN_CONFIG_H
 
 #include "postrider/audience.h"
+#include "postrider/audience/caps.h"
 #include "postrider/base/clock.h"
 #include "postrider/base/error.h"
 #include "postrider/base/yaml.h"
@@ -213,6 +214,7 @@ struct pr_config {
 	struct pr_stop_loss stop_loss; /* for those that say nothing else */
 	int preflight;                 /* enum pr_preflight_mode */
 	struct pr_yaml_array brands;   /* struct pr_brand */
+	struct pr_yaml_array caps;     /* struct pr_cap, see audience/caps.h: for all campaigns */
 	struct pr_pairs segments;      /* names and conditions, see audience/segment.h */
 	struct pr_yaml_array webhooks; /* struct pr_webhook */
 	/* What message/dkim.h made of `dkim` before others share the configuration, and how it

@@ -9,6 +9,7 @@
 #define POSTRIDER_CAMPAIGN_MANIFEST_H
 
 #include "postrider/audience.h"
+#include "postrider/audience/caps.h"
 #include "postrider/base/clock.h"
 #include "postrider/base/yaml.h"
 #include "postrider/campaign/address.h"
@@ -179,6 +180,7 @@ struct pr_manifest {
 	struct pr_schedule schedule;
 	struct pr_text deadline_at, window_at; /* where they stand; no text */
 	struct pr_stop_loss stop_loss;         /* as it says itself: see pr_stop_loss_of */
+	struct pr_yaml_array caps;             /* struct pr_cap: beside the configuration's */
 	struct pr_rate rate;                   /* count 0: no limit of its own */
 	struct pr_conversion_keys conversions; /* as it says itself: see pr_conversion_rule_of */
 	/* Of all of it, and of each accepted message beside that; currency "": not said. */

@@ -35,6 +35,14 @@ int pr_clock_parse(struct pr_str text);
 int64_t pr_local_ms(const pr_zone *z, int64_t utc_ms); /* the wall clock, as if it were UTC */
 int64_t pr_local_to_utc_ms(const pr_zone *z, int64_t local_ms); /* and back */
 
+/* The day, the week (from Monday) and the month around utc_ms on the wall clock: when they began
+ * and end, in UTC. */
+enum { PR_CALENDAR_DAY, PR_CALENDAR_WEEK, PR_CALENDAR_MONTH, PR_CALENDAR_SPANS };
+struct pr_calendar {
+	int64_t since_ms[PR_CALENDAR_SPANS], until_ms[PR_CALENDAR_SPANS];
+};
+void pr_calendar_at(const pr_zone *z, int64_t utc_ms, struct pr_calendar *out);
+
 /* ---- windows ---- */
 #define PR_WINDOW_SPANS 64
 struct pr_window { /* no spans: always open */

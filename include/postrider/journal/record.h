@@ -59,6 +59,7 @@ enum pr_class {
 	PR_CLASS_DELIVERED,
 	PR_CLASS_SUPPRESSED,
 	PR_CLASS_UNDETERMINED,
+	PR_CLASS_CAPPED, /* skipped: a frequency cap */
 	PR_CLASSES
 };
 const char *pr_class_word(enum pr_class c); /* "user_unknown"; "" for none */
@@ -105,6 +106,7 @@ enum pr_record_type {
 	PR_RECORD_GLOBAL = 6,     /* pause --all and its end: payload is a pr_change, campaign 0 */
 	PR_RECORD_MASS = 7,       /* all unsent rows of a campaign become `state`: a pr_change */
 	PR_RECORD_ENGAGEMENT = 8, /* what came back about a row: a pr_engagement */
+	PR_RECORD_CLOCK = 9,      /* from here on: pr_clock_encode */
 };
 
 /* The header all records share. Rows count from 1 (first data row of the file). */
@@ -170,6 +172,12 @@ struct pr_intent {
 void pr_intent_encode(const struct pr_intent *i, struct pr_buf *payload); /* appends */
 /* version from 1; PR_ECORRUPT */
 int pr_intent_decode(struct pr_str payload, struct pr_intent *i);
+/* Overwrites whose it is, in place. False: it says nobody. */
+bool pr_intent_mask(char *payload, size_t n);
+
+/* By how much the due clock (delivery.h) is ahead of the wall clock, by which records say `at`. */
+void pr_clock_encode(int64_t offset_ms, struct pr_buf *payload); /* appends */
+int pr_clock_decode(struct pr_str payload, int64_t *offset_ms);  /* PR_ECORRUPT */
 
 /* A change of a campaign (or of all, campaign 0), by whom. */
 struct pr_change {
