@@ -260,9 +260,8 @@ on_row(void *context, const struct checked_row *row)
 static void
 judge(const struct pr_manifest_recipients *m, struct pr_recipients_result *result)
 {
-	uint64_t bad =
-	    result->skipped - result->duplicates - result->without_consent - result->held_out -
-	    result->untimely - result->excluded;
+	uint64_t bad = result->skipped - result->duplicates - result->without_consent -
+	               result->held_out - result->untimely - result->excluded;
 	result->too_many_rejects =
 	    bad > m->rejects_free && (double)bad > m->max_rejects * (double)result->rows;
 	result->count_differs = m->expect_rows >= 0 && result->rows != (uint64_t)m->expect_rows;

@@ -45,9 +45,9 @@ pr_test_decide(const struct pr_manifest_test *t, const struct pr_variant_counts 
 	if (bandit)
 		pr_stats_thompson(test.metric, tallies, n, t->floor, seed, out->share);
 	out->better = result.verdict == PR_STATS_WINNER;
-	out->p = result.variants[result.leader == test.control && n > 1
-	                             ? (test.control == 0 ? 1 : 0)
-	                             : result.leader]
+	out->p = result
+	             .variants[result.leader == test.control && n > 1 ? (test.control == 0 ? 1 : 0)
+	                                                              : result.leader]
 	             .p;
 	out->decided = final || (out->better && !bandit);
 	if (out->better)

@@ -669,7 +669,8 @@ int64_t timed_next(const struct pr_campaign *c);
 bool timed_stops(const struct send *s); /* the last look, before MAIL */
 
 /* ---- due.c ---- */
-/* Rows that a due batch has handed out: the ledger alone knows of it. They are copied; n 0: nothing. */
+/* Rows that a due batch has handed out: the ledger alone knows of it. They are copied; n 0:
+ * nothing. */
 void due_put_off(struct pr_campaign *c, const struct pr_put_off *rows, size_t n);
 /* Rows of paused slices leave the batch: parked in the ledger until the slice goes on. */
 void due_park(struct pr_campaign *c, struct pr_batch *b);

@@ -321,8 +321,9 @@ set_fact(pr_ledger *l, const char *key, unsigned value, struct pr_error *e)
 void
 variants_fold(pr_ledger *l, const struct pr_change *change, struct pr_error *e)
 {
-	static const char *const verbs[] = {
-	    [GOES_ON] = "resume_variant", [PAUSED] = "pause_variant", [CANCELLED] = "cancel_variant"};
+	static const char *const verbs[] = {[GOES_ON] = "resume_variant",
+	                                    [PAUSED] = "pause_variant",
+	                                    [CANCELLED] = "cancel_variant"};
 	unsigned variant = number_in(change->detail);
 	char key[24];
 	if (!variant)

@@ -64,9 +64,8 @@ int
 pr_ledger_parked(pr_ledger *l, uint64_t *out, struct pr_error *e)
 {
 	sqlite3_stmt *s;
-	int r = pr_db_prepare(l->db,
-	                      "SELECT count(*) FROM state INDEXED BY state_due WHERE due_ms = ?", &s,
-	                      e);
+	int r = pr_db_prepare(
+	    l->db, "SELECT count(*) FROM state INDEXED BY state_due WHERE due_ms = ?", &s, e);
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(s, 1, PR_LEDGER_PARKED_MS);

@@ -290,6 +290,7 @@ report_json(const struct model *m, pr_ledger *l, struct pr_buf *b, struct pr_err
 	add_timeline(b, &m->time);
 	add_classes(b, m, PR_BOUNCED);
 	add_classes(b, m, PR_DEFERRED);
+	add_classes(b, m, PR_SKIPPED);
 	add_examples(b, "bounced_examples", m->survey.bounced);
 	add_examples(b, "deferred_examples", m->survey.deferred);
 	add_number(b, "late_bounces", m->survey.late);

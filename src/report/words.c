@@ -68,6 +68,7 @@ class_for_people(enum pr_class c)
 	    [PR_CLASS_DELIVERED] = "accepted",
 	    [PR_CLASS_SUPPRESSED] = "suppressed by the receiver",
 	    [PR_CLASS_UNDETERMINED] = "other reasons",
+	    [PR_CLASS_CAPPED] = "frequency cap",
 	};
 	return c < PR_CLASSES ? words[c] : words[PR_CLASS_UNDETERMINED];
 }

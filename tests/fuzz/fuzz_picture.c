@@ -11,9 +11,9 @@
 static void
 check_attribute(const GumboAttribute *a)
 {
-	static const char *const bad[] = {"href",   "srcset", "action", "formaction", "background",
-	                                  "ping",   "poster", "data",   "srcdoc",     "http-equiv",
-	                                  "target", NULL};
+	static const char *const bad[] = {"href",       "srcset",     "action", "formaction",
+	                                  "background", "ping",       "poster", "data",
+	                                  "srcdoc",     "http-equiv", "target", NULL};
 	if (strncmp(a->name, "on", 2) == 0)
 		abort();
 	if (strcmp(a->name, "src") == 0 && strncmp(a->value, "data:image/", 11) != 0)

@@ -37,18 +37,18 @@ struct pr_recipients_source {
 	const char *ledger_path; /* made here; an unfinished one is removed first */
 	struct pr_ledger_identity identity;
 	const struct pr_recipients_from *from; /* NULL: files only */
-	const struct pr_config *config; /* NULL: rows have no times of their own */
-	int64_t accepted_ms;            /* UTC: what has passed has passed then */
-	pr_audience *audience;          /* of this thread: who is in it is `suppressed`; NULL: nobody */
-	_Atomic bool *stop;             /* set by others to give up: PR_ECANCELLED; may be NULL */
-	_Atomic uint64_t *progress;     /* rows read so far; may be NULL */
+	const struct pr_config *config;        /* NULL: rows have no times of their own */
+	int64_t accepted_ms;                   /* UTC: what has passed has passed then */
+	pr_audience *audience;      /* of this thread: who is in it is `suppressed`; NULL: nobody */
+	_Atomic bool *stop;         /* set by others to give up: PR_ECANCELLED; may be NULL */
+	_Atomic uint64_t *progress; /* rows read so far; may be NULL */
 };
 struct pr_recipients_result {
 	uint64_t rows; /* data rows in the file */
 	uint64_t pending, skipped, suppressed;
 	uint64_t forgotten; /* of the suppressed: people whose data was erased; see below */
 	uint64_t duplicates, bad_addresses, ragged, missing_required, without_consent;
-	uint64_t held_out;     /* of the skipped: the group that gets nothing */
+	uint64_t held_out; /* of the skipped: the group that gets nothing */
 	uint64_t untimely; /* skipped: their start had passed, or their deadline comes before */
 	struct pr_timing_found zones;
 	uint64_t excluded;     /* by exclude */

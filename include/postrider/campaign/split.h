@@ -21,7 +21,7 @@ enum pr_group {
 struct pr_split {
 	struct pr_hash_key key;
 	double holdout, tested;
-	unsigned variants;                     /* 0: none */
+	unsigned variants;                      /* 0: none */
 	double share[PR_MANIFEST_VARIANTS_MAX]; /* by weight; they add up to 1 */
 };
 
