@@ -71,6 +71,15 @@ count(struct model *m)
 	m->rates[RATE_CONVERTED] = share_of(m->s->view.earned.n.unique, accepted);
 }
 
+static void
+look_at_decision(struct model *m, pr_ledger *l)
+{
+	struct pr_buf verdict = {0};
+	if (pr_ledger_get(l, "verdict", &verdict) == 0)
+		m->decision = pr_arena_copy(&m->arena, pr_buf_str(&verdict));
+	pr_buf_finish(&verdict);
+}
+
 static int
 look_at_variants(struct model *m, pr_ledger *l, const struct pr_manifest *manifest,
                  struct pr_error *e)
@@ -157,6 +166,7 @@ look_at_rows(struct model *m, pr_ledger *l, const struct pr_manifest *manifest, 
 		return r;
 	timeline_make(&m->survey, from, unit, &m->time);
 	r = look_at_variants(m, l, manifest, e);
+	look_at_decision(m, l);
 	if (r == 0)
 		judge_variants(m, manifest);
 	return r;

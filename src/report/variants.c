@@ -23,6 +23,11 @@ static void
 add_verdict(struct pr_buf *b, const struct model *m)
 {
 	const struct pr_stats_result *r = &m->test.result;
+	if (m->decision.n) {
+		pr_buf_adds(b, "<p>The rest got ");
+		add_text(b, m->decision);
+		pr_buf_adds(b, ".</p>");
+	}
 	if (!m->test.judged)
 		return;
 	pr_buf_adds(b, "<p>");

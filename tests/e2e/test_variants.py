@@ -110,7 +110,7 @@ class Split(VariantsCase):
 
 class Test(VariantsCase):
     def start_test(self, name="spring", rows=3000, wait="8s", **test):
-        self.begin(maildir=True)
+        self.begin(maildir=True, retry={"first": "1s"})
         self.drop(name, rows, test=dict({"share": "40%", "wait": wait}, **test))
         self.wait_delivered(name, 1)
         last = -1
