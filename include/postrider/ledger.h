@@ -222,6 +222,9 @@ int pr_ledger_tally_links(pr_ledger *l, unsigned limit,
 struct pr_variant_counts {
 	uint64_t tried, delivered, bounced;
 	uint64_t people[PR_ENGAGEMENT_KINDS]; /* recipients who did so, machines left out */
+	/* Over rows: what each brought, less refunds, and the squares; in the currency of the first
+	 * conversion, other ones are left out. */
+	double revenue, revenue2;
 };
 int pr_ledger_variants(pr_ledger *l, struct pr_variant_counts *of, size_t n, struct pr_error *e);
 int pr_ledger_parked(pr_ledger *l, uint64_t *out, struct pr_error *e); /* how many rows are */

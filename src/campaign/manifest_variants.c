@@ -159,9 +159,6 @@ check_test(struct checking *k)
 	else if (!rest && t->wait_ms)
 		tell(k, &t->at, "say who is to try them: share: 20%",
 		     "test.wait without test.share: nobody is left for the winner");
-	if (t->metric == PR_METRIC_CONVERSIONS || t->metric == PR_METRIC_REVENUE)
-		tell(k, &t->at, "compare them by clicks or opens",
-		     "test.metric: %s is not available yet", metrics[t->metric]);
 	if (t->share <= 0)
 		tell(k, &t->at, "say who is to try them: share: 20%", "test.share is nothing");
 	else if (t->share + t->holdout > 1 && t->holdout < 1 && rest)

@@ -11,9 +11,16 @@ metric_of(const struct pr_manifest_test *t)
 struct pr_stats_tally
 pr_test_tally(const struct pr_manifest_test *t, const struct pr_variant_counts *v)
 {
-	enum pr_engagement_kind kind =
-	    t->metric == PR_METRIC_OPENS ? PR_ENGAGEMENT_OPEN : PR_ENGAGEMENT_CLICK;
-	return (struct pr_stats_tally){.n = v->delivered, .successes = v->people[kind]};
+	static const enum pr_engagement_kind kinds[] = {
+	    [PR_METRIC_CLICKS] = PR_ENGAGEMENT_CLICK,
+	    [PR_METRIC_OPENS] = PR_ENGAGEMENT_OPEN,
+	    [PR_METRIC_CONVERSIONS] = PR_ENGAGEMENT_CONVERSION,
+	    [PR_METRIC_REVENUE] = PR_ENGAGEMENT_CONVERSION,
+	};
+	return (struct pr_stats_tally){.n = v->delivered,
+	                               .successes = v->people[kinds[t->metric]],
+	                               .sum = v->revenue,
+	                               .sum2 = v->revenue2};
 }
 
 static unsigned

@@ -4,6 +4,8 @@
  */
 #include "internal.h"
 
+#include "postrider/ledger/conversions.h"
+
 static const char states[] = "SELECT variant, state, count(*) FROM state WHERE attempts > 0"
 			     " GROUP BY 1, 2";
 static const char people[] = "SELECT s.variant, h.kind, count(*) FROM (SELECT DISTINCT row, kind"
@@ -75,11 +77,63 @@ pr_ledger_parked(pr_ledger *l, uint64_t *out, struct pr_error *e)
 	return r < 0 ? r : 0;
 }
 
+/* Conversions come row by row. */
+struct buying {
+	struct pr_variant_counts *of;
+	size_t n;
+	uint32_t row; /* whose money this is; 0: nobody's yet */
+	uint8_t variant;
+	bool bought; /* not only given back */
+	int64_t micros;
+	char currency[sizeof(((struct pr_money *)0)->currency)];
+};
+
+static void
+count_row(struct buying *b)
+{
+	double money = (double)b->micros / 1e6;
+	if (b->row && b->variant < b->n) {
+		b->of[b->variant].people[PR_ENGAGEMENT_CONVERSION] += b->bought;
+		b->of[b->variant].revenue += money;
+		b->of[b->variant].revenue2 += money * money;
+	}
+	b->micros = 0;
+	b->bought = false;
+}
+
+static bool
+count_conversion(void *context, const struct pr_converted *c)
+{
+	struct buying *b = context;
+	const struct pr_money *amount = &c->c.amount;
+	if (c->row != b->row)
+		count_row(b);
+	b->row = c->row;
+	b->variant = c->variant;
+	b->bought |= !c->c.refund;
+	if (amount->currency[0] && !b->currency[0])
+		memcpy(b->currency, amount->currency, sizeof b->currency);
+	if (amount->currency[0] && strcmp(amount->currency, b->currency) == 0)
+		b->micros += amount->micros;
+	return true;
+}
+
+static int
+count_buyers(pr_ledger *l, const struct counting *c, struct pr_error *e)
+{
+	struct buying b = {.of = c->of, .n = c->n};
+	int r = pr_ledger_each_conversion(l, 0, count_conversion, &b, e);
+	count_row(&b);
+	return r;
+}
+
 int
 pr_ledger_variants(pr_ledger *l, struct pr_variant_counts *of, size_t n, struct pr_error *e)
 {
 	struct counting c = {of, n};
 	memset(of, 0, n * sizeof *of);
 	int r = walk(l, states, &c, count_state, e);
-	return r < 0 ? r : walk(l, people, &c, count_people, e);
+	if (r == 0)
+		r = walk(l, people, &c, count_people, e);
+	return r < 0 ? r : count_buyers(l, &c, e);
 }

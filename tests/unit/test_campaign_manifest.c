@@ -309,8 +309,7 @@ static const struct {
      "4:40 test.fallback: there is no variant \"c\" -> name one of the variants"},
     {"variants: {a: {}, b: {start: 2026-12-01T18:00}}",
      "3:30 variants.b.start is not available yet -> take it out"},
-    {"variants: {a: {}, b: {}}\ntest: {metric: revenue}",
-     "4:16 test.metric: revenue is not available yet -> compare them by clicks or opens"},
+    {"variants: {a: {}, b: {}}\ntest: {metric: revenue}", NULL},
     {"test: {share: 20%, wait: 4h}", "3:26 test: there are no variants -> add variants, or take "
                                      "test.share out"},
     {"seeds: [a@b.example]", "3:8 seeds is not available yet -> take it out"},

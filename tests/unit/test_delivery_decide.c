@@ -68,6 +68,26 @@ START_TEST(the_metric_says_what_is_counted)
 }
 END_TEST
 
+START_TEST(conversions_and_revenue_are_metrics_as_well)
+{
+	struct pr_manifest_test t = of_method(PR_TEST_FIXED);
+	struct pr_variant_counts of[] = {counts(5000, 500, 0), counts(5000, 400, 0)};
+	struct pr_decision d;
+	of[0].people[PR_ENGAGEMENT_CONVERSION] = 50;
+	of[1].people[PR_ENGAGEMENT_CONVERSION] = 150;
+	t.metric = PR_METRIC_CONVERSIONS;
+	pr_test_decide(&t, of, 2, true, 1, &d);
+	ck_assert(d.better && d.variant == 2);
+	for (unsigned i = 0; i < 2; i++) { /* fewer buy, for ten times as much each */
+		of[i].revenue = i ? 150 * 10 : 50 * 100;
+		of[i].revenue2 = i ? 150 * 10 * 10 : 50 * 100 * 100;
+	}
+	t.metric = PR_METRIC_REVENUE;
+	pr_test_decide(&t, of, 2, true, 1, &d);
+	ck_assert(d.better && d.variant == 1);
+}
+END_TEST
+
 START_TEST(a_bandit_prefers_what_does_better_and_goes_on_to_its_end)
 {
 	struct pr_manifest_test t = of_method(PR_TEST_BANDIT);
@@ -112,6 +132,7 @@ main(void)
 	const struct suite_test tests[] = {
 	    {a_test_is_decided_by_certainty_or_by_its_end, ROWS(cases)},
 	    {the_metric_says_what_is_counted},
+	    {conversions_and_revenue_are_metrics_as_well},
 	    {a_bandit_prefers_what_does_better_and_goes_on_to_its_end},
 	    {a_bandit_that_is_not_certain_ends_with_the_best_so_far},
 	    {of_three_the_one_that_beats_the_fallback_wins},

@@ -137,6 +137,37 @@ START_TEST(a_row_counts_for_the_variant_it_was_sent)
 }
 END_TEST
 
+/* What a test of variants is judged by: rows that bought, and the money of each row. */
+START_TEST(variants_have_buyers_and_the_money_of_each_row)
+{
+	struct pr_variant_counts of[3];
+	struct pr_error e = {0};
+	pr_ledger *l = make_ledger(9, 3);
+	struct pr_conversion refund = order(4, "-5.00 EUR");
+	refund.refund = true;
+	for (uint32_t row = 1; row <= 5; row++)
+		fold_one(l, row,
+		         (struct pr_outcome){.state = row == 5 ? PR_BOUNCED : PR_DELIVERED,
+		                             .attempts = 1,
+		                             .variant = (uint8_t)(1 + row % 2)});
+	convert(l, 1, 1, order(1, "10.00 EUR"));
+	convert(l, 1, 2, order(2, "20.00 EUR"));
+	convert(l, 2, 3, order(3, "7.00 USD")); /* not the first one's currency */
+	convert(l, 3, 4, refund);               /* of an order nobody told of */
+	convert(l, 4, 5, order(5, NULL));
+	ok(pr_ledger_variants(l, of, 3, &e), &e);
+	ck_assert_uint_eq(of[1].delivered, 2);
+	ck_assert_uint_eq(of[2].delivered, 2);
+	ck_assert_uint_eq(of[2].bounced, 1);
+	ck_assert_uint_eq(of[1].people[PR_ENGAGEMENT_CONVERSION], 2);
+	ck_assert_uint_eq(of[2].people[PR_ENGAGEMENT_CONVERSION], 1);
+	ck_assert_double_eq_tol(of[2].revenue, 30 - 5, 1e-9);
+	ck_assert_double_eq_tol(of[2].revenue2, 900 + 25, 1e-9);
+	ck_assert_double_eq_tol(of[1].revenue, 0, 1e-9);
+	pr_ledger_close(l);
+}
+END_TEST
+
 START_TEST(sums_stay_exact_and_never_turn_round)
 {
 	pr_ledger *l = make_ledger(20, 2);
@@ -303,6 +334,7 @@ main(void)
 	    {items_of_one_order_are_one_conversion},
 	    {a_refund_is_taken_off_and_is_no_conversion},
 	    {a_row_counts_for_the_variant_it_was_sent},
+	    {variants_have_buyers_and_the_money_of_each_row},
 	    {sums_stay_exact_and_never_turn_round},
 	    {they_are_told_by_link_and_by_hour},
 	    {the_return_is_of_one_currency, ROWS(returns)},
