@@ -79,6 +79,15 @@ read_times(struct planned *p, struct pr_error *e)
 	return r < 0 ? r : pr_zone_open(p->config->timezone.p, &p->zone, e);
 }
 
+/* The campaign's own start, window and deadline hold for nobody: rows have theirs. */
+static void
+leave_to_rows(struct pr_timetable *t)
+{
+	t->start_ms = t->begin_ms = 0;
+	t->deadline_ms = INT64_MAX;
+	t->window.n = 0;
+}
+
 static int
 read_all(struct cli *c, struct planned *p, struct cli_folder *f, struct pr_error *e)
 {
@@ -92,8 +101,12 @@ read_all(struct cli *c, struct planned *p, struct cli_folder *f, struct pr_error
 		r = pr_shaping_load(p->config->shaping.p, &f->problems, &p->shaping);
 	if (r == 0)
 		r = read_times(p, e);
+	p->rows.config = p->config;
+	p->rows.now_ms = p->input.now_ms;
 	if (r == 0)
 		r = plan_rows_read(&p->rows, f, e);
+	if (r == 0 && p->rows.timing && pr_timing_by_recipient(p->rows.timing))
+		leave_to_rows(&p->timetable);
 	if (r == 0)
 		read_sources(p);
 	return r;

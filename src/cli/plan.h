@@ -14,6 +14,7 @@
 #include "trial.h"
 
 #include "postrider/base/hash.h"
+#include "postrider/campaign/timing.h"
 #include "postrider/dns.h"
 #include "postrider/plan.h"
 
@@ -29,7 +30,12 @@ struct plan_domain {
 	struct pr_dns_wait wait;
 };
 struct plan_rows {
+	const struct pr_config *config; /* the caller's, as now_ms */
+	const struct pr_manifest *manifest;
+	int64_t now_ms;
+	pr_timing *timing; /* NULL: rows have no times of their own */
 	uint64_t rows, good, bad, duplicates;
+	uint64_t untimely;            /* their start has passed, or their deadline comes before */
 	struct plan_domain **domains; /* the largest first */
 	size_t domains_n, domains_cap;
 	struct pr_map by_name;

@@ -71,6 +71,17 @@ plan_domain_add(struct plan_domain *d, int64_t from_ms, uint64_t rows)
 	d->waves_n++;
 }
 
+/* By the minute: jitter would make each row a wave of its own. */
+static int64_t
+first_of(struct plan_rows *r, const struct pr_row *row)
+{
+	struct pr_timing_row at = {row->row, row->data};
+	if (!r->timing)
+		return 0;
+	int64_t ms = pr_timing_first(r->timing, &at, -1).due_ms;
+	return ms == PR_NEVER_MS ? ms : ms - ms % PR_MINUTE_MS;
+}
+
 static bool
 on_row(void *context, const struct pr_row *row, uint64_t line, const char *bad)
 {
@@ -86,18 +97,29 @@ on_row(void *context, const struct pr_row *row, uint64_t line, const char *bad)
 		r->duplicates++;
 		return true;
 	}
+	int64_t first_ms = first_of(r, row);
+	if (first_ms == PR_NEVER_MS) {
+		r->untimely++;
+		return true;
+	}
 	const char *sign = memrchr(email.p, '@', email.n);
 	const char *domain = sign ? sign + 1 : email.p;
 	r->good++;
-	plan_domain_add(domain_of(r, pr_str_n(domain, (size_t)(email.p + email.n - domain))), 0, 1);
+	plan_domain_add(domain_of(r, pr_str_n(domain, (size_t)(email.p + email.n - domain))),
+	                first_ms, 1);
 	return true;
 }
 
 static bool
 on_header(void *context, const struct pr_str *columns, size_t n)
 {
-	(void)context, (void)columns, (void)n;
-	return true;
+	struct plan_rows *r = context;
+	struct pr_timing_source source = {.manifest = r->manifest,
+	                                  .config = r->config,
+	                                  .columns = columns,
+	                                  .columns_n = n,
+	                                  .accepted_ms = r->now_ms};
+	return pr_timing_create(&source, &r->timing, NULL) == 0;
 }
 
 static int
@@ -115,6 +137,7 @@ plan_rows_read(struct plan_rows *r, struct cli_folder *f, struct pr_error *e)
 {
 	struct pr_recipients_reader reader = {on_header, on_row, r};
 	pr_hash_key_random(&r->key);
+	r->manifest = f->manifest;
 	int result = pr_recipients_read(f->manifest, f->dir, &reader, &f->problems, e);
 	pr_map_finish(&r->seen);
 	r->seen = (struct pr_map){0};
@@ -132,6 +155,7 @@ plan_rows_finish(struct plan_rows *r)
 			pr_mx_unref(r->domains[i]->mx);
 	}
 	free(r->domains);
+	pr_timing_unref(r->timing);
 	pr_map_finish(&r->by_name);
 	pr_map_finish(&r->seen);
 	pr_arena_finish(&r->arena);

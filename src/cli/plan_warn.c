@@ -70,6 +70,14 @@ plan_warn(const struct planned *p, each_fn *each, void *context)
 		pr_buf_adds(&b, "it would be held until it is approved (hold)");
 		tell(each, context, &b);
 	}
+	if (p->rows.untimely) {
+		pr_buf_addf(
+		    &b,
+		    "%s recipients get nothing: where they are its start has passed, or its "
+		    "deadline comes before",
+		    cli_number(p->rows.untimely, rows));
+		tell(each, context, &b);
+	}
 	if (p->sites.nowhere) {
 		pr_buf_addf(&b, "%s recipients are at domains that take no mail: they would bounce",
 		            cli_number(p->sites.nowhere, rows));
@@ -121,6 +129,12 @@ plan_assume(const struct planned *p, each_fn *each, void *context)
 		pr_buf_adds(
 		    &b, "receivers get equal parts of the campaign's rate: when all of them are "
 			"done is sure, which one is first is not");
+		tell(each, context, &b);
+	}
+	if (p->rows.timing) {
+		pr_buf_adds(&b,
+		            "rows begin at their own times by their clocks, and once begun go on "
+		            "when a window of theirs has ended; best hours are not known here");
 		tell(each, context, &b);
 	}
 	pr_buf_adds(&b,

@@ -70,6 +70,20 @@ class PlannedTest(PlanCase):
     def campaign(self, rows, **manifest):
         return pt.make_campaign(self.folder, "world", rows=rows, manifest=manifest)
 
+    def test_recipients_have_their_own_hours_and_holidays(self):
+        zones = ["Asia/Tokyo"] * 300 + ["Europe/Berlin"] * 200 + ["America/New_York"] * 100
+        rows = ["r%d@x.example,Ann,Tea,%s" % (i, zone) for i, zone in enumerate(zones)]
+        path = pt.make_campaign(self.folder, "round", recipients="\n".join(
+            ["email,first_name,product,timezone", *rows, ""]), manifest={"schedule": {
+                "start": "2026-11-27T09:00", "timezone": "recipient",
+                "fallback_timezone": "UTC"}})
+        plan = self.plan(self.relay, path, "--at", AT)
+        self.assertEqual(plan["begins"], "2026-11-27T00:00:00.000Z")  # nine in Tokyo
+        line = plan["receivers"][0]
+        self.assertEqual(line["recipients"], 600)
+        self.assertAlmostEqual(seconds(line["half"], "2026-11-27T00:00:00Z"), 0, delta=60)
+        self.assertAlmostEqual(seconds(plan["done"], "2026-11-27T14:00:00Z"), 0, delta=60)
+
     def test_a_window_too_short_goes_on_the_next_day(self):
         path = self.campaign(5400, rate="1/s", schedule={"window": "Mon-Fri 08:00-09:00",
                                                         "timezone": "Europe/Berlin"})
