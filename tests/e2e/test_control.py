@@ -297,10 +297,14 @@ class BadInputTest(Control):
     def test_verb_for_a_part_is_refused_by_name_and_never_done_to_the_whole(self):
         c = self.held(rows=2)
         path = "/v1/campaigns/%s/" % c["id"]
+        error = self.assertRefused(501, "POST", path + "cancel", {"domain": "b"})
+        self.assertIn("not available yet", error["message"])
         for verb in ("pause", "resume", "cancel"):
-            for part in ("variant", "domain") if verb == "cancel" else ("variant",):
-                error = self.assertRefused(501, "POST", path + verb, {part: "b"})
-                self.assertIn("not available yet", error["message"])
+            error = self.assertRefused(409, "POST", path + verb, {"variant": "b"})
+            self.assertIn("no such variant", error["message"])
+            for variant in ("", 1, "x" * 65, ["b"]):
+                self.assertRefused(400, "POST", path + verb, {"variant": variant})
+        self.assertRefused(400, "POST", path + "pause", {"variant": "b", "domain": "a.example"})
         for domain in ("", 1, "a\nb", "x" * 301, ["a.example"]):
             self.assertRefused(400, "POST", path + "pause", {"domain": domain})
         self.assertEqual(self.daemon.get(path[:-1])["slices"], [])
