@@ -156,7 +156,7 @@ campaign_record(struct pr_campaign *c, enum pr_record_type type, uint8_t state,
 	pr_change_encode(&change, &d->scratch);
 	struct pr_record r = {.type = (uint8_t)type,
 	                      .campaign = c->serial,
-	                      .at_ms = pr_utc_ms(),
+	                      .at_ms = c->recorded_ms = pr_utc_ms(),
 	                      .payload = d->scratch.data,
 	                      .payload_n = (uint16_t)d->scratch.len};
 	pr_journal_append(d->journal, &r);

@@ -180,6 +180,7 @@ struct pr_campaign {
 	unsigned epoch;        /* grows when batches are dropped: late answers are ignored */
 	int64_t next_due_ms;   /* due clock; INT64_MAX: none known */
 	unsigned sends;        /* open ones */
+	int64_t recorded_ms;   /* wall clock: of its last change, as its record has it */
 	uint64_t last_lsn;     /* behind its last record: what must be folded before it finishes */
 	struct pr_map settled; /* rows suppressed at refill -> lsn: not folded yet */
 	enum pr_state mass;    /* the mass mark in force; PR_STATES: none */

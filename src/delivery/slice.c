@@ -238,11 +238,11 @@ static void
 pause_slice(struct pr_campaign *c, struct slice *s, enum pr_cause cause, const char *by)
 {
 	set_paused(c, s, cause, by);
-	s->paused_ms = pr_utc_ms();
 	s->share = pr_judge_share(cause, &c->stop_loss);
 	if (cause == PR_CAUSE_OPERATOR)
 		s->n = (struct pr_tried){0};
 	say_paused(c, s, cause == PR_CAUSE_OPERATOR ? PR_PAUSE_SLICE_VERB : PR_STOP_LOSS_VERB);
+	s->paused_ms = c->recorded_ms;
 	refill_drop(c);
 	withdraw(c);
 }

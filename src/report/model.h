@@ -124,8 +124,8 @@ struct model {
 	bool steps;
 	struct model_test test;
 	struct pr_str decision; /* what the rest got, and why; empty: nothing was decided */
-	struct pr_buf picture; /* a document; empty: there is none, because of ... */
-	unsigned shown;        /* the variant that it shows, from 1; 0: there are none */
+	struct pr_buf picture;  /* a document; empty: there is none, because of ... */
+	unsigned shown;         /* the variant that it shows, from 1; 0: there are none */
 	struct pr_error no_picture;
 	struct pr_arena arena;
 };

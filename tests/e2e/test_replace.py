@@ -145,7 +145,7 @@ class ReplaceTest(accounted.TestCase):
         self.sink = self.enter(pt.Sink(
             self.folder, maildir=True, rules=["on=rcpt,share=50%,tries=1,reply=451 later"]))
         self.daemon = self.enter(pt.Daemon(self.folder, relay=self.sink, config={
-            "retry": {"first": "2s", "factor": 1, "jitter": 0, "max": "2s"}}))
+            "retry": {"first": "5s", "factor": 1, "jitter": 0, "max": "5s"}}))
         self.daemon.drop(pt.make_campaign(self.folder, "spring", rows=40, manifest=self.keys))
         campaign = self.daemon.wait_state("spring", "sending")
         self.id = campaign["id"]

@@ -178,7 +178,7 @@ class Test(VariantsCase):
         self.assertEqual({s for a, s in everybody.items() if a not in mail}, {"LOUD"})
 
     def test_a_bandit_gives_more_to_what_does_better_and_ends(self):
-        mail = self.start_test(wait="40s", method="bandit", floor="10%")
+        mail = self.start_test(wait="25s", method="bandit", floor="10%")
         self.click_as(mail, {"LOUD": 30, "Hello": 2})
         self.daemon.wait_state("spring", "finished", timeout=120)
         everybody = self.read_mail()
