@@ -31,7 +31,8 @@ compare(const void *a, const void *b)
 static void
 find_bounds(double *values, size_t n, struct segment_bounds *out)
 {
-	qsort(values, n, sizeof *values, compare);
+	if (n) /* else there is no array */
+		qsort(values, n, sizeof *values, compare);
 	for (size_t i = 1; i < FIFTHS; i++)
 		out->of[i - 1] = n ? values[n * i / FIFTHS] : 0;
 }
