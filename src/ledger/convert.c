@@ -53,18 +53,9 @@ is_item(pr_ledger *l, uint32_t row, const struct pr_conversion *c, struct pr_err
 static int
 variant_of(pr_ledger *l, uint32_t row, uint8_t *out, struct pr_error *e)
 {
-	sqlite3_stmt *s;
-	struct entry entry;
-	int r = ledger_statement(l, ST_ENTRY_GET, &s, e);
-	*out = 0;
-	if (r < 0)
-		return r;
-	sqlite3_bind_int64(s, 1, row);
-	if ((r = pr_db_step(s, e)) == 1) {
-		ledger_read_entry(s, 0, &entry);
-		*out = entry.variant;
-		sqlite3_reset(s);
-	}
+	struct entry entry = {0}; /* without one it has no variant */
+	int r = ledger_entry_of(l, row, &entry, e);
+	*out = entry.variant;
 	return r < 0 ? r : 0;
 }
 

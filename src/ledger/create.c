@@ -223,30 +223,12 @@ pr_ledger_add(pr_ledger *l, const struct pr_ledger_new *n, struct pr_error *e)
 	return ledger_put_entry(l, &entry, &l->p.tally, e);
 }
 
-/* What a row that waits for its own time has. */
-static int
-old_entry(pr_ledger *l, uint32_t row, struct entry *out, struct pr_error *e)
-{
-	sqlite3_stmt *s;
-	int r = ledger_statement(l, ST_ENTRY_GET, &s, e);
-	if (r < 0)
-		return r;
-	sqlite3_bind_int64(s, 1, row);
-	if ((r = pr_db_step(s, e)) == 1) {
-		ledger_read_entry(s, 0, out);
-		out->row = row;
-		out->reply = out->mx = PR_STR("");
-		sqlite3_reset(s);
-	}
-	return r;
-}
-
 int
 pr_ledger_skip(pr_ledger *l, uint32_t row, struct pr_str reason, struct pr_error *e)
 {
 	PR_ASSERT(l->importing && row >= 1 && row <= l->p.tally.rows);
 	struct entry old, entry = {.row = row, .state = PR_SKIPPED, .reply = reason};
-	int r = old_entry(l, row, &old, e);
+	int r = ledger_entry_of(l, row, &old, e);
 	if (r < 0)
 		return r;
 	return r ? ledger_replace_entry(l, &old, &entry, &l->p.tally, e)

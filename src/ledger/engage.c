@@ -208,20 +208,14 @@ write_hits(pr_ledger *l, uint32_t row, const struct row_hits *w, struct pr_error
 static int
 look_at_row(pr_ledger *l, uint32_t row, int64_t *delivered_ms, bool *doubtful, struct pr_error *e)
 {
-	sqlite3_stmt *s;
 	struct entry entry;
-	int r = ledger_statement(l, ST_ENTRY_GET, &s, e);
+	int r = ledger_entry_of(l, row, &entry, e);
 	*delivered_ms = 0;
 	*doubtful = false;
-	if (r < 0)
-		return r;
-	sqlite3_bind_int64(s, 1, row);
-	if ((r = pr_db_step(s, e)) == 1) {
-		ledger_read_entry(s, 0, &entry);
+	if (r == 1) {
 		*doubtful = entry.state == PR_IN_DOUBT;
 		if (entry.state == PR_DELIVERED || entry.state == PR_BOUNCED)
 			*delivered_ms = entry.last_ms;
-		sqlite3_reset(s);
 	}
 	return r < 0 ? r : 0;
 }

@@ -37,6 +37,23 @@ ledger_read_entry(sqlite3_stmt *s, int at, struct entry *out)
 	out->variant = (uint8_t)sqlite3_column_int(s, at + 13);
 }
 
+int
+ledger_entry_of(pr_ledger *l, uint32_t row, struct entry *out, struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = ledger_statement(l, ST_ENTRY_GET, &s, e);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, row);
+	if ((r = pr_db_step(s, e)) == 1) {
+		ledger_read_entry(s, 0, out);
+		out->row = row;
+		out->reply = out->mx = PR_STR(""); /* they end with the statement */
+	}
+	sqlite3_reset(s);
+	return r;
+}
+
 /* sign 1 adds the entry, -1 takes it away. */
 static void
 count(struct tally *t, const struct entry *n, int64_t sign)

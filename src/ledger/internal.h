@@ -168,6 +168,8 @@ struct entry {
 };
 /* Columns of ST_ENTRY_GET and of the queries that begin alike, from `at`. */
 void ledger_read_entry(sqlite3_stmt *s, int at, struct entry *out);
+/* 1 and the entry of a row, without its texts; 0: it has none. */
+int ledger_entry_of(pr_ledger *l, uint32_t row, struct entry *out, struct pr_error *e);
 /* Write an entry (old: what was there, NULL: nothing known) and carry the change in t. */
 int ledger_put_entry(pr_ledger *l, const struct entry *n, struct tally *t, struct pr_error *e);
 int ledger_replace_entry(pr_ledger *l, const struct entry *old, const struct entry *n,
