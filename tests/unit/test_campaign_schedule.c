@@ -1,45 +1,8 @@
 /* Zones, windows and schedules on the days when clocks change. */
-#include "suite.h"
-
-#include "postrider/base/clock.h"
-#include "postrider/campaign/schedule.h"
+#include "time_help.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-static pr_zone *
-zone(const char *name)
-{
-	pr_zone *z = NULL;
-	struct pr_error e = {0};
-	ck_assert_msg(pr_zone_open(name, &z, &e) == 0, "%s", e.text);
-	return z;
-}
-
-/* "2026-03-29T01:00" UTC in ms. */
-static int64_t
-utc(const char *text)
-{
-	struct tm tm = {0};
-	ck_assert_ptr_nonnull(strptime(text, "%Y-%m-%dT%H:%M", &tm));
-	return (int64_t)timegm(&tm) * 1000;
-}
-
-/* Two so that one call may compare two instants. */
-static const char *
-show(int64_t ms)
-{
-	static char out[2][PR_RFC3339_SIZE];
-	static unsigned turn;
-	return ms == INT64_MAX ? "never" : pr_format_rfc3339(ms, out[turn++ % 2]);
-}
-
-#define ck_instant_eq(got, wanted)                                                                 \
-	do {                                                                                       \
-		int64_t g_ = (got), w_ = (wanted);                                                 \
-		ck_assert_msg(g_ == w_, "got %s, wanted %s", show(g_), show(w_));                  \
-	} while (0)
 
 static const struct {
 	const char *zone, *local, *utc;

@@ -1,45 +1,12 @@
 /* When somebody may get something: rules by examples and by trying every minute; rows. */
-#include "suite.h"
+#include "time_help.h"
 
-#include "postrider/base/clock.h"
 #include "postrider/base/hash.h"
 #include "postrider/campaign/timing.h"
 #include "postrider/ledger.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-static pr_zone *
-zone(const char *name)
-{
-	pr_zone *z = NULL;
-	struct pr_error e = {0};
-	ck_assert_msg(pr_zone_open(name, &z, &e) == 0, "%s", e.text);
-	return z;
-}
-
-static int64_t
-utc(const char *text)
-{
-	struct tm tm = {0};
-	ck_assert_ptr_nonnull(strptime(text, "%Y-%m-%dT%H:%M", &tm));
-	return (int64_t)timegm(&tm) * 1000;
-}
-
-static const char *
-show(int64_t ms)
-{
-	static char out[2][PR_RFC3339_SIZE];
-	static unsigned turn;
-	return ms == PR_NEVER_MS ? "never" : pr_format_rfc3339(ms, out[turn++ % 2]);
-}
-
-#define ck_instant_eq(got, wanted)                                                                 \
-	do {                                                                                       \
-		int64_t g_ = (got), w_ = (wanted);                                                 \
-		ck_assert_msg(g_ == w_, "got %s, wanted %s", show(g_), show(w_));                  \
-	} while (0)
 
 static struct pr_window
 window(const char *text)
