@@ -72,7 +72,7 @@ pr_folder_unknown(const struct pr_tree *t, const struct pr_manifest *m,
 		char first[256], remedy[320] = "";
 		snprintf(first, sizeof first, "%.*s", (int)strcspn(entry->path, "/"), entry->path);
 		const char *meant = pr_nearest(pr_str(first), names);
-		if (meant)
+		if (meant && strcmp(meant, first) != 0) /* else it is that, and not for this one */
 			snprintf(remedy, sizeof remedy, "did you mean %s?", meant);
 		pr_problem_add(problems, PR_WARNING, entry->path, 0, remedy,
 		               "is not used by this campaign");
