@@ -2,7 +2,7 @@
  * Answers outlive campaigns: for weeks people open, click and leave, and mail comes back. What
  * the journal says of a campaign that is under way no more is folded into its ledger in done/.
  *
- *   under way: fold.c has its ledger -> ending: what comes is kept back in memory, for its folder
+ *   under way: fold.h has its ledger -> ending: what comes is kept back in memory, for its folder
  *   moves and its report is being written -> in done/: its ledger is opened when something comes,
  *   a few stay open
  *

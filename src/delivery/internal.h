@@ -773,7 +773,7 @@ void outcome_settle(struct pr_campaign *c, const struct pr_row *row, enum pr_sta
 /* An outcome of a row in doubt by the campaign's policy: when it may go again. */
 void outcome_doubt_policy(struct pr_campaign *c, uint32_t row, struct pr_outcome *o);
 
-/* ---- fold.c ---- */
+/* ---- fold.c, and the files fold.h names ---- */
 #define PR_BOOT_ID_SIZE 40
 /* Where a restart begins to read, and the boot in which that part was written. */
 struct replay_from {
