@@ -107,7 +107,6 @@ add_engagement(struct pr_buf *b)
 {
 	static const char *const words[][2] = {{"opened", "open"},
 	                                       {"clicked", "click"},
-	                                       {"converted", "conversion"},
 	                                       {"unsubscribed", "unsubscribe"},
 	                                       {"complained", "complaint"}};
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -115,6 +114,8 @@ add_engagement(struct pr_buf *b)
 		            ", EXISTS (SELECT 1 FROM hits WHERE hits.row = r.row AND kind = %d"
 		            " AND NOT machine) AS %s",
 		            kind_of(words[i][1]), words[i][0]);
+	pr_buf_adds(b, ", EXISTS (SELECT 1 FROM conversions v WHERE v.row = r.row AND v.counts)"
+	               " AS converted"); /* they stand in a table of their own */
 	for (int kind = PR_ENGAGEMENT_OPEN; kind <= PR_ENGAGEMENT_CLICK; kind++)
 		pr_buf_addf(b,
 		            ", (SELECT count(*) FROM hits WHERE hits.row = r.row AND kind = %d"
@@ -172,8 +173,9 @@ static int
 open_where(struct where *w, pr_ledger *l, const struct pr_where_ask *ask, const char *what,
            struct pr_error *e)
 {
-	static const char *const tables[] = {"rows", "state", "hits", "links", "domains",
-	                                     "",     "r",     "s",    "c",     NULL};
+	static const char *const tables[] = {"rows",    "state",       "hits", "links",
+	                                     "domains", "conversions", "",     "r",
+	                                     "s",       "v",           "c",    NULL};
 	static const char *const ours[] = {"count", "total", "max", "char", NULL};
 	struct pr_buf sql = {0};
 	int r = l->mode == PR_LEDGER_READ ? ledger_load_progress(l, e) : 0;
