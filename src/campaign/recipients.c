@@ -255,13 +255,19 @@ on_row(void *context, const struct checked_row *row)
 
 /* ---- the whole ---- */
 
-/* Duplicates, rows without consent and those without a time are no sign of a damaged file: they do
- * not count. */
-static void
-judge(const struct pr_manifest_recipients *m, struct pr_recipients_result *result)
+/* Duplicates, rows without consent, those without a time and those left out are no sign of a
+ * damaged file: they do not count. */
+static uint64_t
+bad_rows(const struct pr_recipients_result *r)
 {
-	uint64_t bad = result->skipped - result->duplicates - result->without_consent -
-	               result->held_out - result->untimely - result->excluded;
+	return r->skipped - r->duplicates - r->without_consent - r->held_out - r->untimely -
+	       r->excluded;
+}
+
+void
+pr_recipients_judge(const struct pr_manifest_recipients *m, uint64_t bad,
+                    struct pr_recipients_result *result)
+{
 	result->too_many_rejects =
 	    bad > m->rejects_free && (double)bad > m->max_rejects * (double)result->rows;
 	result->count_differs = m->expect_rows >= 0 && result->rows != (uint64_t)m->expect_rows;
@@ -320,6 +326,10 @@ import(struct import *in, struct pr_problems *problems)
 		r = set_fact(in, PR_FACT_FORGETS, forgets);
 	if (r == 0)
 		r = keep_variants(in);
+	if (r == 0)
+		r = set_fact(in, PR_FACT_BAD, bad_rows(in->result));
+	if (r == 0 && in->result->machine)
+		r = set_fact(in, PR_FACT_MACHINE, in->result->machine);
 	if (r == 0 && in->result->forgotten)
 		r = set_fact(in, PR_FACT_FORGOTTEN, in->result->forgotten);
 	if (r == 0 && s->config)
@@ -328,7 +338,7 @@ import(struct import *in, struct pr_problems *problems)
 		r = row_times_keep(&in->times, in->ledger, &in->result->zones, in->e);
 	if (r == 0)
 		r = pr_ledger_import_done(in->ledger, in->e);
-	judge(&s->manifest->recipients, in->result);
+	pr_recipients_judge(&s->manifest->recipients, bad_rows(in->result), in->result);
 	return r;
 }
 

@@ -417,18 +417,19 @@ campaign_read_counts(struct pr_campaign *c, struct pr_error *e)
 	return r;
 }
 
-/* Killed between its import and its first record: what the import had found is said again.
- * Duplicates count as bad rows here, since the ledger does not tell them apart: rather held
- * once too often. */
+/* Killed between its import and its first record: what the import had found is said again. A
+ * ledger of an older daemon does not tell bad rows apart: rather held once too often. */
 static void
 judge_import(struct pr_campaign *c)
 {
-	const struct pr_manifest_recipients *m = &c->manifest->recipients;
 	struct pr_recipients_result r = {.rows = c->counts.total,
 	                                 .skipped = c->counts.of[PR_SKIPPED]};
-	r.too_many_rejects =
-	    r.skipped > m->rejects_free && (double)r.skipped > m->max_rejects * (double)r.rows;
-	r.count_differs = m->expect_rows >= 0 && r.rows != (uint64_t)m->expect_rows;
+	struct pr_buf told = {0};
+	uint64_t bad = r.skipped;
+	if (pr_ledger_get(c->ledger, PR_FACT_BAD, &told) == 0)
+		bad = strtoull(told.data, NULL, 10);
+	pr_buf_finish(&told);
+	pr_recipients_judge(&c->manifest->recipients, bad, &r);
 	campaign_first_state(c, &r);
 }
 

@@ -286,6 +286,7 @@ report_json(const struct model *m, pr_ledger *l, struct pr_buf *b, struct pr_err
 	add_text(b, "timezone", pr_str(s->timezone));
 	pr_buf_addf(b, ",\"relayed\":%s,\"campaign\":", s->relayed ? "true" : "false");
 	pr_report_campaign_json(&s->view, b);
+	add_number(b, "opened_by_machines_before", m->chosen_by_machines);
 	add_rates(b, m);
 	add_timeline(b, &m->time);
 	add_classes(b, m, PR_BOUNCED);

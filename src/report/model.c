@@ -8,6 +8,7 @@
 #include "report_internal.h"
 
 #include "postrider/campaign/manifest.h"
+#include "postrider/campaign/recipients.h"
 #include "postrider/campaign/version.h"
 #include "postrider/message/picture.h"
 
@@ -78,6 +79,15 @@ look_at_decision(struct model *m, pr_ledger *l)
 	if (pr_ledger_get(l, "verdict", &verdict) == 0)
 		m->decision = pr_arena_copy(&m->arena, pr_buf_str(&verdict));
 	pr_buf_finish(&verdict);
+}
+
+static void
+look_at_source(struct model *m, pr_ledger *l)
+{
+	struct pr_buf n = {0};
+	if (pr_ledger_get(l, PR_FACT_MACHINE, &n) == 0)
+		m->chosen_by_machines = strtoull(n.data, NULL, 10);
+	pr_buf_finish(&n);
 }
 
 static int
@@ -167,6 +177,7 @@ look_at_rows(struct model *m, pr_ledger *l, const struct pr_manifest *manifest, 
 	timeline_make(&m->survey, from, unit, &m->time);
 	r = look_at_variants(m, l, manifest, e);
 	look_at_decision(m, l);
+	look_at_source(m, l);
 	if (r == 0)
 		judge_variants(m, manifest);
 	return r;

@@ -123,9 +123,11 @@ struct model {
 	unsigned variants_n;
 	bool steps;
 	struct model_test test;
-	struct pr_str decision; /* what the rest got, and why; empty: nothing was decided */
-	struct pr_buf picture;  /* a document; empty: there is none, because of ... */
-	unsigned shown;         /* the variant that it shows, from 1; 0: there are none */
+	uint64_t chosen_by_machines; /* recipients an earlier campaign had, opened there by machines
+	                                only */
+	struct pr_str decision;      /* what the rest got, and why; empty: nothing was decided */
+	struct pr_buf picture;       /* a document; empty: there is none, because of ... */
+	unsigned shown;              /* the variant that it shows, from 1; 0: there are none */
 	struct pr_error no_picture;
 	struct pr_arena arena;
 };

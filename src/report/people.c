@@ -41,6 +41,17 @@ add_machines(struct pr_buf *b, const struct model *m)
 	pr_buf_adds(b, "). Mail programs and scanners do so to protect their readers.</p>");
 }
 
+static void
+add_machines_before(struct pr_buf *b, const struct model *m)
+{
+	if (m->chosen_by_machines == 0)
+		return;
+	pr_buf_adds(b, "<p class=\"soft small\">");
+	add_number(b, m->chosen_by_machines);
+	pr_buf_adds(b, m->chosen_by_machines == 1 ? " recipient comes" : " recipients come");
+	pr_buf_adds(b, " from an earlier campaign that only machines had opened for them.</p>");
+}
+
 /* What became of all recipients, as one bar; its figures are the table's and the list's. */
 static const struct {
 	enum pr_state state;
@@ -132,6 +143,7 @@ section_funnel(struct pr_buf *b, const struct model *m)
 		add_step(b, m, &steps[i]);
 	table_end(b);
 	add_machines(b, m);
+	add_machines_before(b, m);
 	add_fates(b, m);
 	section_end(b);
 }

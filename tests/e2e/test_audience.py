@@ -1,7 +1,11 @@
 """Campaigns whose recipients are contacts, or an earlier campaign's rows: chosen at the start, once,
 through the same import as a file."""
+import collections
+import contextlib
+import glob
 import json
 import os
+import sqlite3
 import sys
 import time
 import unittest
@@ -98,6 +102,41 @@ class ContactsTest(AudienceCase):
         self.assertEqual(results["p6@shop.example"], "suppressed")
         self.assertEqual(len(results), 21)
 
+    def test_kills_while_contacts_are_chosen_lose_nobody_and_write_to_nobody_twice(self):
+        self.start(retry={"first": "1s", "max": "2s"})
+        people = 40000
+        self.put(["email,first_name,points,lists"] + [
+            "p%d@shop.example,P%d,%d,news" % (k, k, k) for k in range(people)])
+        fell_into = 0
+        self.daemon.drop(self.write("many", audience={"list": "news"}))
+        for after in (0, 0.02, 0.05, 0.1):  # seconds from when its ledger is there
+            ledger = pt.wait_until(self.ledger_begun, "the ledger")
+            time.sleep(after)
+            self.daemon.kill()
+            fell_into += not self.is_imported(ledger)
+            self.daemon.start()
+        self.assertGreater(fell_into, 0, "no kill fell into the import: no test at all")
+        campaign = self.daemon.wait_state("many", "finished", timeout=120)
+        self.assertEqual((campaign["counts"]["total"], campaign["counts"]["delivered"]),
+                         (people, people - campaign["needs_decision"]))
+        copies = collections.Counter(m["to"][0] for m in self.sink.messages())
+        doubted = {r["email"] for r in self.daemon.results(campaign) if r["doubted"] == "1"}
+        self.assertEqual({a for a, n in copies.items() if n > 1} - doubted, set())
+        self.assertEqual({"p%d@shop.example" % k for k in range(people)} - set(copies) - doubted,
+                         set())
+
+    def ledger_begun(self):
+        """The ledger's path as soon as there is one; the folder is in done/ at last."""
+        for top in ("active", "done"):
+            found = glob.glob(os.path.join(self.daemon.spool, top, "*-many-*", "ledger.db"))
+            if found:
+                return found[0]
+        return None
+
+    def is_imported(self, ledger):
+        with open(os.path.join(os.path.dirname(ledger), ".intake"), encoding="utf-8") as f:
+            return "\nimported 1\n" in f.read()
+
     def test_one_that_waits_can_be_cancelled(self):
         self.start()
         self.put_people(4)
@@ -153,12 +192,15 @@ class EarlierTest(AudienceCase):
         self.keys = tokens.Keys(SECRET)
         self.start(secrets=[{"id": "a", "file": path}],
                    track={"listen": "127.0.0.1:%d" % self.port, "rate": "100000/s",
+                          "proxies": ["127.0.0.1"],  # or one visitor opens for all: a machine
                           "url": "https://t.acme.example"})
 
-    def open_mail(self, campaign, row, **headers):
-        token = self.keys.make("o", tokens.serial_of(self.daemon, campaign["id"]), row)
+    def open_mail(self, campaign, row, address, **headers):
+        serial = tokens.serial_of(self.daemon, campaign["id"])
+        token = self.keys.token(tokens.OPEN, serial, row, address)
         request = urllib.request.Request("http://127.0.0.1:%d/o/%s.gif" % (self.port, token),
-                                         headers={**HUMAN, **headers})
+                                         headers={**HUMAN, "X-Forwarded-For": "10.0.0.%d" % row,
+                                                  **headers})
         with urllib.request.urlopen(request, timeout=pt.TIMEOUT) as answer:
             self.assertEqual(answer.status, 200)
 
@@ -176,6 +218,66 @@ class EarlierTest(AudienceCase):
         more = self.send("not-lately", audience={"segment": "points < 12", "exclude": {
             "campaigns": "nothing-like-it"}})
         self.assertEqual(len(self.sent(more)), 12)
+
+    def test_whoever_was_left_out_is_no_bad_row_after_a_restart(self):
+        """Killed between its import and its first record: made so by taking that record out of
+        what was folded."""
+        self.start()
+        self.put_people(60)
+        first = self.send("first", audience={"segment": "points < 40"})
+        self.daemon.drop(self.write("second", hold=True, audience={"segment": "1"},
+                                    exclude={"campaigns": [first["id"]]}))
+        held = self.daemon.wait_state("second", "held")
+        self.assertEqual((held["reason"], held["counts"]["skipped"]), ("approval", 40))
+        self.daemon.terminate()
+        self.forget_first_record(held["id"])
+        self.daemon.start()
+        held = self.daemon.wait_state("second", "held")
+        self.assertEqual(held["reason"], "approval")
+        self.daemon.post("/v1/campaigns/%s/approve" % held["id"])
+        second = self.daemon.wait_state("second", "finished")
+        self.assertEqual(self.sent(second), list(range(40, 60)))
+
+    def forget_first_record(self, campaign_id):
+        ledger = os.path.join(self.daemon.spool, "active", campaign_id, "ledger.db")
+        with contextlib.closing(sqlite3.connect(ledger)) as db:
+            self.assertEqual(db.execute("SELECT count(*) FROM meta WHERE key = 'state'").fetchone(),
+                             (1,))
+            db.execute("DELETE FROM meta WHERE key IN ('state', 'reason')")
+            folded = db.execute("SELECT folded FROM progress").fetchone()[0]
+            db.commit()
+        with contextlib.closing(sqlite3.connect(self.daemon.state + "/state.db")) as db:
+            clock = db.execute("SELECT value FROM facts WHERE key = 'clock'").fetchone()[0]
+            db.execute("UPDATE facts SET value = ? WHERE key = 'replay'",
+                       (b"%d %s" % (folded, bytes(clock).split()[3]),))
+            db.commit()
+
+    def test_who_did_not_open_is_sent_another_and_machines_open_nothing(self):
+        self.start_tracking()
+        self.put_people(40)
+        self.daemon.cli("suppress", "add", "p39@shop.example")  # not sent: no non-opener
+        first = self.send("first", audience={"segment": "1", "order": "email"},
+                          html="body.txt", track={"opens": True, "clicks": True})
+        row_of = {int(r["email"][1:r["email"].index("@")]): int(r["row"])
+                  for r in self.daemon.results(first)}
+        people, both, machines = range(0, 6), range(6, 9), range(9, 14)
+        for n in [*people, *both]:
+            self.open_mail(first, row_of[n], "p%d@shop.example" % n)
+        for n in [*both, *machines]:
+            self.open_mail(first, row_of[n], "p%d@shop.example" % n,
+                           **{"User-Agent": "curl/8.5.0"})
+        pt.wait_until(lambda: self.daemon.campaign("first")["opens"] == {
+            "total": 17, "unique": 14, "machine": 5}, "the opens")
+        again = self.send("again", recipients={
+            "campaign": first["id"], "where": "delivered and not opened and not clicked"})
+        self.assertEqual(self.sent(again), list(range(9, 39)))
+        self.assertEqual(again["counts"]["total"], 30)
+        with open(os.path.join(self.daemon.spool, "done", again["id"], "report.json"),
+                  encoding="utf-8") as f:
+            self.assertEqual(json.load(f)["opened_by_machines_before"], 5)
+        with open(os.path.join(self.daemon.spool, "done", again["id"], "report.html"),
+                  encoding="utf-8") as f:
+            self.assertIn("5 recipients come from an earlier campaign that only machines", f.read())
 
     def test_rows_of_an_earlier_campaign_come_with_their_columns(self):
         self.start()

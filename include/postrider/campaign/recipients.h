@@ -63,6 +63,14 @@ int pr_recipients_import(const struct pr_recipients_source *source,
                          struct pr_recipients_result *result, pr_ledger **ledger,
                          struct pr_problems *problems, struct pr_error *e);
 
+/* Facts of a ledger whose import has ended, in numbers: */
+#define PR_FACT_BAD "bad_rows"               /* those that max_rejects is about */
+#define PR_FACT_MACHINE "opened_by_machines" /* `machine` above; where there were such */
+/* Whether a campaign is held for what its import found: at the import, and again after a restart.
+ * Sets too_many_rejects and count_differs, by rows and `bad`. */
+void pr_recipients_judge(const struct pr_manifest_recipients *m, uint64_t bad,
+                         struct pr_recipients_result *result);
+
 #define PR_FACT_VARIANTS "variants" /* of the ledger: names of the variants, packed fields */
 
 /* Rows of forgotten people are numbers without address and fields. The file still holds them: it is
