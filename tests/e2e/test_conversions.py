@@ -18,6 +18,7 @@ import unittest
 import urllib.parse
 
 import test_track
+from api_server import Receiver
 from test_track import FORM, HUMAN, pt, tokens
 
 KEY = "an events key of enough characters"
@@ -318,6 +319,71 @@ class CrashTest(ConversionCase):
         self.assertLessEqual(set(counted()), set(events))
         n, people = len(counted()), len({events[i] for i in counted()})
         self.wait_earned("spring", n, people, EUR=decimal.Decimal("1.01") * n)
+
+
+class HookTest(ConversionCase):
+    track = {"proxies": ["127.0.0.1"]}  # or one visitor clicks for everybody: a machine
+
+    def begin_with_hooks(self, **hooks):
+        secret = os.path.join(self.folder, "hook")
+        with open(secret, "w", encoding="utf-8") as f:
+            f.write("hook-secret\n")
+        os.chmod(secret, 0o600)
+        receivers = {name: self.enter(Receiver()) for name in hooks}
+        self.begin(webhooks=[dict({"url": receivers[name].url, "secret_file": secret}, **hook)
+                             for name, hook in hooks.items()])
+        return receivers
+
+    def wait_taken(self, hooks):
+        for n in range(hooks):
+            pt.wait_until(lambda: self.daemon.get("/v1/status")["webhooks"][n]["backlog_bytes"] == 0,
+                          "the backlog to go")
+
+    def test_conversions_are_told_once_with_what_they_were_worth(self):
+        told = self.begin_with_hooks(all={}, few={"events": ["conversion"]},
+                                     other={"events": ["bounced"]}, theirs={"format": "sendgrid"})
+        campaign = self.send("spring", conversions={"events": ["order", "signup"]})
+        for row in (1, 2, 3):
+            self.click("spring", row)
+        orders = [{"event": "order", "email": pt.address(1, 1), "amount": "10.10",
+                   "currency": "EUR", "id": "A-1"},
+                  {"event": "order", "email": pt.address(1, 1), "amount": "10.10",
+                   "currency": "EUR", "id": "A-1"},  # told twice
+                  {"event": "signup", "email": pt.address(2, 1), "id": "S-1"},
+                  {"event": "order", "email": pt.address(9, 1), "amount": "1.00",
+                   "currency": "EUR", "id": "A-9"}]  # nobody's
+        self.assertEqual([self.told(**o)["credited"] for o in orders], [True, True, True, False])
+        self.wait_earned("spring", 2, 2, EUR="10.10")
+        self.wait_taken(4)
+        got = told["few"].events()
+        self.assertEqual([(e["type"], e["event"], e["campaign"], e["row"], e["email"],
+                           e.get("amount"), e.get("currency"), e["order"]) for e in got],
+                         [("conversion", "order", campaign["id"], 1, pt.address(1, 1), "10.10",
+                           "EUR", "A-1"),
+                          ("conversion", "signup", campaign["id"], 2, pt.address(2, 1), None,
+                           None, "S-1")])
+        self.assertEqual([e for e in told["all"].events() if e["type"] == "conversion"], got)
+        self.assertEqual(got, [e for e in self.daemon.events() if e["type"] == "conversion"])
+        self.assertEqual(told["other"].events(), [])
+        self.assertNotIn("conversion", {e["event"] for e in told["theirs"].events()})
+
+    def test_a_kill_repeats_conversions_at_most_and_loses_none(self):
+        told = self.begin_with_hooks(few={"events": ["conversion"]})
+        self.send("spring", rows=40)
+        for row in range(1, 41):
+            self.click("spring", row)
+            self.assertTrue(self.told(event="order", email=pt.address(row, 1), id="A%d" % row,
+                                      amount="1.00", currency="EUR")["credited"])
+            if row % 20 == 0:
+                self.daemon.kill()
+                self.daemon.start()
+        self.wait_earned("spring", 40, 40, EUR="40.00")
+        self.wait_taken(1)
+        orders = collections.defaultdict(set)
+        for e in told["few"].events():
+            orders[e["order"]].add(e["id"])
+        self.assertEqual(set(orders), {"A%d" % row for row in range(1, 41)})
+        self.assertEqual({len(ids) for ids in orders.values()}, {1})
 
 
 class LaterTest(ConversionCase):
