@@ -66,12 +66,12 @@ fold(void)
 	struct pr_buf payloads[4] = {0};
 	struct pr_error e;
 	for (unsigned i = 0; i < 4; i++) {
-		records[i] = (struct pr_record){.lsn = i + 1,
-		                                .campaign = 7,
-		                                .row = i / 2 + 1,
-		                                .type = i % 2 ? PR_RECORD_ENGAGEMENT
-		                                              : PR_RECORD_OUTCOME,
-		                                .at_ms = 1700000000000 + i * 3600000};
+		records[i] =
+		    (struct pr_record){.lsn = i + 1,
+		                       .campaign = 7,
+		                       .row = i / 2 + 1,
+		                       .type = i % 2 ? PR_RECORD_ENGAGEMENT : PR_RECORD_OUTCOME,
+		                       .at_ms = 1700000000000 + i * 3600000};
 		if (i % 2)
 			pr_engagement_encode(&hits[i / 2], &payloads[i]);
 		else

@@ -31,7 +31,8 @@ static const struct {
     {3, PR_ENGAGEMENT_OPEN, PR_EVIDENCE_APPLE_PROXY, ""},
     {3, PR_ENGAGEMENT_OPEN, 0, ""},
     {4, PR_ENGAGEMENT_CLICK, 0, "https://a.example/sale?x=1"},
-    {5, PR_ENGAGEMENT_CLICK, PR_EVIDENCE_SCANNER | PR_EVIDENCE_NO_LANGUAGE, "https://a.example/sale?x=1"},
+    {5, PR_ENGAGEMENT_CLICK, PR_EVIDENCE_SCANNER | PR_EVIDENCE_NO_LANGUAGE,
+     "https://a.example/sale?x=1"},
     {7, PR_ENGAGEMENT_UNSUBSCRIBE, 0, "page"},
     {8, PR_ENGAGEMENT_COMPLAINT, 0, "abuse"},
     {13, PR_ENGAGEMENT_OPEN, 0, ""},
@@ -254,10 +255,10 @@ END_TEST
 
 START_TEST(a_condition_that_takes_too_long_is_stopped)
 {
-	struct pr_where_ask ask =
-	    ask_for("length(replace(replace(replace(replace(replace(email, 'e', 'eeeeeeeeeeeeeeee'),"
-	            " 'e', 'eeeeeeeeeeeeeeee'), 'e', 'eeeeeeeeeeeeeeee'), 'e', 'eeeeeeeeeeeeeeee'),"
-	            " 'e', 'eeeeeee')) > 0");
+	struct pr_where_ask ask = ask_for(
+	    "length(replace(replace(replace(replace(replace(email, 'e', 'eeeeeeeeeeeeeeee'),"
+	    " 'e', 'eeeeeeeeeeeeeeee'), 'e', 'eeeeeeeeeeeeeeee'), 'e', 'eeeeeeeeeeeeeeee'),"
+	    " 'e', 'eeeeeee')) > 0");
 	struct pr_where_counts n;
 	ask.limit_ms = 0;
 	int r = pr_where_count(l, &ask, &n, &e);
