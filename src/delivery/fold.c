@@ -349,7 +349,7 @@ struct fold_job {
 	int64_t clock[2]; /* due clock, wall clock */
 	int result;
 	uint64_t position, records;
-	uint64_t caps_need;
+	uint64_t caps_need, kept_back;
 	int64_t caps_oldest_ms;
 	struct answer *answers; /* the job's */
 	size_t answers_n;
@@ -393,6 +393,7 @@ work_fold(struct pr_job *job, void *worker)
 		(void)pr_caps_sweep(f->caps, j->caps_oldest_ms, pr_mono_ms() + CAPS_SLICE_MS,
 		                    &j->error); /* what stays is swept another time */
 	j->caps_need = pr_caps_needs(f->caps);
+	j->kept_back = finished_needs(f->finished);
 	j->position = f->position;
 	j->records = f->folded_records;
 	j->failed_n = f->failed_n;
@@ -439,6 +440,7 @@ fold_done(struct pr_job *job)
 	d->folded = j->position;
 	d->fold_records = j->records;
 	d->caps_need = j->caps_need;
+	d->kept_back = j->kept_back;
 	tell_failures(d, j);
 	for (size_t i = 0; i < j->answers_n; i++)
 		answer_apply(d, &j->answers[i]);
@@ -663,6 +665,7 @@ fold_recovered(struct pr_delivery *d, struct pr_error *e)
 	}
 	f->failed_n = 0;
 	d->folded = d->released_at = f->position;
+	d->kept_back = finished_needs(f->finished);
 	d->outcome_records = d->fold_records = f->folded_records;
 	d->paused_all = f->paused_all;
 	d->caps_need = pr_caps_needs(f->caps);
