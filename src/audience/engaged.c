@@ -140,21 +140,50 @@ pr_engaged_anybody(pr_audience *a, bool *out, struct pr_error *e)
 	return r;
 }
 
-/* What is derived needs no new look: at that age nothing of their points is left. */
+/* Of the contacts from `first` on, fewer than the next SWEEP_CONTACTS: those who have old events.
+ */
+static int
+find_old(pr_audience *a, int64_t first, int64_t before_ms, int64_t ids[SWEEP_CONTACTS], size_t *n,
+         struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = audience_statement(a, AU_ENGAGED_OLD, &s, e);
+	*n = 0;
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, first);
+	sqlite3_bind_int64(s, 2, first + SWEEP_CONTACTS);
+	sqlite3_bind_int64(s, 3, before_ms);
+	while (*n < SWEEP_CONTACTS && (r = pr_db_step(s, e)) == 1)
+		ids[(*n)++] = sqlite3_column_int64(s, 0);
+	sqlite3_reset(s);
+	return r < 0 ? r : 0;
+}
+
+static int
+drop_old(pr_audience *a, int64_t contact, int64_t before_ms, struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = audience_statement(a, AU_ENGAGED_DROP, &s, e);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, contact);
+	sqlite3_bind_int64(s, 2, before_ms);
+	r = pr_db_run(s, e);
+	return r < 0 ? r : audience_derive(a, contact, e);
+}
+
 int
 pr_engaged_sweep(pr_audience *a, int64_t before_ms, int64_t *contact, int64_t end_mono_ms,
                  struct pr_error *e)
 {
-	sqlite3_stmt *s;
-	int64_t last = 0;
+	int64_t last = 0, ids[SWEEP_CONTACTS];
 	int r = last_contact(a, &last, e);
 	while (r == 0 && *contact <= last && pr_mono_ms() < end_mono_ms) {
-		if ((r = audience_statement(a, AU_ENGAGED_OLD, &s, e)) < 0)
-			break;
-		sqlite3_bind_int64(s, 1, *contact);
-		sqlite3_bind_int64(s, 2, *contact + SWEEP_CONTACTS);
-		sqlite3_bind_int64(s, 3, before_ms);
-		r = pr_db_run(s, e);
+		size_t n = 0;
+		r = find_old(a, *contact, before_ms, ids, &n, e);
+		for (size_t i = 0; r == 0 && i < n; i++)
+			r = drop_old(a, ids[i], before_ms, e);
 		*contact += SWEEP_CONTACTS;
 	}
 	if (r == 0 && *contact > last)

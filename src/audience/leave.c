@@ -1,7 +1,8 @@
 /*
  * Who has left a list is no member of it any more, in the transaction that closes the address: by
- * a page, a mail, a complaint, or a file of those who have left elsewhere. A class leaves all lists.
- * Consents of what was left end with it. What stays is which list was left, when, by which way.
+ * a page, a mail, a complaint, or a file of those who have left elsewhere. A class leaves all
+ * lists. Consents of what was left end with it. What stays is which list was left, when, by which
+ * way.
  */
 #include "internal.h"
 
@@ -96,8 +97,8 @@ audience_leave(pr_audience *a, struct pr_str normal, const struct pr_suppression
 {
 	struct names k = {.a = a, .scope = why->scope};
 	int64_t contact = 0;
-	bool left = why->reason == PR_SUPPRESSION_UNSUBSCRIBED ||
-	            why->reason == PR_SUPPRESSION_COMPLAINED;
+	bool left =
+	    why->reason == PR_SUPPRESSION_UNSUBSCRIBED || why->reason == PR_SUPPRESSION_COMPLAINED;
 	int r = left ? audience_id_of(a, AU_CONTACT_ID, normal, &contact, e) : 0;
 	if (r <= 0)
 		return r;

@@ -68,6 +68,11 @@ static const struct pr_db_migration migrations[] = {
 };
 
 #define COLUMNS "address, scope, reason, note, source, at_ms, until_ms"
+/* Of events: a campaign brought it, its id is a place in the journal. What others counted stays. */
+#define BROUGHT                                                                                    \
+	" AND id <> '' AND NOT id GLOB '*[^0-9]*' AND item <> '' AND name IN"                      \
+	" (SELECT id FROM event_names WHERE name IN ('open', 'click', 'unsubscribe', 'complaint'," \
+	" 'bounce'))"
 #define AUDIT "at_ms, uid, by, verb, address, scope, reason, source, n"
 
 static const char *const texts[AU_N] = {
@@ -173,11 +178,9 @@ static const char *const texts[AU_N] = {
 			 " WHERE contact = ? ORDER BY at_ms DESC, event_names.id LIMIT ?",
     [AU_ENGAGED_KEEP] = "INSERT OR REPLACE INTO facts VALUES ('engaged', ?)",
     [AU_ENGAGED_POSITION] = "SELECT value FROM facts WHERE key = 'engaged'",
-    /* Those with the place in the journal for an id: what others counted stays. */
-    [AU_ENGAGED_OLD] = "DELETE FROM events WHERE contact >= ?1 AND contact < ?2 AND at_ms < ?3"
-		       " AND id GLOB '[0-9]*' AND NOT id GLOB '*[^0-9]*' AND item <> '' AND name"
-		       " IN (SELECT id FROM event_names WHERE name IN ('open', 'click',"
-		       " 'unsubscribe', 'complaint', 'bounce'))",
+    [AU_ENGAGED_OLD] = "SELECT DISTINCT contact FROM events WHERE contact >= ?1"
+		       " AND contact < ?2 AND at_ms < ?3" BROUGHT,
+    [AU_ENGAGED_DROP] = "DELETE FROM events WHERE contact = ?1 AND at_ms < ?2" BROUGHT,
     [AU_EVENTS_GONE] = "DELETE FROM events WHERE contact = ?",
     [AU_DERIVED_PUT] = "INSERT OR REPLACE INTO derived VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [AU_DERIVED_OF] = "SELECT orders, revenue, first_order_ms, last_order_ms, gap_ms,"

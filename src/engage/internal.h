@@ -24,7 +24,7 @@ bool engage_is_hard(const struct pr_outcome *o);
 
 /* ---- read.c ---- */
 
-#define ENGAGE_TOUCHED_MAX 512u     /* records of a batch that say something */
+#define ENGAGE_TOUCHED_MAX 512u    /* records of a batch that say something */
 #define ENGAGE_LOOK_MAX (8u << 20) /* octets of journal looked at for one */
 
 struct touched { /* a record */

@@ -24,11 +24,10 @@ note(struct reader *r, const struct pr_record *record)
 	struct pr_str payload = pr_str_n(record->payload, record->payload_n);
 	struct pr_outcome o;
 	struct pr_engagement g;
-	bool bounced = record->type == PR_RECORD_OUTCOME &&
-	               pr_outcome_decode(payload, &o) == 0 && engage_is_hard(&o);
+	bool bounced = record->type == PR_RECORD_OUTCOME && pr_outcome_decode(payload, &o) == 0 &&
+	               engage_is_hard(&o);
 	bool engaged = record->type == PR_RECORD_ENGAGEMENT &&
-	               pr_engagement_decode(payload, &g) == 0 &&
-	               g.kind != PR_ENGAGEMENT_CONVERSION;
+	               pr_engagement_decode(payload, &g) == 0 && g.kind != PR_ENGAGEMENT_CONVERSION;
 	if (record->campaign && record->row && (bounced || engaged))
 		r->touched[r->n++] = (struct touched){record->campaign, record->row, record->lsn,
 		                                      record->at_ms, bounced};
@@ -66,7 +65,8 @@ read_journal(struct reader *r, struct read_job *j)
 		pr_cursor_close(r->cursor);
 		r->cursor = NULL;
 		r->n = 0;
-		return got == PR_ENOENT ? 0 : got; /* released meanwhile: the next one begins later */
+		return got == PR_ENOENT ? 0
+		                        : got; /* released meanwhile: the next one begins later */
 	}
 	j->batch.position = pr_cursor_lsn(r->cursor);
 	return 0;

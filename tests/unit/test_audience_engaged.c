@@ -76,10 +76,18 @@ contact(pr_audience *a, const char *address)
 	return id;
 }
 
-#define OPENED(lsn, hours) {PR_ENGAGED_OPEN, false, false, NOW - (hours)*HOUR, lsn}
-#define CLICKED(lsn, hours) {PR_ENGAGED_CLICK, false, false, NOW - (hours)*HOUR, lsn}
+#define OPENED(lsn, hours)                                                                         \
+	{                                                                                          \
+		PR_ENGAGED_OPEN, false, false, NOW - (hours)*HOUR, lsn                             \
+	}
+#define CLICKED(lsn, hours)                                                                        \
+	{                                                                                          \
+		PR_ENGAGED_CLICK, false, false, NOW - (hours)*HOUR, lsn                            \
+	}
 #define ROW(address, events)                                                                       \
-	{PR_STR(address), PR_STR("spring-1"), events, sizeof(events) / sizeof *(events)}
+	{                                                                                          \
+		PR_STR(address), PR_STR("spring-1"), events, sizeof(events) / sizeof *(events)     \
+	}
 
 START_TEST(rows_are_put_once_and_only_to_those_who_are_contacts)
 {
@@ -179,6 +187,7 @@ START_TEST(what_is_old_goes_but_what_others_counted_stays)
 	ok(pr_db_end(a->db, pr_events_put(a, &b, INT64_MAX, &e), &e), &e);
 	ok(pr_engaged_sweep(a, NOW - 400 * PR_DAY_MS, &from, INT64_MAX, &e), &e);
 	ck_assert_int_eq(from, 0);
+	ck_assert_uint_eq(count(a, "engagement > 0.9 AND engagement < 1.1"), 1);
 	ck_assert_uint_eq(count(a, "count('open') = 2 AND count('open', 400) = 1 AND"
 	                           " count('order') = 1"),
 	                  1);
