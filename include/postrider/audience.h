@@ -34,7 +34,7 @@
 #include "postrider/base/trace.h"
 #include "postrider/loop.h"
 
-#define PR_AUDIENCE_SCHEMA 5
+#define PR_AUDIENCE_SCHEMA 6
 #define PR_AUDIENCE_LIST_MAX 64 /* octets of a list's name, as in manifests */
 #define PR_SCOPE_SIZE (PR_AUDIENCE_LIST_MAX + 6)
 #define PR_SCOPE_OPENS "opens"
@@ -159,7 +159,9 @@ int pr_audience_change_begin(pr_audience *a, struct pr_error *e);
 /*
  * *added: false where the same address and scope stands there already and lasts as long. One
  * that lasts longer replaces it. A forgotten person's address leaves the file: what stood there
- * under it becomes the hash's, in the audit lines too.
+ * under it becomes the hash's, in the audit lines too. A contact that has unsubscribed or
+ * complained leaves the lists that the scope stops (all of them: a class), and consents of these
+ * purposes end; pr_contact_left tells.
  */
 int pr_audience_add(pr_audience *a, const struct pr_suppression *s, bool *added,
                     struct pr_error *e);

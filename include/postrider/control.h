@@ -10,6 +10,7 @@
 #include "postrider/campaign/config.h"
 #include "postrider/campaign/intake.h"
 #include "postrider/delivery.h"
+#include "postrider/engage.h"
 #include "postrider/feedback/desk.h"
 #include "postrider/journal.h"
 #include "postrider/loop.h"
@@ -32,6 +33,7 @@ struct pr_control_options {
 	pr_privacy *privacy;
 	const pr_track *track;
 	pr_conversions_desk *conversions;
+	pr_engage *engage;
 	pr_feedback_desk *feedback;
 	const char *version;
 	void *context;

@@ -179,6 +179,9 @@ void pr_delivery_status(pr_delivery *d, struct pr_delivery_status *out);
 
 /* Below this everything is folded. */
 uint64_t pr_delivery_folded(const pr_delivery *d);
+/* Below this it is also in the ledgers of campaigns whose folders were moving meanwhile: whoever
+ * reads ledgers by the journal goes as far as this. */
+uint64_t pr_delivery_settled(const pr_delivery *d);
 
 /* Outcomes since the start by provider, those without one left out: the rest of `messages`. */
 void pr_delivery_each_provider(pr_delivery *d,

@@ -135,6 +135,8 @@ pr_audience_add(pr_audience *a, const struct pr_suppression *s, bool *added, str
 	} else if (pr_audience_read_token(key, &id, &token))
 		r = note_key(a, id, e);
 	if (r == 0)
+		r = audience_leave(a, key, s, e);
+	if (r == 0)
 		r = put(a, AU_ADD, key, s, e);
 	if (r == 1) {
 		a->totals.entries++;

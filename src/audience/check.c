@@ -73,6 +73,31 @@ pr_audience_check(pr_audience *a, struct pr_str address, const struct pr_audienc
 	return r;
 }
 
+static int
+is_untracked(pr_audience *a, struct pr_str key, struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = audience_statement(a, AU_CHECK, &s, e), found = 0;
+	if (r < 0)
+		return r;
+	pr_db_bind_text(s, 1, key);
+	sqlite3_bind_int64(s, 2, pr_utc_ms());
+	while (!found && (r = pr_db_step(s, e)) == 1)
+		found = pr_str_is(pr_db_text(s, 0), PR_SCOPE_OPENS);
+	sqlite3_reset(s);
+	return r < 0 ? r : found;
+}
+
+int
+audience_untracked(pr_audience *a, struct pr_str normal, struct pr_error *e)
+{
+	char token[PR_AUDIENCE_TOKEN_SIZE];
+	int r = a->totals.entries ? is_untracked(a, normal, e) : 0;
+	for (size_t i = 0; r == 0 && a->known_by[i]; i++)
+		r = is_untracked(a, audience_token_of(a, i, normal, token), e);
+	return r;
+}
+
 int
 pr_audience_forgotten(pr_audience *a, struct pr_str address, struct pr_error *e)
 {

@@ -240,6 +240,7 @@ put_consent(pr_audience *a, const struct pr_contact_consent *c, int64_t contact,
 	pr_db_bind_text(s, 4, c->source);
 	sqlite3_bind_int64(s, 5, c->at_ms);
 	sqlite3_bind_int64(s, 6, c->until_ms);
+	sqlite3_bind_int64(s, 7, pr_utc_ms());
 	return pr_db_run(s, e);
 }
 
@@ -329,9 +330,9 @@ pr_contacts_put(pr_audience *a, struct pr_contact_batch *b, int64_t end_mono_ms,
 int
 pr_contact_delete(pr_audience *a, struct pr_str address, bool *found, struct pr_error *e)
 {
-	static const enum audience_statement gone[] = {AU_MEMBERS_GONE, AU_CONSENTS_GONE,
-	                                               AU_EVENTS_GONE,  AU_CREDITS_GONE,
-	                                               AU_DERIVED_GONE, AU_CONTACT_GONE};
+	static const enum audience_statement gone[] = {
+	    AU_MEMBERS_GONE, AU_CONSENTS_GONE, AU_EVENTS_GONE, AU_CREDITS_GONE,
+	    AU_DERIVED_GONE, AU_LEFT_GONE,     AU_CONTACT_GONE};
 	char room[ADDRESS_MAX + 1];
 	int64_t id = 0;
 	int r = audience_id_of(a, AU_CONTACT_ID, audience_normal(address, room), &id, e);

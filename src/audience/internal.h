@@ -14,16 +14,18 @@
  *   segment_rewrite.c, segment.c  conditions over contacts
  *   track.c   events of customers, and what is derived from them
  *   credit.c  whom events are credited to
+ *   engaged.c  events that campaigns bring; how far they were read
+ *   leave.c   who leaves lists
  *
  * Tables
- *   facts         by key: the key of hashes
+ *   facts         by key: the key of hashes; how far the journal was read for events
  *   totals        one row: generation, how many entries, how many of them are hashes; ids of the
  *                 keys by whose tokens anybody is known
  *   suppressions  by address (or "#" and hash) and scope, so that what is imported in the
  *                 order of addresses costs no more than its octets
  *   audit         a line for each order
  *   contacts      by id; an index by address. attributes names its columns
- *   lists, members, consents  of contacts
+ *   lists, members, consents  of contacts; departures  which lists they left
  *   credits       to which row of which campaign an event is credited
  *   events, event_names       what contacts did; derived  from it, a row for each who did anything
  */
@@ -70,9 +72,14 @@ enum audience_statement {
 	AU_LISTS_OF,
 	AU_MEMBER_ADD,
 	AU_MEMBERS_GONE,
+	AU_MEMBER_GONE,
+	AU_LEFT_ADD,
+	AU_LEFT_OF,
+	AU_LEFT_GONE,
 	AU_CONSENT_PUT,
 	AU_CONSENTS_OF,
 	AU_CONSENTS_GONE,
+	AU_CONSENT_END,
 	AU_CONTACTS_N,
 	AU_CONTACT_ID,
 	AU_CONTACT_GONE,
@@ -80,12 +87,18 @@ enum audience_statement {
 	AU_EVENT_NAME,
 	AU_EVENT_NAME_ADD,
 	AU_EVENT_PUT,
+	AU_EVENT_REMOVE,
 	AU_EVENTS_OF,
 	AU_ENGAGED,
 	AU_ENGAGED_FROM,
 	AU_CONTACT_LAST,
 	AU_EVENTS_GONE,
 	AU_EVENTS_TOLD,
+	AU_EVENTS_LATEST,
+	AU_ENGAGED_KEEP,
+	AU_ENGAGED_POSITION,
+	AU_ENGAGED_OLD,
+	AU_ENGAGED_DROP,
 	AU_DERIVED_PUT,
 	AU_DERIVED_OF,
 	AU_DERIVED_GONE,
@@ -121,12 +134,23 @@ struct pr_str audience_hash(const pr_audience *a, struct pr_str normal, char out
 /* The address as the i-th key of `known_by` names it; n 0: that key is not there any more. */
 struct pr_str audience_token_of(const pr_audience *a, size_t i, struct pr_str normal,
                                 char out[PR_AUDIENCE_TOKEN_SIZE]);
+/* 1: their openings are not to be recorded. The totals are loaded. */
+int audience_untracked(pr_audience *a, struct pr_str normal, struct pr_error *e);
 bool audience_stops(const pr_audience *a, struct pr_str scope, const struct pr_audience_who *who);
 
 /* A statement that gives the id of a name. 1 and *id: there is one. */
 int audience_id_of(pr_audience *a, enum audience_statement which, struct pr_str name, int64_t *id,
                    struct pr_error *e);
 void audience_bind(sqlite3_stmt *s, int at, struct pr_str v); /* p NULL: NULL */
+
+/* change.c asks it of each suppression: does the contact leave lists by it? */
+int audience_leave(pr_audience *a, struct pr_str normal, const struct pr_suppression *why,
+                   struct pr_error *e);
+
+/* track.c: the id of an event's name, which is made where it is new (PR_ELIMIT: too many); what is
+ * derived of a contact, made anew. */
+int audience_event_name(pr_audience *a, struct pr_str name, int64_t *id, struct pr_error *e);
+int audience_derive(pr_audience *a, int64_t contact, struct pr_error *e);
 
 /* credit.c: of an event that was put (added: it is new); contact: its own. */
 struct pr_customer_event;

@@ -34,6 +34,12 @@
 	"CREATE TABLE derived (contact INTEGER PRIMARY KEY, orders INTEGER, revenue REAL,"         \
 	" first_order_ms INTEGER, last_order_ms INTEGER, gap_ms INTEGER, engagement REAL,"         \
 	" engaged_ms INTEGER);"
+/* What campaigns bring has names from the start: a segment may ask for them. */
+#define ENGAGED                                                                                    \
+	"INSERT OR IGNORE INTO event_names (name) VALUES ('unsubscribe'), ('complaint'),"          \
+	" ('bounce');"                                                                             \
+	"CREATE TABLE departures (contact INTEGER, list TEXT, at_ms INTEGER, source TEXT,"         \
+	" PRIMARY KEY (contact, list, at_ms)) WITHOUT ROWID;"
 /* order_hash: of the event's id, 0 without one: refunds look for it. */
 #define CREDITS                                                                                    \
 	"CREATE TABLE credits (contact INTEGER, order_hash INTEGER, key INTEGER, serial INTEGER,"  \
@@ -41,7 +47,7 @@
 	" PRIMARY KEY (contact, order_hash, key)) WITHOUT ROWID;"
 static const char schema[] =
     "PRAGMA application_id = 1347567957;" /* AUDIENCE_APPLICATION */
-    "PRAGMA user_version = 5;"
+    "PRAGMA user_version = 6;"
     "CREATE TABLE facts (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE totals (one INTEGER PRIMARY KEY, generation INTEGER, entries INTEGER,"
     " hashed INTEGER, known_by TEXT NOT NULL DEFAULT '');"
@@ -49,17 +55,24 @@ static const char schema[] =
     "CREATE TABLE suppressions (address TEXT, scope TEXT, reason INTEGER, note TEXT, source TEXT,"
     " at_ms INTEGER, until_ms INTEGER, PRIMARY KEY (address, scope)) WITHOUT ROWID;" UNTRACKED_INDEX
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, at_ms INTEGER, uid INTEGER, by TEXT, verb TEXT,"
-    " address TEXT, scope TEXT, reason TEXT, source TEXT, n INTEGER);" CONTACTS EVENTS CREDITS;
+    " address TEXT, scope TEXT, reason TEXT, source TEXT, n INTEGER);" CONTACTS EVENTS CREDITS
+	ENGAGED;
 
 static const struct pr_db_migration migrations[] = {
     {1, "ALTER TABLE totals ADD COLUMN known_by TEXT NOT NULL DEFAULT '';" UNTRACKED_INDEX},
     {2, CONTACTS},
     {3, EVENTS},
     {4, CREDITS},
+    {5, ENGAGED},
     {0, NULL},
 };
 
 #define COLUMNS "address, scope, reason, note, source, at_ms, until_ms"
+/* Of events: a campaign brought it, its id is a place in the journal. What others counted stays. */
+#define BROUGHT                                                                                    \
+	" AND id <> '' AND NOT id GLOB '*[^0-9]*' AND item <> '' AND name IN"                      \
+	" (SELECT id FROM event_names WHERE name IN ('open', 'click', 'unsubscribe', 'complaint'," \
+	" 'bounce'))"
 #define AUDIT "at_ms, uid, by, verb, address, scope, reason, source, n"
 
 static const char *const texts[AU_N] = {
@@ -108,9 +121,19 @@ static const char *const texts[AU_N] = {
     [AU_MEMBER_ADD] = "INSERT OR IGNORE INTO members VALUES (?, ?)",
     [AU_MEMBERS_GONE] = "DELETE FROM members WHERE list IN (SELECT id FROM lists)"
 			" AND contact = ?",
+    [AU_MEMBER_GONE] = "DELETE FROM members WHERE list = (SELECT id FROM lists WHERE name = ?2)"
+		       " AND contact = ?1",
+    [AU_LEFT_ADD] = "INSERT OR IGNORE INTO departures VALUES (?1, ?2, ?3, ?4)",
+    [AU_LEFT_OF] = "SELECT list, at_ms, source FROM departures WHERE contact = ?"
+		   " ORDER BY at_ms DESC, list",
+    [AU_LEFT_GONE] = "DELETE FROM departures WHERE contact = ?",
+    [AU_CONSENT_END] = "UPDATE consents SET until_ms = ?3 WHERE contact = ?1 AND purpose = ?2"
+		       " AND (until_ms = 0 OR until_ms > ?3)",
+    /* One that has ended is not made to last by whoever tells of the same consent again. */
     [AU_CONSENT_PUT] = "INSERT INTO consents VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
 		       " ON CONFLICT DO UPDATE SET version = ?3, source = ?4, at_ms = ?5,"
-		       " until_ms = ?6 WHERE at_ms <= ?5",
+		       " until_ms = ?6 WHERE at_ms < ?5 OR (at_ms = ?5 AND"
+		       " (until_ms = 0 OR until_ms > ?7))",
     [AU_CONSENTS_OF] = "SELECT purpose, version, source, at_ms, until_ms FROM consents"
 		       " WHERE contact = ?",
     [AU_CONSENTS_GONE] = "DELETE FROM consents WHERE contact = ?",
@@ -123,6 +146,8 @@ static const char *const texts[AU_N] = {
     [AU_EVENT_NAME_ADD] = "INSERT INTO event_names SELECT NULL, ?1 WHERE"
 			  " (SELECT count(*) FROM event_names) < ?2",
     [AU_EVENT_PUT] = "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
+    [AU_EVENT_REMOVE] = "DELETE FROM events WHERE contact = ? AND name = ? AND at_ms = ?"
+			" AND id = ? AND item = ?",
     [AU_EVENT_THERE] = "SELECT at_ms FROM events WHERE contact = ? AND name = ? AND id = ?"
 		       " AND item = ? LIMIT 1",
     [AU_CREDIT_ADD] = "INSERT OR IGNORE INTO credits VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
@@ -133,8 +158,10 @@ static const char *const texts[AU_N] = {
     [AU_CREDIT_TOLD] = "UPDATE credits SET told = 1 WHERE key = ?2"
 		       " AND contact = (SELECT id FROM contacts WHERE address = ?1)",
     [AU_CREDITS_GONE] = "DELETE FROM credits WHERE contact = ?",
-    [AU_EVENTS_OF] = "SELECT name, at_ms, amount FROM events WHERE contact = ?"
-		     " ORDER BY name, at_ms",
+    /* What somebody did not do, or did to get away, is no engagement. */
+    [AU_EVENTS_OF] = "SELECT name, at_ms, amount FROM events WHERE contact = ? AND name NOT IN"
+		     " (SELECT id FROM event_names WHERE name IN ('unsubscribe', 'complaint',"
+		     " 'bounce')) ORDER BY name, at_ms",
     /* Names 2 and 3: "open", "click". */
     [AU_ENGAGED] = "SELECT at_ms, name = 3 FROM events WHERE contact ="
 		   " (SELECT id FROM contacts WHERE address = ?1) AND name IN (2, 3)"
@@ -146,6 +173,14 @@ static const char *const texts[AU_N] = {
     [AU_EVENTS_TOLD] = "SELECT event_names.name, at_ms, events.id, item, amount, currency"
 		       " FROM events JOIN event_names ON event_names.id = events.name"
 		       " WHERE contact = ? ORDER BY at_ms",
+    [AU_EVENTS_LATEST] = "SELECT event_names.name, at_ms, events.id, item, amount, currency"
+			 " FROM events JOIN event_names ON event_names.id = events.name"
+			 " WHERE contact = ? ORDER BY at_ms DESC, event_names.id LIMIT ?",
+    [AU_ENGAGED_KEEP] = "INSERT OR REPLACE INTO facts VALUES ('engaged', ?)",
+    [AU_ENGAGED_POSITION] = "SELECT value FROM facts WHERE key = 'engaged'",
+    [AU_ENGAGED_OLD] = "SELECT DISTINCT contact FROM events WHERE contact >= ?1"
+		       " AND contact < ?2 AND at_ms < ?3" BROUGHT,
+    [AU_ENGAGED_DROP] = "DELETE FROM events WHERE contact = ?1 AND at_ms < ?2" BROUGHT,
     [AU_EVENTS_GONE] = "DELETE FROM events WHERE contact = ?",
     [AU_DERIVED_PUT] = "INSERT OR REPLACE INTO derived VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [AU_DERIVED_OF] = "SELECT orders, revenue, first_order_ms, last_order_ms, gap_ms,"

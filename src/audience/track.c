@@ -77,8 +77,8 @@ derive(pr_audience *a, int64_t contact, struct pr_derived *d, struct pr_error *e
 	return r;
 }
 
-static int
-refresh(pr_audience *a, int64_t contact, struct pr_error *e)
+int
+audience_derive(pr_audience *a, int64_t contact, struct pr_error *e)
 {
 	struct pr_derived d;
 	sqlite3_stmt *s;
@@ -150,18 +150,24 @@ make_name(pr_audience *a, struct pr_str name, struct pr_error *e)
 	return r;
 }
 
+int
+audience_event_name(pr_audience *a, struct pr_str name, int64_t *id, struct pr_error *e)
+{
+	int r = audience_id_of(a, AU_EVENT_NAME, name, id, e);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = make_name(a, name, e);
+	*id = sqlite3_last_insert_rowid(a->db);
+	return r;
+}
+
 static int
 find_name(struct putting *p, struct pr_str name, struct pr_error *e)
 {
-	int r = 0;
 	if (p->name_id && pr_str_eq(name, p->name))
 		return 0;
 	p->name = name;
-	if ((r = audience_id_of(p->a, AU_EVENT_NAME, name, &p->name_id, e)) != 0)
-		return r < 0 ? r : 0;
-	r = make_name(p->a, name, e);
-	p->name_id = sqlite3_last_insert_rowid(p->a->db);
-	return r;
+	return audience_event_name(p->a, name, &p->name_id, e);
 }
 
 static int
@@ -182,7 +188,7 @@ make_contact(struct putting *p, struct pr_str normal, struct pr_error *e)
 static int
 end_contact(struct putting *p, struct pr_error *e)
 {
-	int r = p->touched ? refresh(p->a, p->contact, e) : 0;
+	int r = p->touched ? audience_derive(p->a, p->contact, e) : 0;
 	p->touched = false;
 	return r;
 }
@@ -291,16 +297,11 @@ pr_events_put(pr_audience *a, struct pr_event_batch *b, int64_t end_mono_ms, str
 	return r == 0 ? end_contact(&p, e) : r;
 }
 
-int
-pr_events_of(pr_audience *a, int64_t contact,
-             bool (*each)(void *context, const struct pr_customer_event *ev), void *context,
-             struct pr_error *e)
+static int
+tell_events(sqlite3_stmt *s, bool (*each)(void *context, const struct pr_customer_event *ev),
+            void *context, struct pr_error *e)
 {
-	sqlite3_stmt *s;
-	int r = audience_statement(a, AU_EVENTS_TOLD, &s, e);
-	if (r < 0)
-		return r;
-	sqlite3_bind_int64(s, 1, contact);
+	int r;
 	while ((r = pr_db_step(s, e)) == 1) {
 		const struct pr_customer_event ev = {.name = pr_db_text(s, 0),
 		                                     .at_ms = sqlite3_column_int64(s, 1),
@@ -313,4 +314,31 @@ pr_events_of(pr_audience *a, int64_t contact,
 	}
 	sqlite3_reset(s);
 	return r < 0 ? r : 0;
+}
+
+int
+pr_events_of(pr_audience *a, int64_t contact,
+             bool (*each)(void *context, const struct pr_customer_event *ev), void *context,
+             struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = audience_statement(a, AU_EVENTS_TOLD, &s, e);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, contact);
+	return tell_events(s, each, context, e);
+}
+
+int
+pr_events_latest(pr_audience *a, int64_t contact, unsigned limit,
+                 bool (*each)(void *context, const struct pr_customer_event *ev), void *context,
+                 struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = audience_statement(a, AU_EVENTS_LATEST, &s, e);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, contact);
+	sqlite3_bind_int64(s, 2, limit);
+	return tell_events(s, each, context, e);
 }

@@ -54,6 +54,27 @@ print_consent(const json_t *one)
 	       end ? ", until " : "", end ? cli_time(end, until) : "");
 }
 
+static void
+print_left(const json_t *one)
+{
+	char at[CLI_TEXT];
+	printf("%-20s %s on %s, by %s\n", "left", cli_show(cli_text_of(one, "list")),
+	       cli_time(cli_text_of(one, "at"), at), cli_show(cli_text_of(one, "source")));
+}
+
+static void
+print_event(const json_t *one)
+{
+	char at[CLI_TEXT];
+	const char *item = cli_text_of(one, "item"), *amount = cli_text_of(one, "amount");
+	const char *currency = cli_text_of(one, "currency");
+	printf("%-20s %s %s", "event", cli_time(cli_text_of(one, "at"), at),
+	       cli_show(cli_text_of(one, "name")));
+	printf("%s%s", item ? " of " : "", item ? cli_show(item) : "");
+	printf("%s%s", amount ? ", " : "", amount ? cli_show(amount) : "");
+	printf("%s%s\n", currency ? " " : "", currency ? cli_show(currency) : "");
+}
+
 static char *
 joined_lists(const json_t *contact)
 {
@@ -82,7 +103,9 @@ print_contact(const json_t *contact)
 	       cli_time(cli_text_of(contact, "created"), created),
 	       cli_time(cli_text_of(contact, "updated"), updated));
 	json_array_foreach(json_object_get(contact, "consents"), i, one) print_consent(one);
+	json_array_foreach(json_object_get(contact, "left"), i, one) print_left(one);
 	json_object_foreach(json_object_get(contact, "attributes"), key, v) print_value(key, v);
+	json_array_foreach(json_object_get(contact, "events"), i, one) print_event(one);
 	free(lists);
 }
 

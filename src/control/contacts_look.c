@@ -2,10 +2,13 @@
  * connection of one's own. For operators. */
 #include "contacts.h"
 
+#include "postrider/audience/engaged.h"
 #include "postrider/audience/track.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#define EVENTS_SHOWN 100u /* of one contact, the latest */
 
 struct look_job {
 	struct pr_job job;
@@ -74,6 +77,19 @@ add_value(struct pr_buf *b, const struct pr_attribute *attribute, struct pr_str 
 }
 
 static bool
+add_left(void *context, const struct pr_left *l)
+{
+	struct pr_buf *b = context;
+	comma(b);
+	pr_buf_adds(b, "{\"list\":");
+	pr_buf_add_json(b, l->list);
+	add_time(b, "at", l->at_ms);
+	json_text(b, "source", l->source);
+	pr_buf_addc(b, '}');
+	return true;
+}
+
+static bool
 add_contact(void *context, const struct pr_contact_view *v)
 {
 	struct look_job *j = context;
@@ -93,6 +109,9 @@ add_contact(void *context, const struct pr_contact_view *v)
 	pr_buf_adds(b, "],\"consents\":[");
 	if (j->result == 0)
 		j->result = pr_contact_consents_of(j->a, v->id, add_consent, b, &j->error);
+	pr_buf_adds(b, "],\"left\":[");
+	if (j->result == 0)
+		j->result = pr_contact_left(j->a, v->id, add_left, b, &j->error);
 	pr_buf_adds(b, "],\"attributes\":{");
 	for (size_t i = 0; i < v->n; i++)
 		if (v->values[i].p)
@@ -121,15 +140,6 @@ look_page(struct look_job *j, pr_audience *a)
 	return 0;
 }
 
-static int
-look_one(struct look_job *j, pr_audience *a)
-{
-	int r = pr_contact_find(a, pr_str(j->address), add_contact, j, &j->error);
-	return r < 0 ? r : j->result;
-}
-
-/* ---- all of one person ---- */
-
 static bool
 add_event(void *context, const struct pr_customer_event *ev)
 {
@@ -149,6 +159,28 @@ add_event(void *context, const struct pr_customer_event *ev)
 	pr_buf_addc(b, '}');
 	return true;
 }
+
+static bool
+add_recent(void *context, const struct pr_contact_view *v)
+{
+	struct look_job *j = context;
+	if (!add_contact(j, v))
+		return false;
+	j->out.len--; /* the brace */
+	pr_buf_adds(&j->out, ",\"events\":[");
+	j->result = pr_events_latest(j->a, v->id, EVENTS_SHOWN, add_event, &j->out, &j->error);
+	pr_buf_adds(&j->out, "]}");
+	return false;
+}
+
+static int
+look_one(struct look_job *j, pr_audience *a)
+{
+	int r = pr_contact_find(a, pr_str(j->address), add_recent, j, &j->error);
+	return r < 0 ? r : j->result;
+}
+
+/* ---- all of one person ---- */
 
 static bool
 add_person(void *context, const struct pr_contact_view *v)

@@ -201,6 +201,18 @@ add_events(struct pr_buf *b, const pr_conversions_desk *d)
 }
 
 static void
+add_engagement(struct pr_buf *b, const pr_engage *g)
+{
+	struct pr_engage_counts n;
+	pr_engage_counts(g, &n);
+	gauge(b, "postrider_engagement_backlog_bytes",
+	      "Octets of the journal whose openings and clicks contacts do not have yet.",
+	      (double)n.behind);
+	counter(b, "postrider_engagement_events_total",
+	        "Events of campaigns that were put to contacts.", n.added);
+}
+
+static void
 add_track(struct pr_buf *b, const pr_track *t)
 {
 	struct pr_track_counts n;
@@ -235,6 +247,7 @@ get_metrics(struct request *q)
 	add_webhooks(&b, c->options.webhooks);
 	add_track(&b, c->options.track);
 	add_events(&b, c->options.conversions);
+	add_engagement(&b, c->options.engage);
 	add_feedback_metrics(&b, c);
 	gauge(&b, "postrider_spool_free_bytes", "Free octets where spool and state are.",
 	      (double)c->options.spool_free(c->options.context));

@@ -28,13 +28,15 @@ on_durable(void *context, uint64_t lsn)
 		pr_webhooks_on_durable(d->webhooks);
 }
 
-/* Webhooks may lag, as long as there is room for it: none of them stops the sending. */
+/* Readers may lag, as long as there is room for it: none of them stops the sending. */
 static void
 hold_journal(struct daemon *d)
 {
 	bool room = !d->journal_full && d->spool_free >= d->config->min_free;
-	if (d->webhooks)
-		pr_journal_hold(d->journal, room ? pr_webhooks_needs(d->webhooks) : UINT64_MAX);
+	uint64_t least = d->webhooks ? pr_webhooks_needs(d->webhooks) : UINT64_MAX;
+	if (d->engage && pr_engage_needs(d->engage) < least)
+		least = pr_engage_needs(d->engage);
+	pr_journal_hold(d->journal, room ? least : UINT64_MAX);
 }
 
 static void
@@ -315,6 +317,18 @@ open_webhooks(struct daemon *d, const char *journal_dir, struct pr_error *e)
 }
 
 static int
+open_engage(struct daemon *d, const char *journal_dir, struct pr_error *e)
+{
+	struct pr_engage_options o = {.loop = d->loop,
+	                              .config = d->config,
+	                              .delivery = d->delivery,
+	                              .journal = d->journal,
+	                              .journal_dir = journal_dir,
+	                              .audience = d->audience};
+	return pr_engage_open(&o, &d->engage, e);
+}
+
+static int
 open_conversions(struct daemon *d, struct pr_error *e)
 {
 	char state[4096];
@@ -370,6 +384,7 @@ open_control(struct daemon *d, const char *journal_dir, struct pr_error *e)
 	                               .webhooks = d->webhooks,
 	                               .track = d->track,
 	                               .conversions = d->conversions,
+	                               .engage = d->engage,
 	                               .privacy = d->privacy,
 	                               .feedback = d->feedback,
 	                               .version = POSTRIDER_VERSION,
@@ -411,6 +426,8 @@ open_all(struct daemon *d, struct pr_error *e)
 	if (r == 0)
 		r = open_conversions(d, e);
 	if (r == 0)
+		r = open_engage(d, journal_dir, e);
+	if (r == 0)
 		r = open_track(d, e);
 	if (r == 0)
 		r = open_privacy(d, journal_dir, e);
@@ -426,6 +443,8 @@ close_all(struct daemon *d)
 		pr_track_stop(d->track);
 	if (d->conversions)
 		pr_conversions_stop(d->conversions);
+	if (d->engage)
+		pr_engage_stop(d->engage);
 	if (d->privacy)
 		pr_privacy_stop(d->privacy); /* while all that it asks is there */
 	back_stop(d);
@@ -433,6 +452,8 @@ close_all(struct daemon *d)
 		pr_audience_desk_stop(d->audience); /* who ordered something is answered */
 	if (d->conversions)
 		pr_conversions_settle(d->conversions);
+	if (d->engage)
+		pr_engage_settle(d->engage);
 	if (d->control)
 		pr_control_close(d->control);
 	if (d->webhooks)
@@ -456,6 +477,7 @@ close_all(struct daemon *d)
 	if (d->journal)
 		pr_journal_close(d->journal);
 	pr_conversions_close(d->conversions);
+	pr_engage_close(d->engage);
 	if (d->track)
 		pr_track_close(d->track);
 	network_close(d);

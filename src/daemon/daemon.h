@@ -6,6 +6,7 @@
 #include "postrider/control.h"
 #include "postrider/delivery.h"
 #include "postrider/dns.h"
+#include "postrider/engage.h"
 #include "postrider/feedback/desk.h"
 #include "postrider/feedback/maildir.h"
 #include "postrider/feedback/server.h"
@@ -34,6 +35,7 @@ struct daemon {
 	pr_intake *intake;
 	pr_webhooks *webhooks;
 	pr_conversions_desk *conversions;
+	pr_engage *engage;
 	pr_track *track;
 	pr_privacy *privacy;
 	pr_feedback_desk *feedback;

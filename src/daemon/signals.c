@@ -87,6 +87,7 @@ daemon_reload(void *context, struct pr_buf *answer)
 		pr_intake_reconfigure(d->intake, config);
 		pr_webhooks_reload(d->webhooks, config);
 		pr_conversions_reload(d->conversions, config);
+		pr_engage_reload(d->engage, config);
 		pr_track_reload(d->track, config);
 		pr_control_reload(d->control, config);
 		d->retired =

@@ -497,6 +497,12 @@ pr_delivery_folded(const pr_delivery *d)
 	return d->folded;
 }
 
+uint64_t
+pr_delivery_settled(const pr_delivery *d)
+{
+	return d->folded < d->kept_back ? d->folded : d->kept_back;
+}
+
 static void
 add_connections(struct pr_delivery *d, struct pr_delivery_status *out)
 {

@@ -27,7 +27,7 @@ struct fold_job {
 	int64_t clock[2]; /* due clock, wall clock */
 	int result;
 	uint64_t position, records;
-	uint64_t caps_need;
+	uint64_t caps_need, kept_back;
 	int64_t caps_oldest_ms;
 	struct answer *answers; /* the job's */
 	size_t answers_n;
@@ -70,6 +70,7 @@ work_fold(struct pr_job *job, void *worker)
 	if (j->result >= 0 && j->save)
 		fold_caps_sweep(f, j->caps_oldest_ms, &j->error);
 	j->caps_need = pr_caps_needs(f->caps);
+	j->kept_back = finished_needs(f->finished);
 	j->position = f->position;
 	j->records = f->folded_records;
 	j->failed_n = f->failed_n;
@@ -116,6 +117,7 @@ fold_done(struct pr_job *job)
 	d->folded = j->position;
 	d->fold_records = j->records;
 	d->caps_need = j->caps_need;
+	d->kept_back = j->kept_back;
 	tell_failures(d, j);
 	for (size_t i = 0; i < j->answers_n; i++)
 		answer_apply(d, &j->answers[i]);

@@ -19,6 +19,7 @@ fold_recovered(struct pr_delivery *d, struct pr_error *e)
 	}
 	f->failed_n = 0;
 	d->folded = d->released_at = f->position;
+	d->kept_back = finished_needs(f->finished);
 	d->outcome_records = d->fold_records = f->folded_records;
 	d->paused_all = f->paused_all;
 	d->caps_need = pr_caps_needs(f->caps);

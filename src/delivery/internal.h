@@ -433,6 +433,7 @@ struct pr_delivery {
 	struct pr_timer fold_timer;
 	bool fold_running;
 	uint64_t folded;          /* journal position up to which all is in the ledgers */
+	uint64_t kept_back;       /* the least of what is not: finished.c; UINT64_MAX: none */
 	uint64_t fold_records;    /* outcomes folded since the start */
 	uint64_t outcome_records; /* and appended */
 	uint64_t caps_need;       /* where caps.db must read from on */

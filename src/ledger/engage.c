@@ -340,6 +340,7 @@ pr_ledger_hits(pr_ledger *l, uint32_t row,
 	sqlite3_bind_int64(s, 1, row);
 	while ((r = pr_db_step(s, e)) == 1) {
 		read_hit(s, 1, &hit);
+		hit.lsn = (uint64_t)sqlite3_column_int64(s, 0);
 		if (!each(context, &hit, pr_db_text(s, 8)))
 			break;
 	}

@@ -6,7 +6,8 @@ the others from the start of smtp-source until the sink has the last message.
 
 --tls: STARTTLS to the sink, AES-GCM. --dkim rsa|ed25519: each message is signed; beside it what
 `openssl speed` signs on all cores right after. --track: twelve links, pages, an open pixel and a
-return path of its own in each message."""
+return path of its own in each message. --contacts: all recipients are contacts, so what comes back
+about them is looked for in the journal."""
 import os
 import re
 import socket
@@ -98,6 +99,8 @@ def run_postrider(folder, args):
             daemon.config["routes"]["default"]["tls"] = "required"
             daemon.write_config()
         daemon.start()
+        if args.contacts:
+            daemon.cli("contacts", "import", os.path.join(campaign, "recipients.csv"))
         sending = {}
 
         def done(objects):
@@ -156,6 +159,7 @@ def main():
         connections=(20, "connections of Postrider"), slow_sync=("", "delay each sync: 10ms"),
         tls=(False, "STARTTLS to the sink"), dkim=("", "sign with a key: rsa or ed25519"),
         track=(False, "links, pages, pixel and return paths"),
+        contacts=(False, "all recipients are contacts"),
         only=("", "run only postrider, postfix or smtp-source"),
         timeout=(600.0, "seconds for each"))
     rows, facts = [], {}

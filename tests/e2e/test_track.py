@@ -52,6 +52,7 @@ class TrackCase(pt.TestCase):
     """A daemon that tracks; `self.keys` makes tokens."""
 
     track = {}
+    rules = ()  # of the receiver
     brands = {"acme": {"language": "en"}}
 
     def begin(self, maildir=False, **config):
@@ -61,7 +62,7 @@ class TrackCase(pt.TestCase):
         with open(path, "w", encoding="utf-8") as f:
             f.write(SECRET + "\n")
         os.chmod(path, 0o600)
-        self.sink = self.enter(pt.Sink(self.folder, maildir=maildir))
+        self.sink = self.enter(pt.Sink(self.folder, maildir=maildir, rules=self.rules))
         config = {"secrets": [{"id": "a", "file": path}], "brands": self.brands,
                   "track": dict({"listen": "127.0.0.1:%d" % self.port, "rate": "100000/s"},
                                 **self.track), **config}

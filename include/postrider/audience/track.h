@@ -11,8 +11,7 @@
  *            transaction, for each contact that gets an event. So it is never old, and nothing
  *            has to be built before it is asked
  *
- * Openings and clicks of campaigns are counted in their ledgers; whoever folds them by contact
- * puts them here as events "open" and "click", and segments see them.
+ * What recipients of campaigns did comes here as events, too: audience/engaged.h.
  */
 #ifndef POSTRIDER_AUDIENCE_TRACK_H
 #define POSTRIDER_AUDIENCE_TRACK_H
@@ -65,6 +64,11 @@ int pr_event_credits_told(pr_audience *a, const struct pr_str *addresses, const 
 int pr_events_of(pr_audience *a, int64_t contact,
                  bool (*each)(void *context, const struct pr_customer_event *ev), void *context,
                  struct pr_error *e);
+
+/* The latest, newest first, at most `limit`; as pr_events_of. */
+int pr_events_latest(pr_audience *a, int64_t contact, unsigned limit,
+                     bool (*each)(void *context, const struct pr_customer_event *ev), void *context,
+                     struct pr_error *e);
 
 struct pr_derived {      /* of one contact; times in ms UTC, 0: none */
 	uint64_t orders; /* at how many times; an order of several items is one */

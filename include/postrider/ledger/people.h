@@ -24,6 +24,7 @@ struct pr_hit { /* one engagement of a row */
 	uint32_t link;
 	uint64_t visitor;
 	bool machine; /* what pr_people_judge decides */
+	uint64_t lsn; /* of its record; 0: not said */
 };
 
 /*
