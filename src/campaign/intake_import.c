@@ -186,7 +186,7 @@ start_of(const pr_intake *i, const struct pr_manifest *m)
 	if (!pr_manifest_at_start(m) ||
 	    pr_timetable_init(&m->schedule, i->options.config->timezone.p, &t, NULL) < 0)
 		return 0;
-	int64_t start_ms = t.start_ms;
+	int64_t start_ms = pr_timetable_first_ms(&t, &m->schedule);
 	pr_timetable_finish(&t);
 	return start_ms > intake_utc_ms(i) ? start_ms : 0;
 }

@@ -101,6 +101,13 @@ pr_timetable_init(const struct pr_schedule *s, const char *timezone_default,
 	return 0;
 }
 
+int64_t
+pr_timetable_first_ms(const struct pr_timetable *t, const struct pr_schedule *s)
+{
+	bool everywhere = s->by_recipient && s->start.set && !s->start.fixed;
+	return everywhere ? s->start.local_ms - PR_ZONE_EASTMOST_MS : t->start_ms;
+}
+
 void
 pr_timetable_finish(struct pr_timetable *t)
 {

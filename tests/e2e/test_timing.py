@@ -107,6 +107,28 @@ class TimingTest(accounted.TestCase):
         self.assertIn("2 rows have no known time zone: Europe/Berlin is used", history)
         self.assertIn("Mars/Olympus", history)
 
+    def test_contacts_are_chosen_before_the_first_of_them_gets_it(self):
+        daemon = self.start("2026-11-30T12:00:00")
+        path = os.path.join(self.folder, "people.csv")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("email,timezone,first_name,product\nauckland-1@example.com,Pacific/Auckland,A,T\n"
+                    "berlin-1@example.com,Europe/Berlin,B,T\n")
+        daemon.cli("contacts", "import", path)
+        self.drop("all", {"start": "2026-12-01T09:00", "timezone": "recipient",
+                          "fallback_timezone": "Europe/Berlin"}, None, recipients=None,
+                  audience={"segment": "1"})
+        daemon.wait_state("all", "scheduled")
+        self.set_clock("2026-11-30T18:59:30")
+        self.assert_nothing_more({})
+        self.assertEqual(daemon.campaign("all")["counts"]["total"], 0)
+        self.set_clock("2026-11-30T19:00:01")  # nine in Kiritimati
+        pt.wait_until(lambda: daemon.campaign("all")["counts"]["total"] == 2, "the choice")
+        self.set_clock("2026-11-30T20:00:01")  # in Auckland
+        self.wait_got({"auckland": 1})
+        self.set_clock("2026-12-01T08:00:01")
+        self.assertEqual(daemon.wait_state("all", "finished")["counts"]["delivered"], 2)
+        self.assertEqual(self.got(), {"auckland": 1, "berlin": 1})
+
     def test_a_start_that_has_passed_waits_for_the_next_day_or_goes_or_is_skipped(self):
         daemon = self.start("2026-12-01T12:00:00")
         text = recipients(["Pacific/Auckland", "America/New_York"], 10)

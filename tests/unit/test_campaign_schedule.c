@@ -372,6 +372,40 @@ START_TEST(asking_at_next_misses_no_change)
 }
 END_TEST
 
+/* What is chosen at the start must be there when the first of the world gets it. */
+START_TEST(by_recipients_it_comes_first_in_kiritimati)
+{
+	struct pr_schedule s = {.fallback_timezone = "America/New_York", .by_recipient = true};
+	struct pr_timetable t;
+	pr_zone *kiritimati;
+	ck_assert(pr_when_parse(pr_str("2026-12-01T09:00"), &s.start));
+	ck_assert_int_eq(pr_timetable_init(&s, "UTC", &t, NULL), 0);
+	ck_instant_eq(t.start_ms, utc("2026-12-01T14:00"));
+	ck_instant_eq(pr_timetable_first_ms(&t, &s), utc("2026-11-30T19:00"));
+	ck_assert_int_eq(pr_zone_open("Pacific/Kiritimati", &kiritimati, NULL), 0);
+	ck_instant_eq(pr_when_utc_ms(&s.start, kiritimati), utc("2026-11-30T19:00"));
+	pr_zone_unref(kiritimati);
+	pr_timetable_finish(&t);
+}
+END_TEST
+
+START_TEST(by_one_clock_or_none_the_start_is_the_first)
+{
+	struct pr_schedule s = {.fallback_timezone = "America/New_York", .by_recipient = true};
+	struct pr_timetable t = timetable("2026-12-01T08:00", NULL, NULL);
+	struct pr_schedule one = {.timezone = "Europe/Berlin"};
+	ck_instant_eq(pr_timetable_first_ms(&t, &one), utc("2026-12-01T07:00"));
+	pr_timetable_finish(&t);
+	ck_assert_int_eq(pr_timetable_init(&s, "UTC", &t, NULL), 0);
+	ck_instant_eq(pr_timetable_first_ms(&t, &s), 0);
+	pr_timetable_finish(&t);
+	ck_assert(pr_when_parse(pr_str("2026-12-01T09:00Z"), &s.start));
+	ck_assert_int_eq(pr_timetable_init(&s, "UTC", &t, NULL), 0);
+	ck_instant_eq(pr_timetable_first_ms(&t, &s), utc("2026-12-01T09:00"));
+	pr_timetable_finish(&t);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -387,6 +421,8 @@ main(void)
 	    {next_change_agrees_with_looking_every_minute},
 	    {schedule_says_what_holds_and_until_when, ROWS(gates)},
 	    {asking_at_next_misses_no_change},
+	    {by_recipients_it_comes_first_in_kiritimati},
+	    {by_one_clock_or_none_the_start_is_the_first},
 	};
 	return suite_run("campaign_schedule", NULL, NULL, tests, ROWS(tests));
 }

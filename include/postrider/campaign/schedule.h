@@ -10,6 +10,7 @@
 #ifndef POSTRIDER_CAMPAIGN_SCHEDULE_H
 #define POSTRIDER_CAMPAIGN_SCHEDULE_H
 
+#include "postrider/base/clock.h"
 #include "postrider/base/error.h"
 #include "postrider/base/str.h"
 #include "postrider/base/yaml.h"
@@ -100,6 +101,10 @@ struct pr_timetable { /* the same in UTC */
 /* Of a schedule by recipient: as it is for whoever is in the fallback zone. */
 int pr_timetable_init(const struct pr_schedule *s, const char *timezone_default,
                       struct pr_timetable *out, struct pr_error *e);
+/* When its start comes for anybody, UTC; 0: at once. By recipients that is in the zone where days
+ * begin first, whether or not somebody lives there: before the rows are chosen nobody knows. */
+#define PR_ZONE_EASTMOST_MS (14 * PR_HOUR_MS) /* Kiritimati's, ahead of UTC */
+int64_t pr_timetable_first_ms(const struct pr_timetable *t, const struct pr_schedule *s);
 void pr_timetable_finish(struct pr_timetable *t);
 
 enum pr_gate {
