@@ -356,6 +356,17 @@ print_slices(const json_t *o)
 }
 
 static void
+print_seeds(const json_t *o)
+{
+	const json_t *n = json_object_get(o, "seeds");
+	char total[CLI_TEXT], delivered[CLI_TEXT];
+	if (cli_number_of(n, "total"))
+		printf("\nSeeds, counted apart: %s of %s delivered (the report lists them).\n",
+		       cli_number(cli_number_of(n, "delivered"), delivered),
+		       cli_number(cli_number_of(n, "total"), total));
+}
+
+static void
 print_campaign(const json_t *o)
 {
 	struct cli_counts n = cli_counts_of(o);
@@ -379,6 +390,7 @@ print_campaign(const json_t *o)
 	print_counts(&n);
 	print_acts(o, n.delivered);
 	print_earned(o);
+	print_seeds(o);
 	print_slices(o);
 	if (cli_number_of(o, "in_doubt_ever"))
 		printf("\n%s rows were uncertain at some time (sent again, some may have come "

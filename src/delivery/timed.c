@@ -109,6 +109,8 @@ work_timed(pr_timing *t, struct pr_batch *b)
 {
 	int64_t now = pr_utc_ms();
 	for (unsigned i = 0; t && i < b->n; i++) {
+		if (pr_row_is_seed(b->rows[i].row)) /* as soon as its campaign may */
+			continue;
 		struct pr_timing_row row = {b->rows[i].row, b->rows[i].data};
 		struct pr_opening o = pr_timing_next(t, &row, now);
 		b->rows[i].from_ms = o.from_ms;

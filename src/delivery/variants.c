@@ -45,11 +45,14 @@ is_rest(const struct pr_campaign *c, struct pr_str address)
 	return c->test_waits && pr_split_group(&c->split, address) == PR_GROUP_REST;
 }
 
+/* Each seed address gets each of them. */
 unsigned
 variant_of(const struct pr_campaign *c, const struct pr_row *row)
 {
 	if (row->variant || c->split.variants == 0)
 		return row->variant;
+	if (pr_row_is_seed(row->row))
+		return (row->row - PR_SEED_BASE - 1) % c->split.variants + 1;
 	if (!is_rest(c, row->email))
 		return pr_split_variant(&c->split, row->email, NULL);
 	if (c->winner)
@@ -70,7 +73,7 @@ variants_hold(const struct pr_campaign *c, const struct pr_row *row)
 	if (c->split.variants == 0)
 		return false;
 	if (!row->variant && !c->winner && c->manifest->test.method == PR_TEST_FIXED &&
-	    is_rest(c, row->email))
+	    !pr_row_is_seed(row->row) && is_rest(c, row->email))
 		return true;
 	return c->variants_stopped && c->variant_states[variant_of(c, row)] == PAUSED;
 }
@@ -91,7 +94,7 @@ settle(struct pr_campaign *c, const struct pr_row *row)
 		outcome_hold(c, row, why);
 	else {
 		outcome_settle(c, row, (enum pr_state)row->state, PR_CANCELLED, 0, why);
-		c->untried -= row->attempts == 0 && c->untried > 0;
+		counts_tried(c, row->row, row->attempts);
 	}
 	suppress_note_settled(c, row->row);
 }

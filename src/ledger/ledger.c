@@ -97,20 +97,24 @@ static const char *const texts[ST_N] = {
     [ST_EMAIL] = "SELECT email FROM rows WHERE row = ?",
     [ST_MASS] = "SELECT s.row, " ENTRY " FROM state s INDEXED BY state_other"
 		" WHERE s.state = ? AND s.state <> 2 AND s.row > ? ORDER BY s.row LIMIT 200",
-    [ST_PAGE_ANY] = KNOWN "WHERE r.row > ? ORDER BY r.row",
+    [ST_PAGE_ANY] = KNOWN "WHERE r.row > ?1 AND r.row <= ?3 ORDER BY r.row",
     [ST_PAGE_STATE] = PAGE "INDEXED BY state_other CROSS JOIN rows r ON r.row = s.row"
-			   " WHERE s.state = ?2 AND s.state <> 2 AND s.row > ?1 ORDER BY s.row",
+			   " WHERE s.state = ?2 AND s.state <> 2 AND s.row > ?1"
+			   " AND s.row <= ?3 ORDER BY s.row",
     [ST_PAGE_DELIVERED] = PAGE "NOT INDEXED CROSS JOIN rows r ON r.row = s.row"
-			       " WHERE s.state = ?2 AND s.row > ?1 ORDER BY s.row",
+			       " WHERE s.state = ?2 AND s.row > ?1 AND s.row <= ?3"
+			       " ORDER BY s.row",
     [ST_KNOWN] = KNOWN "WHERE r.row = ?",
     [ST_FIND] = "SELECT row FROM addresses WHERE hash = ? ORDER BY row",
-    [ST_INDEX_SCAN] = "SELECT row, domain, email FROM rows WHERE row > ? ORDER BY row",
+    [ST_INDEX_SCAN] = "SELECT row, domain, email FROM rows"
+		      " WHERE row > ? AND row < " PR_SEED_BASE_TEXT " ORDER BY row",
     [ST_ADDRESS_ADD] = "INSERT INTO addresses VALUES (?, ?)",
     [ST_ADDRESS_LAST] = "SELECT hash, row FROM addresses ORDER BY hash DESC, row DESC LIMIT 1",
     [ST_BY_DOMAIN_ADD] = "INSERT INTO by_domain VALUES (?, ?)",
     [ST_BY_DOMAIN_LAST] = "SELECT domain, row FROM by_domain"
 			  " ORDER BY domain DESC, row DESC LIMIT 1",
-    [ST_CLASSES] = "SELECT class, count(*) FROM state WHERE state = ? GROUP BY class",
+    [ST_CLASSES] = "SELECT class, count(*) FROM state WHERE state = ? AND row < " PR_SEED_BASE_TEXT
+		   " GROUP BY class",
     [ST_DOMAINS] = "SELECT d.name, d.id FROM (SELECT domain AS id, count(*) AS n FROM by_domain"
 		   " GROUP BY domain ORDER BY n DESC, id LIMIT ?) t"
 		   " CROSS JOIN domains d ON d.id = t.id ORDER BY t.n DESC, d.id",

@@ -312,7 +312,12 @@ static const struct {
     {"variants: {a: {}, b: {}}\ntest: {metric: revenue}", NULL},
     {"test: {share: 20%, wait: 4h}", "3:26 test: there are no variants -> add variants, or take "
                                      "test.share out"},
-    {"seeds: [a@b.example]", "3:8 seeds is not available yet -> take it out"},
+    {"seeds: [a@b.example, \"b@c.example\"]", NULL},
+    {"seeds: a@b.example", NULL},
+    {"seeds: [a@b.example, nobody]", "3:23 seeds: \"nobody\" is not an address: no @ in the "
+                                     "address -> write it like me@acme.example"},
+    {"seeds: [a@b.example, c@d.example, a@B.example]",
+     "3:36 seeds: a@B.example is there twice, first on line 3 -> keep one of them"},
     {"audience: {segment: a}", NULL},
     {"audience: {segment: 'a >'}", NULL}, /* only a store knows columns */
     {"audience: {segment: '(a'}",

@@ -170,6 +170,7 @@ struct pr_manifest {
 	int class_;               /* enum pr_manifest_class */
 	int in_doubt;             /* enum pr_manifest_in_doubt */
 	struct pr_texts required; /* columns */
+	struct pr_texts seeds;    /* addresses, each once: internal copies */
 	struct pr_coupons_source coupons;
 	struct pr_consent consent;
 	struct pr_texts law; /* beside the brand's: see pr_laws_of */
