@@ -314,10 +314,10 @@ static const struct {
                                      "test.share out"},
     {"seeds: [a@b.example, \"b@c.example\"]", NULL},
     {"seeds: a@b.example", NULL},
-    {"seeds: [a@b.example, nobody]", "3:23 seeds: \"nobody\" is not an address: no @ in the "
+    {"seeds: [a@b.example, nobody]", "3:22 seeds: \"nobody\" is not an address: no @ in the "
                                      "address -> write it like me@acme.example"},
     {"seeds: [a@b.example, c@d.example, a@B.example]",
-     "3:36 seeds: a@B.example is there twice, first on line 3 -> keep one of them"},
+     "3:35 seeds: a@B.example is there twice, first on line 3 -> keep one of them"},
     {"audience: {segment: a}", NULL},
     {"audience: {segment: 'a >'}", NULL}, /* only a store knows columns */
     {"audience: {segment: '(a'}",
@@ -371,7 +371,7 @@ START_TEST(all_faults_are_told_in_the_order_of_lines)
 	    "postal_address subject preheader recipients audience exclude html text variants "
 	    "test syntax route brand class list language consent law required coupons hold "
 	    "schedule stop_loss caps rate priority in_doubt headers keep_source again track "
-	    "conversions cost cost_per_message");
+	    "conversions cost cost_per_message seeds");
 	for (unsigned i = 0; i < problems.n; i++)
 		ck_assert_ptr_nonnull(problems.items[i].excerpt);
 }

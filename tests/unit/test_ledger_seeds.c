@@ -145,9 +145,8 @@ START_TEST(what_came_back_about_seeds_is_kept_and_adds_up_to_nothing)
 	struct script s = {0};
 	uint64_t lsn = pr_ledger_folded(l);
 	struct pr_buf payload = {0};
-	struct pr_conversion order = {.key = 7,
-	                              .event = PR_STR("order"),
-	                              .amount = {.micros = 5000000, .currency = "EUR"}};
+	struct pr_conversion order = {
+	    .key = 7, .event = PR_STR("order"), .amount = {.micros = 5000000, .currency = "EUR"}};
 	script_engagement(&s, lsn, PR_SEED_BASE + 1,
 	                  (struct pr_engagement){.kind = PR_ENGAGEMENT_CLICK,
 	                                         .link = 1,
