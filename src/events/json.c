@@ -98,6 +98,7 @@ pr_event_json(const struct pr_event *event, struct pr_buf *b)
 		pr_buf_adds(b, ",\"seed\":true");
 	pr_event_add_text(b, "email", event->email);
 	pr_event_add_text(b, "message_id", event->message_id);
+	pr_event_add_text(b, "variant", event->variant);
 	if (event->version)
 		add_version(b, event->version);
 	if (event->has_outcome)

@@ -14,6 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 sys.path.insert(0, os.path.dirname(__file__))
 import postrider_test as pt  # noqa: E402
+from api_server import Receiver  # noqa: E402
 from test_track import HUMAN, TrackCase  # noqa: E402
 
 BODY = "<html><body><p>Hello</p><a href=\"https://shop.example/%s\">Go</a></body></html>"
@@ -106,6 +107,41 @@ class Split(VariantsCase):
         out = {r["email"] for r in self.results("held") if r["reply"] == "hold-out group"}
         self.assertEqual(len(out), counts["skipped"])
         self.assertFalse(out & set(self.read_mail()))
+
+
+class Events(VariantsCase):
+    def test_events_about_a_row_name_its_variant(self):
+        ours, theirs = self.enter(Receiver()), self.enter(Receiver())
+        secret = os.path.join(self.folder, "hook")
+        with open(secret, "w", encoding="utf-8") as f:
+            f.write("secret\n")
+        os.chmod(secret, 0o600)
+        wanted = ["sending", "delivered", "skipped", "click"]
+        self.begin(maildir=True, webhooks=[
+            {"url": ours.url, "secret_file": secret, "events": wanted},
+            {"url": theirs.url, "secret_file": secret, "events": wanted, "format": "sendgrid"}])
+        self.drop("two", 40, test={"holdout": "20%"})
+        campaign = self.daemon.wait_state("two", "finished")
+        results = self.daemon.results(campaign)
+        of = {int(r["row"]): r["variant"] for r in results}
+        sent = [r["email"] for r in results if r["state"] == "delivered"]
+        mail = self.read_mail()
+        for address in sent[:6]:
+            self.click(mail[address][1])
+        self.wait_for(lambda: sum(e["type"] == "click" for e in ours.events()) == 6 and
+                      sum(e["event"] == "click" for e in theirs.events()) == 6)
+        kinds = collections.Counter(e["type"] for e in ours.events())
+        self.assertEqual(kinds["sending"], len(sent))
+        self.assertEqual(kinds["delivered"], len(sent))
+        for event in ours.events() + theirs.events() + self.daemon.events():
+            if "row" in event:
+                self.assertEqual(event.get("variant", ""), of[event["row"]], event)
+        self.assertLess({"plain", "loud"}, set(of.values()) | {""})
+
+    def test_events_of_a_campaign_without_variants_name_none(self):
+        self.begin()
+        self.send("one", rows=3)
+        self.assertFalse([e for e in self.daemon.events() if "variant" in e])
 
 
 class Test(VariantsCase):
