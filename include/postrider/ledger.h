@@ -166,6 +166,7 @@ struct pr_counts {
 	uint64_t total;
 	uint64_t of[PR_STATES];
 	uint64_t attempts, in_doubt_ever, needs_decision;
+	uint64_t capped; /* of the skipped: over a frequency cap */
 };
 int pr_ledger_counts(pr_ledger *l, struct pr_counts *out, struct pr_error *e);
 /* The same of seeds, which are in no other figure. Looks at each of them: they are few. */

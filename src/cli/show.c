@@ -219,7 +219,7 @@ cli_run_campaigns(struct cli *c)
 /* ---- one campaign ---- */
 
 static void
-print_counts(const struct cli_counts *n)
+print_counts(const struct cli_counts *n, uint64_t capped)
 {
 	const struct {
 		const char *words;
@@ -231,7 +231,8 @@ print_counts(const struct cli_counts *n)
 	    {"bounced", n->bounced, true},
 	    {"uncertain: sent, the answer was lost", n->in_doubt, false},
 	    {"left out: suppressed", n->suppressed, false},
-	    {"left out: bad row, duplicate or template", n->skipped, false},
+	    {"left out: bad row, duplicate or template", n->skipped - capped, false},
+	    {"left out: over a frequency cap", capped, false},
 	    {"cancelled", n->cancelled, false},
 	    {"on the way", n->sending, false},
 	    {"to send", n->pending, true},
@@ -372,7 +373,7 @@ print_campaign(const json_t *o)
 	struct cli_counts n = cli_counts_of(o);
 	const char *reason = cli_text_of(o, "reason"), *error = cli_text_of(o, "last_error");
 	char text[CLI_TEXT];
-	uint64_t decide = cli_number_of(o, "needs_decision");
+	uint64_t decide = cli_number_of(o, "needs_decision"), capped = cli_number_of(o, "capped");
 	printf("%s  \"%s\"\n", cli_show(cli_text_of(o, "id")), cli_show(cli_text_of(o, "name")));
 	printf("%-11s%s%s%s\n", "state", cli_show(cli_text_of(o, "state")), reason ? ": " : "",
 	       cli_show(cli_reason_words(reason)));
@@ -387,7 +388,7 @@ print_campaign(const json_t *o)
 	if (error)
 		printf("%-11s%s\n", "last error", cli_show(error));
 	putchar('\n');
-	print_counts(&n);
+	print_counts(&n, capped < n.skipped ? capped : n.skipped);
 	print_acts(o, n.delivered);
 	print_earned(o);
 	print_seeds(o);

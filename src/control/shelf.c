@@ -127,8 +127,9 @@ static void
 take_counts(json_t *campaign, const char *done, const char *id)
 {
 	static const char *const keys[] = {
-	    "counts",      "opens",   "clicks", "unsubscribes", "complaints",     "needs_decision",
-	    "conversions", "revenue", "cost",   "roi",          "roi_leaves_out", "seeds"};
+	    "counts",         "opens",       "clicks",  "unsubscribes", "complaints",
+	    "needs_decision", "conversions", "revenue", "cost",         "roi",
+	    "roi_leaves_out", "seeds",       "capped"};
 	char dir[4400];
 	struct pr_error e;
 	struct pr_buf b = {0};

@@ -271,6 +271,7 @@ outcome_skipped(struct pr_campaign *c, const struct pr_row *row, const char *why
 void
 outcome_capped(struct pr_campaign *c, const struct pr_row *row, const char *why)
 {
+	counts_of(c, row->row)->capped++;
 	settle_unsent(c, row, PR_SKIPPED, PR_CLASS_CAPPED, why);
 }
 

@@ -62,6 +62,8 @@ count(struct tally *t, const struct entry *n, int64_t sign)
 		return;
 	t->of[n->state] += (uint64_t)sign;
 	t->attempts += (uint64_t)(sign * n->attempts);
+	if (n->state == PR_SKIPPED && n->class_ == PR_CLASS_CAPPED)
+		t->capped += (uint64_t)sign;
 	if (n->doubts)
 		t->doubted += (uint64_t)sign;
 	if (n->state == PR_IN_DOUBT && n->due_ms == 0)

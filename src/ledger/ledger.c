@@ -299,6 +299,38 @@ pr_ledger_columns(pr_ledger *l, struct pr_arena *a, struct pr_str **names)
 
 /* ---- progress ---- */
 
+#define CAPPED "capped"
+
+static bool
+load_capped(pr_ledger *l, uint64_t *out)
+{
+	struct pr_buf text = {0};
+	bool there = pr_ledger_get(l, CAPPED, &text) == 0 && pr_str_u64(pr_buf_str(&text), out);
+	pr_buf_finish(&text);
+	return there;
+}
+
+static int
+save_capped(pr_ledger *l, uint64_t n, struct pr_error *e)
+{
+	char text[24];
+	snprintf(text, sizeof text, "%llu", (unsigned long long)n);
+	return ledger_set(l, CAPPED, pr_str(text), e);
+}
+
+/* Of a ledger whose progress does not say it: once, for whoever folds. */
+static int
+count_capped(pr_ledger *l, struct pr_error *e)
+{
+	uint64_t classes[PR_CLASSES];
+	if (l->p.tally.of[PR_SKIPPED] == 0 || load_capped(l, &l->p.tally.capped))
+		return 0;
+	int r = pr_ledger_tally_classes(l, PR_SKIPPED, classes, e);
+	if (r == 0)
+		l->p.tally.capped = classes[PR_CLASS_CAPPED];
+	return r;
+}
+
 int
 ledger_load_progress(pr_ledger *l, struct pr_error *e)
 {
@@ -325,6 +357,7 @@ ledger_load_progress(pr_ledger *l, struct pr_error *e)
 	p.first_fresh = (uint32_t)sqlite3_column_int64(s, c++);
 	p.refused = (uint64_t)sqlite3_column_int64(s, c++);
 	sqlite3_reset(s);
+	(void)load_capped(l, &p.tally.capped);
 	l->p = p;
 	return 0;
 }
@@ -334,6 +367,8 @@ ledger_save_progress(pr_ledger *l, const struct progress *p, struct pr_error *e)
 {
 	sqlite3_stmt *s;
 	int r = ledger_statement(l, ST_PROGRESS_SET, &s, e), c = 1;
+	if (r == 0 && p->tally.capped != l->p.tally.capped)
+		r = save_capped(l, p->tally.capped, e);
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(s, c++, (int64_t)p->folded);
@@ -418,6 +453,8 @@ load(pr_ledger *l, int schema, const struct pr_db_migration *list, struct pr_err
 		r = load_identity(l, e);
 	if (r == 0)
 		r = ledger_load_progress(l, e);
+	if (r == 0 && l->mode == PR_LEDGER_FOLD)
+		r = count_capped(l, e);
 	l->indexed = r == 0 && load_fact(l, "indexed", indexed, 1, true);
 	return r;
 }

@@ -18,7 +18,8 @@ pr_ledger_counts(pr_ledger *l, struct pr_counts *out, struct pr_error *e)
 	*out = (struct pr_counts){.total = t->rows,
 	                          .attempts = t->attempts,
 	                          .in_doubt_ever = t->doubted,
-	                          .needs_decision = t->held};
+	                          .needs_decision = t->held,
+	                          .capped = t->capped};
 	for (int i = 0; i < PR_STATES; i++) {
 		entries += t->of[i];
 		out->of[ledger_effective(&l->p.mark, (enum pr_state)i)] += t->of[i];
@@ -35,6 +36,7 @@ count_seed(void *context, const struct pr_known *k)
 	n->of[k->state]++;
 	n->attempts += k->attempts;
 	n->in_doubt_ever += k->doubts > 0;
+	n->capped += k->state == PR_SKIPPED && k->class_ == PR_CLASS_CAPPED;
 	n->needs_decision += k->state == PR_IN_DOUBT && k->due_ms == 0;
 	return true;
 }

@@ -122,6 +122,7 @@ pr_report_campaign_json(const struct pr_campaign_view *v, struct pr_buf *b)
 	report_add_earned(b, v);
 	add_number(b, "in_doubt_ever", v->counts.in_doubt_ever);
 	add_number(b, "needs_decision", v->counts.needs_decision);
+	add_number(b, "capped", v->counts.capped);
 	add_number(b, "import_rows", v->import_rows);
 	add_number(b, "paused_slices", v->paused_slices);
 	add_number(b, "priority", v->priority);
