@@ -71,6 +71,7 @@ struct row_times {
 	pr_timing *timing; /* NULL: no row has a time of its own */
 	best_hours *hours; /* NULL: nobody goes by the best */
 	int64_t first_ms;  /* the earliest of all; 0: at once */
+	int64_t latest_ms;
 };
 int row_times_begin(struct row_times *t, const struct pr_recipients_source *s,
                     const struct columns *c, struct pr_error *e);

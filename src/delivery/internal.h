@@ -119,10 +119,10 @@ struct timed {
 	struct pr_arena arena;
 	struct pr_str *columns;
 	size_t columns_n;
-	bool known;                /* the ledger was asked */
-	int64_t first_ms, last_ms; /* its facts, 0: none */
-	pr_timing *timing;         /* NULL: they have none; asked on the folder lane only */
-	int64_t shut_ms;           /* wall clock: some row in memory may go no longer then */
+	bool known;                           /* the ledger was asked */
+	int64_t first_ms, last_ms, tested_ms; /* its facts, 0: none */
+	pr_timing *timing; /* NULL: they have none; asked on the folder lane only */
+	int64_t shut_ms;   /* wall clock: some row in memory may go no longer then */
 };
 
 struct pr_campaign {

@@ -8,6 +8,7 @@
  *   begun -> a look every so often: counts by a reader's connection, judged (decide.c)
  *         -> decided: a record says so -> the rest is due
  *   bandit: each look gives out a portion of the rest, by the shares it finds
+ *   starts of their own (campaign/timing_rows.c): one look, when the last has been out for the wait
  *
  * A row keeps the variant of its first try. The record of the decision stands in the journal before
  * any intent that relies on it, so nothing has to wait for it; killed between, the rest is parked
@@ -226,10 +227,11 @@ variants_second(struct pr_campaign *c)
 	if (!c->test_waits || c->winner || c->looking || !c->ledger || !c->started_ms ||
 	    c->state != PR_CAMPAIGN_SENDING || c->mass != PR_STATES)
 		return;
-	int64_t wait = c->manifest->test.wait_ms;
-	bool final = now >= c->started_ms + wait;
+	int64_t wait = c->manifest->test.wait_ms, last_ms = c->timed.tested_ms;
+	bool final = now >= (last_ms > c->started_ms ? last_ms : c->started_ms) + wait;
 	c->look_every_ms = wait / LOOKS < LOOK_MS ? wait / LOOKS + 1 : LOOK_MS;
-	if (!final && now < c->look_again_at_ms)
+	/* Who got it earlier had more time to answer: nothing is certain before the end. */
+	if (!final && (last_ms || now < c->look_again_at_ms))
 		return;
 	c->look_again_at_ms = now + c->look_every_ms;
 	look(c, final);

@@ -5,6 +5,7 @@ import csv
 import email
 import email.policy
 import http.client
+import json
 import os
 import re
 import sys
@@ -142,6 +143,59 @@ class Events(VariantsCase):
         self.begin()
         self.send("one", rows=3)
         self.assertFalse([e for e in self.daemon.events() if "variant" in e])
+
+
+class Starts(VariantsCase):
+    def at(self, seconds):
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.now + seconds))
+
+    def begin_at(self, *seconds, kill=False, **manifest):
+        """Variants plain and loud, each so many seconds from now."""
+        self.begin(maildir=True)
+        self.now = int(time.time())
+        variants = {"plain": dict(TWO["plain"], start=self.at(seconds[0])),
+                    "loud": dict(TWO["loud"], start=self.at(seconds[1]))}
+        self.drop("times", 60, variants=variants, seeds=["me@acme.example"], **manifest)
+        self.daemon.wait_state("times", "scheduled")
+
+    def first_by(self, results):
+        of = collections.defaultdict(list)
+        for row in results:
+            if row["state"] == "delivered":
+                of[row["variant"]].append(row["first_attempt"])
+        return of
+
+    def test_each_variant_goes_at_its_own_time_also_after_a_kill(self):
+        self.begin_at(3, 8)
+        self.assertEqual(self.daemon.campaign("times")["start"][:19] + "Z", self.at(3))
+        self.wait_for(lambda: self.sink.totals()["messages"] > 10)
+        self.daemon.kill()
+        self.daemon.start()
+        campaign = self.daemon.wait_state("times", "finished", timeout=40)
+        of = self.first_by(self.daemon.results(campaign))
+        self.assertEqual(len(of["plain"]) + len(of["loud"]), 60)
+        self.assertGreaterEqual(min(of["plain"])[:19] + "Z", self.at(3))
+        self.assertLess(max(of["plain"])[:19] + "Z", self.at(8))
+        self.assertGreaterEqual(min(of["loud"])[:19] + "Z", self.at(8))
+        self.assertEqual(campaign["seeds"]["delivered"], 2)
+
+    def test_a_test_waits_from_the_latest_start_on(self):
+        self.begin_at(3, 6, test={"share": "50%", "wait": "3s", "fallback": "loud"})
+        self.wait_for(lambda: self.sink.totals()["messages"] > 4)
+        self.assertIsNone(self.daemon.campaign("times")["decision"])
+        campaign = self.daemon.wait_state("times", "finished", timeout=40)
+        with open(os.path.join(campaign["folder"], "report.json"), encoding="utf-8") as f:
+            decision = json.load(f)["decision"]
+        self.assertEqual(decision["variant"], "loud")
+        self.assertGreaterEqual(decision["decided"][:19] + "Z", self.at(9))
+        results = self.daemon.results(campaign)
+        self.assertEqual(sum(r["state"] == "delivered" for r in results), 60)
+        rest = [r["first_attempt"] for r in results if r["first_attempt"][:19] + "Z" >= self.at(9)]
+        self.assertTrue(rest)
+        self.assertEqual({r["variant"] for r in results if r["first_attempt"] in rest}, {"loud"})
+        tested = [r for r in results if r["first_attempt"] not in rest]
+        self.assertEqual({r["variant"] for r in tested}, {"plain", "loud"})
+        self.assertLess(len(tested), 50)
 
 
 class Test(VariantsCase):

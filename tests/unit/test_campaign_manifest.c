@@ -307,8 +307,26 @@ static const struct {
      "4:53 test.floor: 2 variants with so much are more than all -> lower it"},
     {"variants: {a: {}, b: {}}\ntest: {share: 20%, wait: 4h, fallback: c}",
      "4:40 test.fallback: there is no variant \"c\" -> name one of the variants"},
-    {"variants: {a: {}, b: {start: 2026-12-01T18:00}}",
-     "3:30 variants.b.start is not available yet -> take it out"},
+    {"variants: {a: {}, b: {start: 2026-12-01T18:00}}", NULL},
+    {"variants: {a: {}, b: {start: noon}}", "3:30 variants.b.start: \"noon\" is not a day and time "
+                                            "(of the years 2000 to 2099) -> write it "
+                                            "like 2026-12-01T18:00"},
+    {"variants: {a: {}, b: {start: 2026-12-01T18:00}}\nschedule: {start: 2026-12-02T08:00}",
+     "3:30 variants.b.start is before schedule.start -> set a later one, or an earlier "
+     "schedule.start"},
+    {"variants: {a: {}, b: {start: 2026-12-01T18:00}}\nschedule: {deadline: 2026-12-01T18:00}",
+     "3:30 variants.b.start is not before schedule.deadline -> set an earlier one, or a later "
+     "deadline"},
+    {"variants: {a: {start: 2026-12-01T08:00Z}, b: {start: 2026-12-01T18:00}}",
+     "3:54 variants.b.start cannot be compared with the campaign's other times -> write all times "
+     "of the campaign with an offset, or none"},
+    {"variants: {a: {}, b: {start: 2026-12-01T18:00}}\nschedule: {hour: best}",
+     "3:30 variants.b.start stands beside schedule.hour: one says when -> take it out, or "
+     "schedule.hour"},
+    {"variants: {a: {}, b: {start: 2026-12-01T18:00}}\ntest: {share: 20%, wait: 4h, method: "
+     "bandit}",
+     "3:30 variants.b.start: a bandit cannot compare what goes at other times -> take it out, or "
+     "test.method"},
     {"variants: {a: {}, b: {}}\ntest: {metric: revenue}", NULL},
     {"test: {share: 20%, wait: 4h}", "3:26 test: there are no variants -> add variants, or take "
                                      "test.share out"},

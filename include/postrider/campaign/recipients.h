@@ -75,6 +75,8 @@ int pr_recipients_import(const struct pr_recipients_source *source,
  * once), and the last deadline (0: none). */
 #define PR_FACT_FIRST_MS "first_ms"
 #define PR_FACT_LAST_MS "last_ms"
+/* Where variants have starts of their own: when the last row of all goes first. */
+#define PR_FACT_TESTED_MS "tested_ms"
 /* What the import has to say of its rows' times, in one line; empty: nothing. */
 void pr_recipients_remark(const struct pr_recipients_result *r, const struct pr_manifest *m,
                           const struct pr_config *config, struct pr_buf *out);
