@@ -227,9 +227,6 @@ check_starts(struct checking *k)
 	}
 	if (!first)
 		return;
-	if (m->schedule.best_hour)
-		tell(k, &first->start_at, "take it out, or schedule.hour",
-		     "variants.%s.start stands beside schedule.hour: one says when", first->name.p);
 	if (m->test.share < 1 && m->test.method == PR_TEST_BANDIT)
 		tell(k, &first->start_at, "take it out, or test.method",
 		     "variants.%s.start: a bandit cannot compare what goes at other times",

@@ -8,7 +8,7 @@
  *
  * A bounce is of type `bounce` where the address is to blame, else `blocked`, as SendGrid tells
  * them apart. Its unique arguments (their word for what a sender adds) are `campaign`,
- * `variant` and `row`.
+ * `variant`, `row`, and `seed` of internal copies.
  */
 #include "internal.h"
 
@@ -97,5 +97,7 @@ hook_sendgrid(const struct pr_event *event, struct pr_buf *b)
 		add_engagement(b, event);
 	pr_event_add_text(b, "campaign", event->campaign);
 	pr_event_add_text(b, "variant", event->variant);
+	if (pr_row_is_seed(event->row))
+		pr_buf_adds(b, ",\"seed\":true");
 	pr_buf_addf(b, ",\"row\":%u}", event->row);
 }

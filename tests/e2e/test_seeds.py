@@ -14,6 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 sys.path.insert(0, os.path.dirname(__file__))
 import accounted  # noqa: E402
+import dns_server  # noqa: E402
 import postrider_test as pt  # noqa: E402
 from test_variants import VariantsCase  # noqa: E402
 
@@ -126,6 +127,38 @@ class Seeds(SeedsCase):
         self.daemon.wait_state("many", "finished", timeout=60)
         order = [m["to"][0] for m in self.sink.messages()]
         self.assertLess(order.index("me@acme.example"), 1500)
+
+    def test_by_mx_too_they_go_while_their_receivers_are_busy(self):
+        self.sink = self.enter(pt.Sink(self.folder, latency="20ms"))
+        dns = self.enter(dns_server.Dns(
+            self.folder, mx={"d%d.example" % n: [(10, "mx%d.example" % (n % 2))]
+                             for n in range(4)} | {"acme.example": [(10, "mx1.example")],
+                                                   "gone.example": [(0, ".")]},
+            hosts={"mx%d.example" % n: "127.0.0.1" for n in range(2)}))
+        self.daemon = self.enter(pt.Daemon(self.folder, start=False, config={
+            "retry": accounted.SOON, "preflight": "off", "dns": {"servers": [dns.server]}}))
+        self.daemon.config["routes"] = {"default": {"via": "mx", "port": self.sink.port,
+                                                    "connections": 2}}
+        self.daemon.write_config()
+        self.daemon.start()
+        self.daemon.drop(pt.make_campaign(self.folder, "many", rows=600, domains=4, manifest={
+            "seeds": ["me@acme.example", "user1@d1.example", "nobody@gone.example"]}))
+        self.wait_for(lambda: len(self.sink.messages()) > 100)
+        self.daemon.kill()
+        self.daemon.start()
+        campaign = self.daemon.wait_state("many", "finished", timeout=90)
+        self.assertEqual(campaign["counts"]["delivered"], 600)
+        self.assertEqual([(s["email"], s["state"]) for s in self.report(campaign)["seeds"]],
+                         [("me@acme.example", "delivered"), ("user1@d1.example", "delivered"),
+                          ("nobody@gone.example", "bounced")])
+        report = self.report(campaign)
+        self.assertEqual(report["rates"]["bounced"]["part"], 0)
+        self.assertEqual({d["domain"] for d in report["domains"]},
+                         {"d%d.example" % n for n in range(4)})
+        copies = self.copies()
+        self.assertGreaterEqual(copies["user1@d1.example"], 2)  # the recipient's, and the seed's
+        self.assertLessEqual(1, copies["me@acme.example"])
+        self.assertLessEqual(copies["me@acme.example"], report["seeds"][0]["attempts"])
 
     def test_a_seed_that_may_not_be_written_to_is_said(self):
         self.begin()
