@@ -205,6 +205,9 @@ class Seeds(SeedsCase):
 
     def test_bad_ones_are_refused_with_their_lines(self):
         self.begin()
+        path = pt.make_campaign(self.folder, "good", manifest={"seeds": ["me@acme.example"]})
+        told = json.loads(self.daemon.cli("check", path).stdout)
+        self.assertEqual((told["rows"], told["good"], told["seeds"]), (10, 10, 1))
         path = pt.make_campaign(self.folder, "bad", manifest={"seeds": ["nobody"]})
         told = self.daemon.cli("check", path, check=False)
         self.assertEqual(told.returncode, 1)
