@@ -160,6 +160,25 @@ class Seeds(SeedsCase):
         self.assertLessEqual(1, copies["me@acme.example"])
         self.assertLessEqual(copies["me@acme.example"], report["seeds"][0]["attempts"])
 
+    def test_a_seed_in_doubt_is_held_apart_and_resolved_with_the_others(self):
+        self.sink = self.enter(pt.Sink(self.folder, "--no-chunking", rules=[
+            "on=dot,match=me@*,tries=1,drop=before"]))
+        self.daemon = self.enter(pt.Daemon(self.folder, relay=self.sink,
+                                           config={"retry": accounted.SOON}))
+        for action in ("--resend", "--delivered"):
+            name = action.strip("-")
+            self.give(name, seeds=["me@%s.example" % name], in_doubt="hold", subject=name)
+            campaign = self.daemon.wait_state(name, "finished")
+            self.assertEqual((campaign["counts"]["delivered"], campaign["needs_decision"],
+                              campaign["in_doubt_ever"]), (2, 0, 0))
+            self.assertEqual(campaign["seeds"]["in_doubt"], 1)
+            self.daemon.cli("resolve", campaign["id"], action)
+            self.wait_for(lambda: self.daemon.campaign(name)["seeds"]["delivered"] == 1)
+            campaign = self.daemon.wait_state(name, "finished")
+            self.assertEqual(campaign["counts"]["delivered"], 2)
+        self.assertEqual(self.copies()["me@resend.example"], 2)  # the first one, too, was taken
+        self.assertEqual(self.copies()["me@delivered.example"], 1)
+
     def test_a_seed_that_may_not_be_written_to_is_said(self):
         self.begin()
         self.daemon.cli("suppress", "add", "me@acme.example")
