@@ -128,6 +128,7 @@ struct pr_campaign_view {
 	enum pr_reason reason;
 	unsigned priority;
 	struct pr_counts counts; /* they add up */
+	struct pr_counts seeds;  /* apart from them; total 0: there are none */
 	struct pr_engagements engaged;
 	struct pr_earned earned;
 	double rate;     /* outcomes per second over 10 s */

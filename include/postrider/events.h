@@ -48,11 +48,12 @@ struct pr_event {
 	int64_t at_ms;      /* UTC */
 	struct pr_str type; /* "delivered", "pause"; n 0: the record tells nothing */
 	bool live;
-	uint32_t serial;     /* of the campaign; 0: of none */
-	uint32_t row;        /* 0: none */
-	uint16_t version;    /* sending: of the content; else 0 */
-	bool has_outcome;    /* of a row */
-	bool has_change;     /* of a campaign, or of all */
+	uint32_t serial;  /* of the campaign; 0: of none */
+	uint32_t row;     /* 0: none */
+	uint16_t version; /* sending: of the content; else 0 */
+	uint8_t number;   /* of the variant it was sent with, from 1; 0: none, or not known yet */
+	bool has_outcome; /* of a row */
+	bool has_change;  /* of a campaign, or of all */
 	bool has_engagement; /* of a row */
 	bool has_conversion; /* the engagement is one */
 	bool machine;        /* engagement: as far as this alone shows; later ones may show more */
@@ -63,7 +64,8 @@ struct pr_event {
 	/* by pr_events_name: */
 	struct pr_str campaign; /* its id */
 	struct pr_str email, message_id;
-	bool open; /* what may quote an address may be told */
+	struct pr_str variant; /* its name, of a row that was sent with one */
+	bool open;             /* what may quote an address may be told */
 };
 
 /* From the record at lsn or the first behind it: where that was released, from the oldest that is

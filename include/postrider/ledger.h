@@ -54,7 +54,7 @@ int pr_ledger_create(const char *path, const struct pr_ledger_identity *identity
 /* Remove a ledger and what SQLite left beside it; nothing there is fine. */
 void pr_ledger_remove(const char *path);
 struct pr_ledger_new {
-	uint32_t row; /* the next: 1, 2, ... */
+	uint32_t row; /* the next: 1, 2, ...; or that of a seed: pending, it has a time */
 	struct pr_str email;
 	struct pr_str domain; /* of the address as sent: A-label, lower case */
 	struct pr_str data;   /* packed fields */
@@ -166,8 +166,11 @@ struct pr_counts {
 	uint64_t total;
 	uint64_t of[PR_STATES];
 	uint64_t attempts, in_doubt_ever, needs_decision;
+	uint64_t capped; /* of the skipped: over a frequency cap */
 };
 int pr_ledger_counts(pr_ledger *l, struct pr_counts *out, struct pr_error *e);
+/* The same of seeds, which are in no other figure. Looks at each of them: they are few. */
+int pr_ledger_seed_counts(pr_ledger *l, struct pr_counts *out, struct pr_error *e);
 
 struct pr_known { /* all that is known of a row: a line of results.csv */
 	uint32_t row;
@@ -182,14 +185,14 @@ struct pr_known { /* all that is known of a row: a line of results.csv */
 	struct pr_str reply, mx;
 };
 /* Rows with number > after, in order, at most limit; state PR_STATES: any. `each` returns
- * false to stop. Views until it returns. */
+ * false to stop. Views until it returns. Seeds from PR_SEED_BASE on, and only then. */
 int pr_ledger_page(pr_ledger *l, enum pr_state state, uint32_t after, unsigned limit,
                    bool (*each)(void *context, const struct pr_known *k), void *context,
                    struct pr_error *e);
 int pr_ledger_row(pr_ledger *l, uint32_t row, struct pr_batch **out, struct pr_error *e);
 /* The address of a row, appended; also while importing. PR_ENOENT. */
 int pr_ledger_email(pr_ledger *l, uint32_t row, struct pr_buf *out, struct pr_error *e);
-/* Rows of an address (as pr_mailbox_parse gives it), by the index. */
+/* Rows of an address (as pr_mailbox_parse gives it), by the index. Seeds are in none. */
 int pr_ledger_find(pr_ledger *l, struct pr_str address,
                    bool (*each)(void *context, const struct pr_known *k), void *context,
                    struct pr_error *e);
@@ -253,6 +256,8 @@ int pr_ledger_erase(pr_ledger *l, const struct pr_trace *t, const uint32_t *rows
 /* Nothing of it is left in the log of writes or in free pages: 0; PR_EAGAIN: others are reading,
  * again later. */
 int pr_ledger_scour(pr_ledger *l, const struct pr_trace *t, struct pr_error *e);
+
+#define PR_FACT_SEED_ROW "seed_row" /* whose fields seeds show; none: of nobody */
 
 /* Small facts of a campaign, text by key ("started_ms", "state"...): survive with the folder. */
 int pr_ledger_set(pr_ledger *l, const char *key, struct pr_str value, struct pr_error *e);

@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include "postrider/audience/contacts.h"
+#include "postrider/audience/segment.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,6 +168,10 @@ finish(struct looking *l)
 	free(l->values);
 }
 
+#define ON_LIST                                                                                    \
+	"EXISTS (SELECT 1 FROM members WHERE list = (SELECT id FROM lists WHERE name = ?3)"        \
+	" AND contact = contacts.id)"
+
 int
 pr_contacts_page(pr_audience *a, struct pr_str after, struct pr_str list, unsigned limit,
                  bool (*each)(void *, const struct pr_contact_view *), void *context,
@@ -175,9 +180,7 @@ pr_contacts_page(pr_audience *a, struct pr_str after, struct pr_str list, unsign
 	char room[ADDRESS_MAX + 1];
 	struct looking l = {.a = a, .each = each, .context = context};
 	int r = prepare(&l,
-	                list.n ? "WHERE address > ?1 AND EXISTS (SELECT 1 FROM members WHERE"
-	                         " list = (SELECT id FROM lists WHERE name = ?3)"
-	                         " AND contact = contacts.id) ORDER BY address LIMIT ?2"
+	                list.n ? "WHERE address > ?1 AND " ON_LIST " ORDER BY address LIMIT ?2"
 	                       : "WHERE address > ?1 ORDER BY address LIMIT ?2",
 	                e);
 	if (r == 0) {
@@ -206,5 +209,59 @@ pr_contact_find(pr_audience *a, struct pr_str address,
 	if (r == 0 && l.seen == 0)
 		r = pr_fail(e, PR_ENOENT, "there is no such contact");
 	finish(&l);
+	return r;
+}
+
+/* ---- of a segment ---- */
+
+struct chosen {
+	int64_t *ids;
+	size_t n;
+};
+
+static bool
+choose(void *context, int64_t id, struct pr_str address)
+{
+	struct chosen *c = context;
+	(void)address;
+	c->ids[c->n++] = id;
+	return true;
+}
+
+static int
+look_at_chosen(struct looking *l, const struct chosen *c, struct pr_error *e)
+{
+	int r = 0;
+	bool more = true;
+	for (size_t i = 0; i < c->n && r == 0 && more; i++) {
+		sqlite3_bind_int64(l->select, 1, c->ids[i]);
+		if ((r = pr_db_step(l->select, e)) == 1) {
+			more = show(l);
+			r = 0;
+		}
+		sqlite3_reset(l->select);
+	}
+	return r;
+}
+
+int
+pr_contacts_of_segment(pr_audience *a, const struct pr_segment_ask *ask, struct pr_str list,
+                       int64_t *after, unsigned limit,
+                       bool (*each)(void *, const struct pr_contact_view *), void *context,
+                       struct pr_error *e)
+{
+	struct looking l = {.a = a, .each = each, .context = context};
+	struct chosen c = {.ids = pr_alloc((limit + 1) * sizeof *c.ids)};
+	int r = pr_segment_each(a, ask, *after, limit, choose, &c, e);
+	if (r == 0)
+		r = prepare(&l, list.n ? "WHERE id = ?1 AND " ON_LIST : "WHERE id = ?1", e);
+	if (r == 0) {
+		if (list.n)
+			pr_db_bind_text(l.select, 3, list);
+		r = look_at_chosen(&l, &c, e);
+	}
+	*after = c.n && c.n == limit ? c.ids[c.n - 1] : 0;
+	finish(&l);
+	free(c.ids);
 	return r;
 }

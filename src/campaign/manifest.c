@@ -258,6 +258,39 @@ check_schedule(const struct pr_manifest *m, struct pr_problems *problems)
 	            "schedule.deadline is not after schedule.start");
 }
 
+/* ---- seeds ---- */
+
+static bool
+is_same_seed(const struct pr_text *a, const struct pr_text *b)
+{
+	struct pr_mailbox x, y;
+	return pr_mailbox_parse(pr_text_str(a), &x, NULL) == 0 &&
+	       pr_mailbox_parse(pr_text_str(b), &y, NULL) == 0 && x.n == y.n &&
+	       memcmp(x.address, y.address, x.n) == 0;
+}
+
+static int
+check_seeds(const struct pr_texts *seeds, struct pr_problems *problems)
+{
+	struct pr_mailbox box;
+	const char *why;
+	char shown[100];
+	int r = 0;
+	for (size_t i = 0; i < seeds->n; i++) {
+		const struct pr_text *t = &seeds->items[i];
+		pr_str_show(pr_text_str(t), shown, sizeof shown);
+		if (pr_mailbox_parse(pr_text_str(t), &box, &why) < 0)
+			r = tell(problems, t, "write it like me@acme.example",
+			         "seeds: \"%s\" is not an address: %s", shown, why);
+		for (size_t j = 0; j < i; j++)
+			if (is_same_seed(t, &seeds->items[j]))
+				r = tell(problems, t, "keep one of them",
+				         "seeds: %s is there twice, first on line %u", shown,
+				         seeds->items[j].line);
+	}
+	return r;
+}
+
 /* ---- the whole ---- */
 
 /* One campaign has one cost: two currencies make no sum. */
@@ -292,6 +325,7 @@ check_all(struct pr_manifest *m, const char *folder_name, struct pr_problems *pr
 	r |= pr_manifest_check_variants(m, problems);
 	r |= pr_conversion_keys_check(&m->conversions, PR_MANIFEST_FILE, problems);
 	r |= check_cost(m, problems);
+	r |= check_seeds(&m->seeds, problems);
 	r |= pr_manifest_check_source(m, problems);
 	return r ? PR_EINVAL : 0;
 }

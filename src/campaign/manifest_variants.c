@@ -30,7 +30,9 @@ static const struct pr_yaml_row variant_rows[] = {
 	 .max = PR_MANIFEST_LANGUAGES_MAX, .offset = VARIANT(preheader)},
 	{.key = "html", .type = PR_YAML_TEXT, .flags = PR_YAML_FILE, .offset = VARIANT(html)},
 	{.key = "text", .type = PR_YAML_TEXT, .flags = PR_YAML_FILE, .offset = VARIANT(text)},
-	{.key = "start", .type = PR_YAML_LATER},
+	{.key = "start", .type = PR_YAML_PARSED, .parse = pr_manifest_parse_when,
+	 .size = sizeof(struct pr_when), .example = "2026-12-01T18:00", .at = VARIANT(start_at),
+	 .offset = VARIANT(start)},
 	{.key = "weight", .type = PR_YAML_INT, .min = 1, .max = 1000, .fallback = "1",
 	 .offset = VARIANT(weight)},
 	{0},
@@ -175,6 +177,64 @@ check_test(struct checking *k)
 	check_fallback(k);
 }
 
+/* ---- times of their own ---- */
+
+/* What has an offset is compared with what has none by no zone: that is left to nobody. */
+static bool
+is_alike(const struct pr_when *a, const struct pr_when *b)
+{
+	return !a->set || !b->set || a->fixed == b->fixed;
+}
+
+static bool
+is_before(const struct pr_when *a, const struct pr_when *b)
+{
+	return a->set && b->set && a->local_ms < b->local_ms;
+}
+
+static void
+check_start(struct checking *k, const struct pr_manifest_variant *v, const struct pr_when *first)
+{
+	const struct pr_schedule *s = &k->m->schedule;
+	const char *name = v->name.p;
+	if (!is_alike(&v->start, first) || !is_alike(&v->start, &s->start) ||
+	    !is_alike(&v->start, &s->deadline))
+		tell(k, &v->start_at, "write all times of the campaign with an offset, or none",
+		     "variants.%s.start cannot be compared with the campaign's other times", name);
+	else if (is_before(&v->start, &s->start))
+		tell(k, &v->start_at, "set a later one, or an earlier schedule.start",
+		     "variants.%s.start is before schedule.start", name);
+	else if (s->deadline.set && !is_before(&v->start, &s->deadline))
+		tell(k, &v->start_at, "set an earlier one, or a later deadline",
+		     "variants.%s.start is not before schedule.deadline", name);
+}
+
+/* Where each has a time of its own, the campaign begins with the earliest. */
+static void
+check_starts(struct checking *k)
+{
+	struct pr_manifest *m = k->m;
+	const struct pr_manifest_variant *first = NULL;
+	size_t n = 0;
+	for (unsigned i = 1; i <= m->variants.n; i++) {
+		const struct pr_manifest_variant *v = pr_manifest_variant(m, i);
+		if (!v->start.set)
+			continue;
+		check_start(k, v, first ? &first->start : &v->start);
+		if (!first || is_before(&v->start, &first->start))
+			first = v;
+		n++;
+	}
+	if (!first)
+		return;
+	if (m->test.share < 1 && m->test.method == PR_TEST_BANDIT)
+		tell(k, &first->start_at, "take it out, or test.method",
+		     "variants.%s.start: a bandit cannot compare what goes at other times",
+		     first->name.p);
+	if (n == m->variants.n && !m->schedule.start.set)
+		m->schedule.start = first->start;
+}
+
 int
 pr_manifest_check_variants(struct pr_manifest *m, struct pr_problems *problems)
 {
@@ -186,6 +246,7 @@ pr_manifest_check_variants(struct pr_manifest *m, struct pr_problems *problems)
 		tell(&k, &pr_manifest_variant(m, 1)->name, "add another one, or take variants out",
 		     "variants: there is only one");
 	check_test(&k);
+	check_starts(&k);
 	return k.result;
 }
 

@@ -5,6 +5,7 @@
  *   rows -good-> ledger, duplicates
  *        -left-> ledger (suppressed)
  *        -bad--> ledger (skipped), rejects.csv
+ *   seeds -> ledger, behind the last row
  *
  * Fails whole: what was begun is removed, and the import can be done again from the start.
  * A row that is bad is no failure of the file; too many of them hold the campaign, which is
@@ -29,6 +30,7 @@ struct import {
 	bool checking;     /* a state of the audience is being read */
 	struct row_times times;
 	exclusion *excluded; /* NULL: nobody */
+	struct seeds seeds;
 	struct pr_error *e;
 };
 
@@ -70,6 +72,7 @@ on_columns(void *context, const struct columns *c)
 	struct import *in = context;
 	const struct pr_recipients_source *s = in->source;
 	int r = row_times_begin(&in->times, s, c, in->e);
+	seeds_columns(&in->seeds, c);
 	return r < 0 ? r
 	             : pr_ledger_create(s->ledger_path, &s->identity, c->names, c->n, &in->ledger,
 	                                in->e);
@@ -194,6 +197,7 @@ add_good(struct import *in, const struct checked_row *row)
 	                          .due_ms = group == PR_GROUP_REST ? PR_LEDGER_PARKED_MS : due_ms};
 	r = pr_ledger_add(in->ledger, &n, in->e);
 	in->result->pending++;
+	seeds_note(&in->seeds, row);
 	return r < 0 ? r : duplicates_add(in->duplicates, address, row->row, row->line, in->e);
 }
 
@@ -251,6 +255,21 @@ on_row(void *context, const struct checked_row *row)
 	if (r != 0)
 		return r < 0 ? r : add_forgotten(in, row);
 	return row->fault == ROW_GOOD ? add_good(in, row) : add_bad(in, row);
+}
+
+/* ---- seeds ---- */
+
+static int
+stops_seed(void *context, struct pr_str address, struct pr_str *why)
+{
+	struct import *in = context;
+	int r = is_forgotten(in, address);
+	*why = PR_STR("forgotten");
+	if (r == 0) {
+		r = is_suppressed(in, address);
+		*why = pr_buf_str(&in->why);
+	}
+	return r;
 }
 
 /* ---- the whole ---- */
@@ -322,6 +341,10 @@ import(struct import *in, struct pr_problems *problems)
 	in->duplicates = NULL;
 	if (r == 0)
 		r = rejects_done(&in->rejects, in->e);
+	struct seeds_asked asked = {stops_seed, in};
+	if (r == 0)
+		r = seeds_add(&in->seeds, s->manifest, in->ledger, &asked, &in->result->seeds,
+		              in->e);
 	if (r == 0)
 		r = set_fact(in, PR_FACT_FORGETS, forgets);
 	if (r == 0)
@@ -376,6 +399,7 @@ pr_recipients_import(const struct pr_recipients_source *source, struct pr_recipi
 	rejects_finish(&in.rejects);
 	row_times_end(&in.times);
 	exclusion_free(in.excluded);
+	seeds_finish(&in.seeds);
 	if (r < 0)
 		give_up(&in);
 	else

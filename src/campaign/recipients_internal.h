@@ -71,6 +71,7 @@ struct row_times {
 	pr_timing *timing; /* NULL: no row has a time of its own */
 	best_hours *hours; /* NULL: nobody goes by the best */
 	int64_t first_ms;  /* the earliest of all; 0: at once */
+	int64_t latest_ms;
 };
 int row_times_begin(struct row_times *t, const struct pr_recipients_source *s,
                     const struct columns *c, struct pr_error *e);
@@ -106,6 +107,26 @@ int exclusion_read(const struct pr_manifest *m, const struct pr_recipients_from 
                    exclusion **out, struct pr_problems *problems, struct pr_error *e);
 bool exclusion_has(const exclusion *x, struct pr_str address);
 void exclusion_free(exclusion *x); /* NULL: nothing */
+
+/* ---- seeds ---- */
+
+struct seeds { /* whose fields they show */
+	struct pr_buf data;
+	uint32_t row; /* 0: there is no good one */
+	size_t columns_n, email;
+	bool coupons;
+};
+void seeds_columns(struct seeds *s, const struct columns *c);
+void seeds_note(struct seeds *s, const struct checked_row *row); /* a good one; the first counts */
+/* 1: nobody may write to the address, and why; a view until it is called again. */
+struct seeds_asked {
+	int (*stops)(void *context, struct pr_str address, struct pr_str *why);
+	void *context;
+};
+/* Behind the last row. Adds them to counts. */
+int seeds_add(const struct seeds *s, const struct pr_manifest *m, pr_ledger *l,
+              const struct seeds_asked *asked, struct pr_counts *counts, struct pr_error *e);
+void seeds_finish(struct seeds *s);
 
 /* ---- rejects.csv ---- */
 

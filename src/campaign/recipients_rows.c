@@ -159,7 +159,7 @@ on_record(void *context, const struct pr_csv_record *record)
 		return on_header(r, record, SIZE_MAX);
 	if (is_empty(record))
 		return 0;
-	if (*r->rows == UINT32_MAX - 1)
+	if (*r->rows == PR_SEED_BASE - 1)
 		return PR_ELIMIT;
 	struct checked_row row = {.row = ++*r->rows, .line = record->line};
 	check(r, record, &row);

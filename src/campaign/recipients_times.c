@@ -15,6 +15,7 @@ row_times_begin(struct row_times *t, const struct pr_recipients_source *s, const
 	                                  .config = s->config,
 	                                  .columns = c->names,
 	                                  .columns_n = c->n,
+	                                  .campaign_id = s->identity.id,
 	                                  .serial = s->identity.serial,
 	                                  .accepted_ms = s->accepted_ms};
 	*t = (struct row_times){.first_ms = PR_NEVER_MS};
@@ -31,7 +32,9 @@ row_times_of(struct row_times *t, const struct checked_row *row, int64_t *due_ms
 {
 	static const char *const untimely[] = {"no time is left before the deadline",
 	                                       "its start had passed"};
-	struct pr_timing_row r = {row->row, row->data};
+	struct pr_timing_row r = {.row = row->row,
+	                          .data = row->data,
+	                          .address = pr_str_n(row->mailbox.address, row->mailbox.n)};
 	const char *name;
 	int hour = -1, result = 0;
 	*due_ms = 0;
@@ -49,6 +52,8 @@ row_times_of(struct row_times *t, const struct checked_row *row, int64_t *due_ms
 	}
 	if (first.due_ms < t->first_ms)
 		t->first_ms = first.due_ms;
+	if (first.due_ms > t->latest_ms)
+		t->latest_ms = first.due_ms;
 	*due_ms = first.due_ms;
 	return 0;
 }
@@ -68,9 +73,11 @@ row_times_keep(const struct row_times *t, pr_ledger *l, struct pr_timing_found *
 	if (!t->timing)
 		return 0;
 	pr_timing_found(t->timing, found);
-	if (!pr_timing_by_recipient(t->timing))
-		return 0;
-	int r = set_time(l, PR_FACT_FIRST_MS, t->first_ms, e);
+	int r =
+	    pr_timing_by_variant(t->timing) ? set_time(l, PR_FACT_TESTED_MS, t->latest_ms, e) : 0;
+	if (r < 0 || !pr_timing_by_recipient(t->timing))
+		return r;
+	r = set_time(l, PR_FACT_FIRST_MS, t->first_ms, e);
 	return r < 0 ? r : set_time(l, PR_FACT_LAST_MS, found->last_deadline_ms, e);
 }
 

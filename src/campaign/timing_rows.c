@@ -10,6 +10,7 @@
  * anew. A name that is no zone is a place too, of the fallback, so that it is not looked for again.
  */
 #include "postrider/campaign/csv.h"
+#include "postrider/campaign/split.h"
 #include "postrider/campaign/timing.h"
 #include "postrider/ledger.h"
 
@@ -30,8 +31,10 @@ struct place {
 	struct place *chained; /* of the same hash */
 	pr_zone *own;          /* NULL: it has the fallback's */
 	struct pr_place at;
-	bool wrong;       /* says a zone that is none */
-	int64_t start_ms; /* nothing goes before, whatever the ledger says of a row */
+	struct pr_when start; /* of the campaign, or of a variant */
+	uint8_t variant;      /* whose; 0: of the campaign */
+	bool wrong;           /* says a zone that is none */
+	int64_t start_ms;     /* nothing goes before, whatever the ledger says of a row */
 	struct known now;
 	struct pr_opening first[HOURS + 1]; /* by hour; [HOURS]: where none is known; to_ms 0: not
 	                                     * looked at */
@@ -54,6 +57,9 @@ struct pr_timing {
 	uint32_t serial;
 	int64_t accepted_ms;
 	int64_t begin_ms; /* of the campaign: what is due by then goes with the others */
+	struct pr_split split;
+	struct pr_when starts[PR_MANIFEST_VARIANTS_MAX + 1]; /* of variants; not set: none */
+	bool by_variant;
 	struct pr_map places;
 	struct pr_hash_key key;
 	struct pr_timing_found found;
@@ -111,7 +117,8 @@ has_own_times(const pr_timing *t)
 	const struct pr_schedule *s = &t->schedule;
 	bool zones = t->zone_column != NO_COLUMN && (t->quiet.n || t->kept_n);
 	bool countries = t->kept_n && (t->holidays || t->country_column != NO_COLUMN);
-	return s->by_recipient || s->jitter_ms || s->best_hour || zones || countries;
+	return s->by_recipient || t->by_variant || s->jitter_ms || s->best_hour || zones ||
+	       countries;
 }
 
 static int
@@ -136,6 +143,18 @@ open_zones(pr_timing *t, const struct pr_timing_source *s, struct pr_error *e)
 	return r;
 }
 
+static void
+take_starts(pr_timing *t, const struct pr_timing_source *s)
+{
+	const struct pr_manifest *m = s->manifest;
+	for (unsigned i = 1; i <= m->variants.n; i++) {
+		t->starts[i] = pr_manifest_variant(m, i)->start;
+		t->by_variant |= t->starts[i].set;
+	}
+	if (t->by_variant)
+		pr_split_init(&t->split, m, s->campaign_id ? s->campaign_id : "");
+}
+
 int
 pr_timing_create(const struct pr_timing_source *s, pr_timing **out, struct pr_error *e)
 {
@@ -150,6 +169,7 @@ pr_timing_create(const struct pr_timing_source *s, pr_timing **out, struct pr_er
 	t->country_column = find_column(s->columns, s->columns_n, PR_TIMING_COUNTRY);
 	t->found.last_deadline_ms = t->schedule.deadline.set ? INT64_MIN : PR_NEVER_MS;
 	take_holidays(t, &t->schedule.holidays);
+	take_starts(t, s);
 	t->schedule.holidays = (struct pr_texts){0};
 	for (int i = 0; i < 2; i++) {
 		size_t column = i ? t->country_column : t->zone_column;
@@ -213,7 +233,7 @@ holidays_in(const pr_timing *t, struct pr_str country)
 }
 
 static struct place *
-place_create(pr_timing *t, struct pr_str zone, struct pr_str country)
+place_create(pr_timing *t, struct pr_str zone, struct pr_str country, unsigned variant)
 {
 	struct place *p = pr_calloc(1, sizeof *p + zone.n + 1 + country.n);
 	memcpy(p->where, zone.p, zone.n);
@@ -223,7 +243,10 @@ place_create(pr_timing *t, struct pr_str zone, struct pr_str country)
 	p->at.person = p->own ? p->own : t->fallback;
 	p->at.campaign = t->schedule.by_recipient ? p->at.person : t->zone;
 	p->at.holidays = holidays_in(t, country);
+	p->variant = (uint8_t)variant;
+	p->start = variant ? t->starts[variant] : t->schedule.start;
 	struct pr_schedule plain = t->schedule;
+	plain.start = p->start;
 	plain.best_hour = false; /* whose hour is best is known at the import only */
 	int64_t start = pr_place_start_ms(&plain, &p->at, 0, t->accepted_ms);
 	p->start_ms = plain.start.set && start != PR_NEVER_MS ? start : 0;
@@ -241,30 +264,42 @@ field(const pr_timing *t, size_t column, size_t n)
 }
 
 static struct place *
-find(const pr_timing *t, uint64_t hash, struct pr_str zone, struct pr_str country)
+find(const pr_timing *t, uint64_t hash, struct pr_str zone, struct pr_str country, unsigned variant)
 {
 	struct place *p = pr_map_get(&t->places, hash);
-	while (p &&
-	       (p->n != zone.n + 1 + country.n || memcmp(p->where, zone.p, zone.n) != 0 ||
-	        p->where[zone.n] != 0 || memcmp(p->where + zone.n + 1, country.p, country.n) != 0))
+	while (p && (p->variant != variant || p->n != zone.n + 1 + country.n ||
+	             memcmp(p->where, zone.p, zone.n) != 0 || p->where[zone.n] != 0 ||
+	             memcmp(p->where + zone.n + 1, country.p, country.n) != 0))
 		p = p->chained;
 	return p;
 }
 
-static struct place *
-place_of(pr_timing *t, struct pr_str data)
+/* The variant by whose start the row goes; 0: by the campaign's. */
+static unsigned
+variant_of(const pr_timing *t, const struct pr_timing_row *row)
 {
-	size_t n = t->fields_n ? pr_fields_unpack(data, t->fields, t->fields_n) : 0;
+	unsigned variant = t->by_variant ? row->variant : 0;
+	if (t->by_variant && !variant && pr_split_group(&t->split, row->address) == PR_GROUP_TESTED)
+		variant = pr_split_variant(&t->split, row->address, NULL);
+	return variant <= PR_MANIFEST_VARIANTS_MAX && t->starts[variant].set ? variant : 0;
+}
+
+static struct place *
+place_of(pr_timing *t, const struct pr_timing_row *row)
+{
+	size_t n = t->fields_n ? pr_fields_unpack(row->data, t->fields, t->fields_n) : 0;
+	unsigned variant = variant_of(t, row);
 	struct pr_str zone = field(t, t->zone_column, n);
 	struct pr_str country = t->kept_n ? field(t, t->country_column, n) : PR_STR("");
 	uint64_t hash =
 	    pr_siphash(t->key, zone.p, zone.n) ^ pr_mix64(pr_siphash(t->key, country.p, country.n));
-	struct place *p = find(t, hash, zone, country);
+	hash += variant * UINT64_C(0x9e3779b97f4a7c15);
+	struct place *p = find(t, hash, zone, country, variant);
 	if (p)
 		return p;
 	if (t->places.n >= PLACES_MAX)
 		forget_places(t);
-	p = place_create(t, zone, country);
+	p = place_create(t, zone, country, variant);
 	p->chained = pr_map_get(&t->places, hash);
 	pr_map_put(&t->places, hash, p);
 	return p;
@@ -287,7 +322,9 @@ with_jitter(const pr_timing *t, uint32_t row, const struct pr_opening *o)
 static struct pr_opening
 begins(const pr_timing *t, struct place *p, const struct pr_schedule *s, int minute)
 {
-	int64_t start = pr_place_start_ms(s, &p->at, minute, t->accepted_ms);
+	struct pr_schedule own = *s;
+	own.start = p->start;
+	int64_t start = pr_place_start_ms(&own, &p->at, minute, t->accepted_ms);
 	p->passed = start == PR_NEVER_MS;
 	if (start < t->begin_ms)
 		start = t->begin_ms;
@@ -327,7 +364,7 @@ note_zone(pr_timing *t, const struct place *p, uint32_t row)
 struct pr_first
 pr_timing_first(pr_timing *t, const struct pr_timing_row *row, int hour)
 {
-	struct place *p = place_of(t, row->data);
+	struct place *p = place_of(t, row);
 	int at = t->schedule.best_hour && hour >= 0 && hour < HOURS ? hour : HOURS;
 	struct pr_opening *o = &p->first[at];
 	note_zone(t, p, row->row);
@@ -343,7 +380,7 @@ pr_timing_first(pr_timing *t, const struct pr_timing_row *row, int hour)
 struct pr_opening
 pr_timing_next(pr_timing *t, const struct pr_timing_row *row, int64_t utc_ms)
 {
-	struct place *p = place_of(t, row->data);
+	struct place *p = place_of(t, row);
 	struct known *k = &p->now;
 	if (utc_ms < k->from_ms || utc_ms >= k->until_ms) {
 		k->opening = pr_place_opening(&t->schedule, &t->quiet, &p->at,
@@ -378,10 +415,16 @@ pr_timing_by_recipient(const pr_timing *t)
 	return t->schedule.by_recipient;
 }
 
+bool
+pr_timing_by_variant(const pr_timing *t)
+{
+	return t->by_variant;
+}
+
 const pr_zone *
 pr_timing_zone(pr_timing *t, const struct pr_timing_row *row, const char **name)
 {
-	const struct place *p = place_of(t, row->data);
+	const struct place *p = place_of(t, row);
 	*name = p->own ? p->where : t->fallback_name;
 	return p->at.person;
 }

@@ -98,6 +98,7 @@ print_json(const struct cli_folder *f, const struct judged *j)
 	            "\"largest\":%zu",
 	            (unsigned long long)j->counts.aborted, (unsigned long long)j->counts.duplicates,
 	            (unsigned long long)j->counts.machine, j->counts.octets_max);
+	pr_buf_addf(&b, ",\"seeds\":%zu", f->manifest ? f->manifest->seeds.n : 0);
 	pr_buf_addf(&b, ",\"errors\":%u,\"warnings\":%u", f->problems.problems,
 	            f->problems.warnings);
 	if (j->times)
@@ -155,6 +156,9 @@ print_text(const char *path, const struct cli_folder *f, const struct judged *j,
 	if (j->e.code)
 		printf("%s%s\n", j->e.code == PR_ECANCELLED ? "" : "error: ", j->e.text);
 	print_summary(j);
+	if (f->manifest && f->manifest->seeds.n)
+		printf("Besides, counted apart: %zu seed%s\n", f->manifest->seeds.n,
+		       f->manifest->seeds.n == 1 ? "" : "s");
 	if (j->times)
 		check_times_print(j->times, f, config);
 	if (!j->configured)

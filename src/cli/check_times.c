@@ -58,7 +58,7 @@ static bool
 on_row(void *context, const struct pr_row *row, uint64_t line, const char *bad)
 {
 	struct check_times *t = context;
-	struct pr_timing_row r = {row->row, row->data};
+	struct pr_timing_row r = {.row = row->row, .data = row->data, .address = row->email};
 	const char *name;
 	(void)line;
 	if (bad)
@@ -91,8 +91,10 @@ struct check_times *
 check_times_read(const struct cli_folder *f, const struct pr_config *config)
 {
 	struct check_times *t = pr_calloc(1, sizeof *t);
-	struct pr_timing_source source = {
-	    .manifest = f->manifest, .config = config, .accepted_ms = pr_utc_ms()};
+	struct pr_timing_source source = {.manifest = f->manifest,
+	                                  .config = config,
+	                                  .campaign_id = f->manifest->name.p,
+	                                  .accepted_ms = pr_utc_ms()};
 	struct pr_recipients_reader reader = {.header = on_header, .each = on_row, .context = t};
 	struct pr_problems told_already = {0};
 	pr_hash_key_random(&t->key);

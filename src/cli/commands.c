@@ -123,6 +123,8 @@ static const struct cli_option contacts_options[] = {
     {"type", "NAME=TYPE", "import: an attribute is text, number, boolean or date", 0, false},
     {"dry-run", NULL, "import: only say what is wrong in the file, and which types it has", 0,
      false},
+    {"segment", "WHAT", "export: only those in it, a condition or its name (see segment)", 0,
+     false},
     {"format", "F", "export: csv (default) or jsonl", 0, false},
     {"out", "FILE", "export: write it there", 0, false},
     {0}};
@@ -270,7 +272,7 @@ const struct cli_command cli_commands[] = {
      "import FILE      CSV with a header, or JSON lines; also what Mailchimp and HubSpot export.\n"
      "                 Who is there already is updated; an empty cell changes nothing. What is\n"
      "                 wrong is listed and left out, and so is who asked to be forgotten.\n"
-     "export           All, as a file that import reads.\n"
+     "export           All, or those of a list or segment, as a file that import reads.\n"
      "show ADDRESS     What is known of one.\n"
      "set ADDRESS NAME=VALUE ...\n"
      "                 Values of one, who is made if need be; NAME= takes a value away, lists=a,b\n"

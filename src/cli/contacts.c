@@ -292,7 +292,7 @@ write_header(struct exporting *x)
 static enum cli_exit
 export_pages(struct exporting *x)
 {
-	const char *list = cli_value(x->c, "list");
+	const char *list = cli_value(x->c, "list"), *segment = cli_value(x->c, "segment");
 	char *after = pr_strdup("");
 	enum cli_exit result = CLI_DONE;
 	while (after && result == CLI_DONE) {
@@ -301,6 +301,8 @@ export_pages(struct exporting *x)
 		json_t *one;
 		pr_buf_addf(&path, "/v1/contacts?limit=%d&list=", EXPORT_PAGE);
 		cli_path_add(&path, list ? list : "");
+		pr_buf_adds(&path, segment ? "&segment=" : "");
+		cli_path_add(&path, segment ? segment : "");
 		pr_buf_adds(&path, "&after=");
 		cli_path_add(&path, after);
 		json_t *answer = cli_get(x->c, path.data);
@@ -376,7 +378,7 @@ cli_run_contacts(struct cli *c)
 {
 	static const struct cli_sub subs[] = {
 	    {"import", cli_run_contacts_import, 2, 2, {"list", "type", "dry-run"}},
-	    {"export", run_export, 1, 1, {"list", "format", "out"}},
+	    {"export", run_export, 1, 1, {"list", "segment", "format", "out"}},
 	    {"show", run_show, 2, 2, {0}},
 	    {"set", run_set, 3, CLI_WORDS_MAX, {0}},
 	    {"delete", run_delete, 2, 2, {0}},

@@ -75,7 +75,7 @@ plan_domain_add(struct plan_domain *d, int64_t from_ms, uint64_t rows)
 static int64_t
 first_of(struct plan_rows *r, const struct pr_row *row)
 {
-	struct pr_timing_row at = {row->row, row->data};
+	struct pr_timing_row at = {.row = row->row, .data = row->data, .address = row->email};
 	if (!r->timing)
 		return 0;
 	int64_t ms = pr_timing_first(r->timing, &at, -1).due_ms;
@@ -116,6 +116,7 @@ on_header(void *context, const struct pr_str *columns, size_t n)
 	struct plan_rows *r = context;
 	struct pr_timing_source source = {.manifest = r->manifest,
 	                                  .config = r->config,
+	                                  .campaign_id = r->manifest->name.p,
 	                                  .columns = columns,
 	                                  .columns_n = n,
 	                                  .accepted_ms = r->now_ms};

@@ -219,7 +219,7 @@ cli_run_campaigns(struct cli *c)
 /* ---- one campaign ---- */
 
 static void
-print_counts(const struct cli_counts *n)
+print_counts(const struct cli_counts *n, uint64_t capped)
 {
 	const struct {
 		const char *words;
@@ -231,7 +231,8 @@ print_counts(const struct cli_counts *n)
 	    {"bounced", n->bounced, true},
 	    {"uncertain: sent, the answer was lost", n->in_doubt, false},
 	    {"left out: suppressed", n->suppressed, false},
-	    {"left out: bad row, duplicate or template", n->skipped, false},
+	    {"left out: bad row, duplicate or template", n->skipped - capped, false},
+	    {"left out: over a frequency cap", capped, false},
 	    {"cancelled", n->cancelled, false},
 	    {"on the way", n->sending, false},
 	    {"to send", n->pending, true},
@@ -356,12 +357,23 @@ print_slices(const json_t *o)
 }
 
 static void
+print_seeds(const json_t *o)
+{
+	const json_t *n = json_object_get(o, "seeds");
+	char total[CLI_TEXT], delivered[CLI_TEXT];
+	if (cli_number_of(n, "total"))
+		printf("\nSeeds, counted apart: %s of %s delivered (the report lists them).\n",
+		       cli_number(cli_number_of(n, "delivered"), delivered),
+		       cli_number(cli_number_of(n, "total"), total));
+}
+
+static void
 print_campaign(const json_t *o)
 {
 	struct cli_counts n = cli_counts_of(o);
 	const char *reason = cli_text_of(o, "reason"), *error = cli_text_of(o, "last_error");
 	char text[CLI_TEXT];
-	uint64_t decide = cli_number_of(o, "needs_decision");
+	uint64_t decide = cli_number_of(o, "needs_decision"), capped = cli_number_of(o, "capped");
 	printf("%s  \"%s\"\n", cli_show(cli_text_of(o, "id")), cli_show(cli_text_of(o, "name")));
 	printf("%-11s%s%s%s\n", "state", cli_show(cli_text_of(o, "state")), reason ? ": " : "",
 	       cli_show(cli_reason_words(reason)));
@@ -376,9 +388,10 @@ print_campaign(const json_t *o)
 	if (error)
 		printf("%-11s%s\n", "last error", cli_show(error));
 	putchar('\n');
-	print_counts(&n);
+	print_counts(&n, capped < n.skipped ? capped : n.skipped);
 	print_acts(o, n.delivered);
 	print_earned(o);
+	print_seeds(o);
 	print_slices(o);
 	if (cli_number_of(o, "in_doubt_ever"))
 		printf("\n%s rows were uncertain at some time (sent again, some may have come "

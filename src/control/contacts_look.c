@@ -3,6 +3,7 @@
 #include "contacts.h"
 
 #include "postrider/audience/engaged.h"
+#include "postrider/audience/segment.h"
 #include "postrider/audience/track.h"
 
 #include <stdio.h>
@@ -14,7 +15,7 @@ struct look_job {
 	struct pr_job job;
 	struct request *request;
 	int (*look)(struct look_job *j, pr_audience *a);
-	char *path;
+	char *path, *condition; /* of a segment; NULL: of none */
 	char address[400], list[PR_AUDIENCE_LIST_MAX + 2];
 	unsigned limit, n;
 	pr_audience *a; /* while it is looked at */
@@ -122,6 +123,29 @@ add_contact(void *context, const struct pr_contact_view *v)
 }
 
 /* ---- what is looked at ---- */
+
+#define SEGMENT_MS 15000 /* a page */
+
+/* Its pages go on behind a contact's number, not behind an address. */
+static int
+look_segment(struct look_job *j, pr_audience *a)
+{
+	struct pr_segment_ask ask = {pr_str(j->condition), pr_utc_ms(), SEGMENT_MS};
+	uint64_t behind = 0;
+	if (j->address[0] && (!pr_str_u64(pr_str(j->address), &behind) || behind > INT64_MAX))
+		return pr_fail(&j->error, PR_EINVAL, "after: say what `next` said");
+	int64_t after = (int64_t)behind;
+	pr_buf_adds(&j->out, "{\"contacts\":[");
+	int r = pr_contacts_of_segment(a, &ask, pr_str(j->list), &after, j->limit, add_contact, j,
+	                               &j->error);
+	if (r < 0 || j->result < 0)
+		return r < 0 ? r : j->result;
+	if (after)
+		pr_buf_addf(&j->out, "],\"next\":\"%lld\"}", (long long)after);
+	else
+		pr_buf_adds(&j->out, "],\"next\":null}");
+	return 0;
+}
 
 static int
 look_page(struct look_job *j, pr_audience *a)
@@ -265,6 +289,7 @@ look_done(struct pr_job *job)
 	request_done(j->request);
 	pr_buf_finish(&j->out);
 	free(j->path);
+	free(j->condition);
 	free(j);
 }
 
@@ -272,7 +297,7 @@ static void
 look_start(struct request *q, int (*look)(struct look_job *, pr_audience *), const char *address,
            unsigned limit)
 {
-	const char *list = request_argument(q, "list");
+	const char *list = request_argument(q, "list"), *segment = request_argument(q, "segment");
 	struct look_job *j = pr_calloc(1, sizeof *j);
 	j->job.work = look_work;
 	j->job.done = look_done;
@@ -282,6 +307,9 @@ look_start(struct request *q, int (*look)(struct look_job *, pr_audience *), con
 	j->limit = limit;
 	snprintf(j->address, sizeof j->address, "%s", address ? address : "");
 	snprintf(j->list, sizeof j->list, "%s", list ? list : "");
+	if (segment && look == look_segment)
+		j->condition =
+		    pr_strdup(pr_config_segment(q->control->options.config, pr_str(segment)).p);
 	request_wait(q);
 	pr_lane_submit(q->control->readers, &j->job);
 }
@@ -291,7 +319,8 @@ get_contacts(struct request *q)
 {
 	uint64_t limit = PAGE_DEFAULT;
 	if (contacts_allowed(q) && read_number(q, "limit", 1, PAGE_MAX, &limit))
-		look_start(q, look_page, request_argument(q, "after"), (unsigned)limit);
+		look_start(q, request_argument(q, "segment") ? look_segment : look_page,
+		           request_argument(q, "after"), (unsigned)limit);
 }
 
 void

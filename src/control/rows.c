@@ -52,6 +52,8 @@ void
 known_json(struct pr_buf *b, const struct pr_known *k, const char *campaign)
 {
 	pr_buf_addf(b, "%s{\"row\":%u", b->data[b->len - 1] == '[' ? "" : ",", k->row);
+	if (pr_row_is_seed(k->row))
+		pr_buf_adds(b, ",\"seed\":true");
 	if (campaign)
 		json_text(b, "campaign", pr_str(campaign));
 	json_text(b, "email", k->email);

@@ -127,8 +127,9 @@ static void
 take_counts(json_t *campaign, const char *done, const char *id)
 {
 	static const char *const keys[] = {
-	    "counts",      "opens",   "clicks", "unsubscribes", "complaints",    "needs_decision",
-	    "conversions", "revenue", "cost",   "roi",          "roi_leaves_out"};
+	    "counts",         "opens",       "clicks",  "unsubscribes", "complaints",
+	    "needs_decision", "conversions", "revenue", "cost",         "roi",
+	    "roi_leaves_out", "seeds",       "capped"};
 	char dir[4400];
 	struct pr_error e;
 	struct pr_buf b = {0};
@@ -138,6 +139,7 @@ take_counts(json_t *campaign, const char *done, const char *id)
 	if (open_ledger(dir, &l, &e) < 0)
 		return;
 	if (pr_ledger_counts(l, &v.counts, &e) == 0 &&
+	    pr_ledger_seed_counts(l, &v.seeds, &e) == 0 &&
 	    pr_ledger_engagements(l, &v.engaged, &e) == 0 &&
 	    pr_ledger_earned(l, &v.earned, &e) == 0)
 		pr_report_campaign_json(&v, &b);

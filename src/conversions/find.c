@@ -244,7 +244,8 @@ find_by_token(struct finder *f, const struct pr_config *config, struct asked *a)
 	k = pr_calloc(1, sizeof *k);
 	begin_looking(k, l, config);
 	k->asked = a;
-	if (pr_conversion_counts(&k->rule, a->event->name) && a->event->address.n)
+	bool won = a->event->address.n && !pr_row_is_seed(a->token->row); /* not one of ours */
+	if (won && pr_conversion_counts(&k->rule, a->event->name))
 		(void)pr_ledger_page(l, PR_STATES, a->token->row - 1, 1, look_at_row, k, &e);
 	a->fixed = a->touch.kind != PR_TOUCH_UNSAID;
 	free(k);

@@ -46,8 +46,10 @@ answer_apply(struct pr_delivery *d, const struct answer *a)
 		c->engaged = a->engaged;
 		c->earned = a->earned;
 	}
-	if (c && c->closed)
+	if (c && c->closed) {
 		c->counts = a->counts;
+		c->seeds = a->seeds;
+	}
 	if (a->id[0] && d->options.on_answered)
 		d->options.on_answered(d->options.context, a->id);
 	if (a->arrived_n && (c || a->id[0]))

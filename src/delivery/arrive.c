@@ -148,6 +148,7 @@ pr_delivery_imported(pr_delivery *d, struct pr_taken *t)
 	campaign_adopt_manifest(c, t->manifest);
 	c->counts.total = t->recipients.pending + t->recipients.skipped + t->recipients.suppressed;
 	c->counts.of[PR_PENDING] = c->untried = t->recipients.pending;
+	c->seeds = t->recipients.seeds;
 	c->next_due_ms = 0; /* rows with a time of their own: ask the ledger */
 	c->counts.of[PR_SKIPPED] = t->recipients.skipped;
 	c->counts.of[PR_SUPPRESSED] = t->recipients.suppressed;

@@ -194,23 +194,27 @@ campaign_fail(struct pr_campaign *c, const char *text)
 	       "%s", text);
 }
 
+static void
+move_unsent(struct pr_counts *n, enum pr_state to)
+{
+	static const enum pr_state unsent[] = {PR_PENDING, PR_DEFERRED};
+	for (unsigned i = 0; i < 2; i++) {
+		PR_ASSERT(pr_state_may_move(unsent[i], to));
+		n->of[to] += n->of[unsent[i]];
+		n->of[unsent[i]] = 0;
+	}
+}
+
 void
 campaign_mass(struct pr_campaign *c, enum pr_state to, const char *verb, const char *by)
 {
-	static const enum pr_state unsent[] = {PR_PENDING, PR_DEFERRED};
 	c->mass_lsn =
 	    campaign_record(c, PR_RECORD_MASS, (uint8_t)to, PR_REASON_NONE, verb, by, verb);
 	c->mass = to;
-	for (unsigned i = 0; i < 2; i++)
-		while (c->counts.of[unsent[i]] > 0) {
-			uint64_t n = c->counts.of[unsent[i]];
-			PR_ASSERT(pr_state_may_move(unsent[i], to));
-			c->counts.of[unsent[i]] -= n;
-			c->counts.of[to] += n;
-		}
+	move_unsent(&c->counts, to);
+	move_unsent(&c->seeds, to);
 	c->untried = 0;
-	/* What waits to be sent again after a doubt waits for a person now. */
-	c->counts.needs_decision = c->counts.of[PR_IN_DOUBT];
+	counts_hold_doubts(c);
 	c->next_due_ms = INT64_MAX;
 	refill_drop(c);
 	dispatch_forget(c);
@@ -272,12 +276,17 @@ campaign_gate(struct pr_campaign *c)
 
 #define REPORT_AGAIN_MS (5 * PR_SECOND_MS)
 
+static bool
+is_settled(const struct pr_counts *n)
+{
+	uint64_t again = n->of[PR_IN_DOUBT] - n->needs_decision;
+	return n->of[PR_PENDING] + n->of[PR_SENDING] + n->of[PR_DEFERRED] + again == 0;
+}
+
 bool
 campaign_settled(const struct pr_campaign *c)
 {
-	const uint64_t *of = c->counts.of;
-	uint64_t again = of[PR_IN_DOUBT] - c->counts.needs_decision;
-	return of[PR_PENDING] + of[PR_SENDING] + of[PR_DEFERRED] + again == 0 && c->sends == 0;
+	return is_settled(&c->counts) && is_settled(&c->seeds) && c->sends == 0;
 }
 
 static bool

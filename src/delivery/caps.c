@@ -167,7 +167,8 @@ void
 caps_granted(struct send *s)
 {
 	struct capping *p = s->campaign->delivery->capping;
-	s->person = caps_person(s->campaign, s->row->email);
+	if (!pr_row_is_seed(s->number))
+		s->person = caps_person(s->campaign, s->row->email);
 	if (s->person)
 		s->of_person = pr_map_put(&p->open, who(s->person), s);
 }

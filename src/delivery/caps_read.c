@@ -182,7 +182,8 @@ work_caps(struct caps_reader *r, const struct caps_ask *ask, pr_ledger *l, struc
 		return 0;
 	prepare(&k, l);
 	for (unsigned i = 0; i < b->n && result == 0; i++)
-		if (!b->rows[i].suppressed && b->rows[i].state != PR_IN_DOUBT)
+		if (!b->rows[i].suppressed && b->rows[i].state != PR_IN_DOUBT &&
+		    !pr_row_is_seed(b->rows[i].row))
 			result = look_at(&k, b, &b->rows[i], e);
 	pr_buf_finish(&k.why);
 	return result;

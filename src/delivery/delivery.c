@@ -473,6 +473,7 @@ pr_campaign_view(const pr_campaign *c, struct pr_campaign_view *out)
 	                                 .paused_slices = c->paused_n,
 	                                 .priority = c->priority,
 	                                 .counts = c->counts,
+	                                 .seeds = c->seeds,
 	                                 .engaged = c->engaged,
 	                                 .earned = c->earned,
 	                                 .rate = rate,

@@ -83,6 +83,8 @@ note_answer(struct folder *f, pr_ledger *l, uint32_t serial, const char *id, str
 	snprintf(a->id, sizeof a->id, "%s", id ? id : "");
 	int r = pr_ledger_counts(l, &a->counts, e);
 	if (r == 0)
+		r = pr_ledger_seed_counts(l, &a->seeds, e);
+	if (r == 0)
 		r = pr_ledger_engagements(l, &a->engaged, e);
 	return r < 0 ? r : pr_ledger_earned(l, &a->earned, e);
 }

@@ -240,7 +240,7 @@ send_of_row(struct pr_campaign *c, const struct pr_row *row)
 	s->stamp = row->stamp;
 	s->until_ms = row->until_ms;
 	s->row = row;
-	counts_move(c, (enum pr_state)row->state, PR_SENDING);
+	counts_move(c, row->row, (enum pr_state)row->state, PR_SENDING);
 	c->sends++;
 	d->sends++;
 	return s;

@@ -119,10 +119,10 @@ struct timed {
 	struct pr_arena arena;
 	struct pr_str *columns;
 	size_t columns_n;
-	bool known;                /* the ledger was asked */
-	int64_t first_ms, last_ms; /* its facts, 0: none */
-	pr_timing *timing;         /* NULL: they have none; asked on the folder lane only */
-	int64_t shut_ms;           /* wall clock: some row in memory may go no longer then */
+	bool known;                           /* the ledger was asked */
+	int64_t first_ms, last_ms, tested_ms; /* its facts, 0: none */
+	pr_timing *timing; /* NULL: they have none; asked on the folder lane only */
+	int64_t shut_ms;   /* wall clock: some row in memory may go no longer then */
 };
 
 struct pr_campaign {
@@ -146,7 +146,7 @@ struct pr_campaign {
 	struct outlet *outlet; /* NULL: its route is not in the configuration */
 	_Atomic uint64_t import_rows;
 
-	struct pr_counts counts;
+	struct pr_counts counts, seeds;
 	struct pr_engagements engaged; /* as folded */
 	struct pr_earned earned;       /* likewise */
 	uint64_t untried;              /* rows that were never tried and still may be */
@@ -743,7 +743,16 @@ int work_caps(struct caps_reader *r, const struct caps_ask *ask, pr_ledger *l, s
               uint64_t folded, struct pr_error *e);
 
 /* ---- outcome.c ---- */
-void counts_move(struct pr_campaign *c, enum pr_state from, enum pr_state to);
+/* Where a row is counted: seeds apart. */
+static inline struct pr_counts *
+counts_of(struct pr_campaign *c, uint32_t row)
+{
+	return pr_row_is_seed(row) ? &c->seeds : &c->counts;
+}
+void counts_move(struct pr_campaign *c, uint32_t row, enum pr_state from, enum pr_state to);
+/* Under a mass mark nothing is sent again: rows in doubt wait for a person. */
+void counts_hold_doubts(struct pr_campaign *c);
+void counts_tried(struct pr_campaign *c, uint32_t row, unsigned attempts); /* before this try */
 void outcome_result(struct send *s, const struct pr_smtp_result *r, const char *mx,
                     const struct pr_verdict *verdict);
 void outcome_withdraw(struct send *s);
@@ -842,8 +851,8 @@ void finished_drop(struct finished *f, uint32_t serial);
 /* What folding found changed by what came back. */
 struct answer {
 	uint32_t serial;
-	char id[PR_CAMPAIGN_ID_MAX]; /* of a campaign that has ended, else "" */
-	struct pr_counts counts;     /* as in its ledger */
+	char id[PR_CAMPAIGN_ID_MAX];    /* of a campaign that has ended, else "" */
+	struct pr_counts counts, seeds; /* as in its ledger */
 	struct pr_engagements engaged;
 	struct pr_earned earned;
 	uint32_t arrived[PR_LEDGER_ARRIVED_MAX]; /* rows in doubt that are not any more */

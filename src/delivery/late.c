@@ -112,10 +112,10 @@ append(struct pr_delivery *d, struct pr_late *l)
 	}
 	if (l->known.state == PR_IN_DOUBT) {
 		refill_drop(c); /* it may be here, to be sent again */
-		c->counts.needs_decision -=
-		    l->known.flags & PR_OUTCOME_HELD && c->counts.needs_decision > 0;
+		struct pr_counts *n = counts_of(c, l->row);
+		n->needs_decision -= l->known.flags & PR_OUTCOME_HELD && n->needs_decision > 0;
 	}
-	counts_move(c, l->known.state, PR_BOUNCED);
+	counts_move(c, l->row, l->known.state, PR_BOUNCED);
 	outcome_append(c, l->row, &o);
 	campaign_check_end(c);
 }

@@ -15,12 +15,26 @@
 #include <stdlib.h>
 
 void
-counts_move(struct pr_campaign *c, enum pr_state from, enum pr_state to)
+counts_move(struct pr_campaign *c, uint32_t row, enum pr_state from, enum pr_state to)
 {
+	struct pr_counts *n = counts_of(c, row);
 	PR_ASSERT(pr_state_may_move(from, to));
-	PR_ASSERT(c->counts.of[from] > 0);
-	c->counts.of[from]--;
-	c->counts.of[to]++;
+	PR_ASSERT(n->of[from] > 0);
+	n->of[from]--;
+	n->of[to]++;
+}
+
+void
+counts_hold_doubts(struct pr_campaign *c)
+{
+	c->counts.needs_decision = c->counts.of[PR_IN_DOUBT];
+	c->seeds.needs_decision = c->seeds.of[PR_IN_DOUBT];
+}
+
+void
+counts_tried(struct pr_campaign *c, uint32_t row, unsigned attempts)
+{
+	c->untried -= attempts == 0 && c->untried > 0 && !pr_row_is_seed(row);
 }
 
 void
@@ -66,9 +80,8 @@ tell(struct pr_campaign *c, const struct send *s, const struct pr_outcome *o)
 	if (s->lane && s->lane->group)
 		s->lane->group->tally->messages[o->state]++;
 	if (o->attempts > s->attempts)
-		c->counts.attempts++;
-	if (s->attempts == 0 && c->untried > 0)
-		c->untried--;
+		counts_of(c, s->number)->attempts++;
+	counts_tried(c, s->number, s->attempts);
 }
 
 static const struct pr_retry *
@@ -97,8 +110,8 @@ outcome_doubt_policy(struct pr_campaign *c, uint32_t row, struct pr_outcome *o)
 	bool hold = c->doubt_hold || o->doubts > DOUBT_RESENDS || c->mass != PR_STATES;
 	o->flags = (uint8_t)(hold ? o->flags | PR_OUTCOME_HELD : o->flags & ~PR_OUTCOME_HELD);
 	o->due_ms = hold ? 0 : retry_due(c, row, o->attempts ? o->attempts : 1);
-	c->counts.needs_decision += hold;
-	c->counts.in_doubt_ever += o->doubts == 1;
+	counts_of(c, row)->needs_decision += hold;
+	counts_of(c, row)->in_doubt_ever += o->doubts == 1;
 	c->delivery->in_doubt_total++;
 }
 
@@ -132,7 +145,7 @@ follow_mark(struct pr_campaign *c, uint32_t row, struct pr_outcome *o)
 {
 	if (c->mass == PR_STATES || (o->state != PR_DEFERRED && o->state != PR_PENDING))
 		return;
-	counts_move(c, (enum pr_state)o->state, c->mass);
+	counts_move(c, row, (enum pr_state)o->state, c->mass);
 	o->state = (uint8_t)c->mass;
 	o->due_ms = 0;
 	outcome_append(c, row, o);
@@ -143,7 +156,7 @@ finish(struct send *s, struct pr_outcome *o)
 {
 	struct pr_campaign *c = s->campaign;
 	uint32_t row = s->number;
-	counts_move(c, PR_SENDING, (enum pr_state)o->state);
+	counts_move(c, row, PR_SENDING, (enum pr_state)o->state);
 	caps_before_outcome(s);
 	outcome_append(c, row, o);
 	caps_after_outcome(s, o);
@@ -258,6 +271,7 @@ outcome_skipped(struct pr_campaign *c, const struct pr_row *row, const char *why
 void
 outcome_capped(struct pr_campaign *c, const struct pr_row *row, const char *why)
 {
+	counts_of(c, row->row)->capped++;
 	settle_unsent(c, row, PR_SKIPPED, PR_CLASS_CAPPED, why);
 }
 
@@ -301,7 +315,7 @@ outcome_hold(struct pr_campaign *c, const struct pr_row *row, const char *why)
 	                       .variant = row->variant,
 	                       .first_ms = row->first_ms,
 	                       .reply = pr_str(why)};
-	c->counts.needs_decision++;
+	counts_of(c, row->row)->needs_decision++;
 	outcome_append(c, row->row, &o);
 }
 
@@ -319,6 +333,6 @@ outcome_settle(struct pr_campaign *c, const struct pr_row *row, enum pr_state fr
 	                       .reply = pr_str(why)};
 	if (to == PR_DELIVERED)
 		o.class_ = PR_CLASS_DELIVERED;
-	counts_move(c, from, to);
+	counts_move(c, row->row, from, to);
 	outcome_append(c, row->row, &o);
 }

@@ -169,13 +169,13 @@ replay_open(struct replay *p, uint64_t from, struct pr_error *e)
 /* The counts of a row that was open. One that was on its way when a mark was made is not
  * among those the mark took, though the ledger, which knows no intents, says so. */
 static bool
-count_open(struct pr_campaign *c, enum pr_state from)
+count_open(struct pr_campaign *c, uint32_t row, enum pr_state from)
 {
 	if (c->mass != PR_STATES && from == c->mass) {
-		c->counts.of[from]--;
-		c->counts.of[PR_SENDING]++;
+		counts_of(c, row)->of[from]--;
+		counts_of(c, row)->of[PR_SENDING]++;
 	} else if (from == PR_PENDING || from == PR_DEFERRED || from == PR_IN_DOUBT)
-		counts_move(c, from, PR_SENDING);
+		counts_move(c, row, from, PR_SENDING);
 	else
 		return false;
 	return true;
@@ -197,13 +197,13 @@ doubt(struct pr_campaign *c, uint32_t row, const struct pr_intent *granted, stru
 	                       .variant = granted->variant,
 	                       .first_ms = known->first_ms ? known->first_ms : campaign_now(c),
 	                       .reply = PR_STR("the daemon ended before the answer came")};
-	if (count_open(c, from)) {
-		counts_move(c, PR_SENDING, PR_IN_DOUBT);
+	if (count_open(c, row, from)) {
+		counts_move(c, row, PR_SENDING, PR_IN_DOUBT);
 		outcome_doubt_policy(c, row, &o);
 		if (c->mass != PR_STATES)
-			c->counts.needs_decision = c->counts.of[PR_IN_DOUBT];
-		c->counts.attempts++;
-		c->untried -= known->attempts == 0 && c->untried > 0;
+			counts_hold_doubts(c);
+		counts_of(c, row)->attempts++;
+		counts_tried(c, row, known->attempts);
 		outcome_append(c, row, &o);
 		c->fresh_after = c->last_lsn;
 	}
@@ -401,6 +401,8 @@ campaign_read_counts(struct pr_campaign *c, struct pr_error *e)
 {
 	int r = pr_ledger_counts(c->ledger, &c->counts, e);
 	if (r == 0)
+		r = pr_ledger_seed_counts(c->ledger, &c->seeds, e);
+	if (r == 0)
 		r = pr_ledger_engagements(c->ledger, &c->engaged, e);
 	if (r == 0)
 		r = pr_ledger_earned(c->ledger, &c->earned, e);
@@ -410,7 +412,7 @@ campaign_read_counts(struct pr_campaign *c, struct pr_error *e)
 	c->mass = pr_ledger_mass(c->ledger);
 	c->mass_done = c->mass == PR_STATES;
 	if (c->mass != PR_STATES) {
-		c->counts.needs_decision = c->counts.of[PR_IN_DOUBT];
+		counts_hold_doubts(c);
 		c->next_due_ms = INT64_MAX;
 		c->fresh_end = true;
 	}

@@ -45,10 +45,12 @@ open_ledger(struct reopen_job *j, const char *dir)
 static int
 is_worth_it(struct reopen_job *j)
 {
-	struct pr_counts counts;
+	struct pr_counts counts, seeds = {0};
 	bool restored = false;
 	int r = pr_ledger_counts(j->ledger, &counts, &j->error);
-	if (r == 0 && counts.of[PR_IN_DOUBT] == 0)
+	if (r == 0)
+		r = pr_ledger_seed_counts(j->ledger, &seeds, &j->error);
+	if (r == 0 && counts.of[PR_IN_DOUBT] + seeds.of[PR_IN_DOUBT] == 0)
 		r = pr_fail(&j->error, PR_ESTATE, "no row of the campaign is in doubt");
 	if (r == 0)
 		r = pr_statedb_check_ledger(j->statedb, j->ledger, &restored, &j->error);

@@ -149,7 +149,7 @@ slice_count(const struct send *send, const struct pr_outcome *o)
 {
 	struct pr_campaign *c = send->campaign;
 	struct slice *s = NULL;
-	if (pr_stop_loss_judges(&c->stop_loss) && send->message)
+	if (pr_stop_loss_judges(&c->stop_loss) && send->message && !pr_row_is_seed(send->number))
 		s = slice_of(c, domain_in(pr_str(send->envelope.to)));
 	if (!s || s->cause)
 		return;
@@ -166,8 +166,8 @@ void
 slice_complained(struct pr_delivery *d, const struct pr_leaving *l)
 {
 	struct pr_campaign *c = pr_map_get(&d->by_serial, l->serial);
-	if (!c || c->closed || !l->first_ms || !pr_stop_loss_judges(&c->stop_loss) ||
-	    pr_map_put(&c->complained, l->row, c))
+	if (!c || c->closed || !l->first_ms || pr_row_is_seed(l->row) ||
+	    !pr_stop_loss_judges(&c->stop_loss) || pr_map_put(&c->complained, l->row, c))
 		return;
 	struct slice *s = slice_of(c, domain_in(pr_str(l->who)));
 	if (!s || s->cause || l->first_ms < s->since_ms)

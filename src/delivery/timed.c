@@ -35,6 +35,7 @@ work_timed_read(struct timed *t, pr_ledger *l)
 	t->columns_n = pr_ledger_columns(l, &t->arena, &t->columns);
 	t->first_ms = number_of(l, PR_FACT_FIRST_MS);
 	t->last_ms = number_of(l, PR_FACT_LAST_MS);
+	t->tested_ms = number_of(l, PR_FACT_TESTED_MS);
 	t->known = true;
 	t->shut_ms = INT64_MAX;
 }
@@ -64,6 +65,7 @@ make_timing(struct pr_campaign *c, struct pr_error *e)
 	                                  .config = c->delivery->config,
 	                                  .columns = t->columns,
 	                                  .columns_n = t->columns_n,
+	                                  .campaign_id = c->id,
 	                                  .serial = c->serial,
 	                                  .accepted_ms = c->accepted_ms};
 	pr_timing *made = NULL;
@@ -109,7 +111,10 @@ work_timed(pr_timing *t, struct pr_batch *b)
 {
 	int64_t now = pr_utc_ms();
 	for (unsigned i = 0; t && i < b->n; i++) {
-		struct pr_timing_row row = {b->rows[i].row, b->rows[i].data};
+		if (pr_row_is_seed(b->rows[i].row)) /* as soon as its campaign may */
+			continue;
+		struct pr_timing_row row = {b->rows[i].row, b->rows[i].data, b->rows[i].email,
+		                            b->rows[i].variant};
 		struct pr_opening o = pr_timing_next(t, &row, now);
 		b->rows[i].from_ms = o.from_ms;
 		b->rows[i].until_ms = o.to_ms;

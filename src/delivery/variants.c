@@ -8,6 +8,7 @@
  *   begun -> a look every so often: counts by a reader's connection, judged (decide.c)
  *         -> decided: a record says so -> the rest is due
  *   bandit: each look gives out a portion of the rest, by the shares it finds
+ *   starts of their own (campaign/timing_rows.c): one look, when the last has been out for the wait
  *
  * A row keeps the variant of its first try. The record of the decision stands in the journal before
  * any intent that relies on it, so nothing has to wait for it; killed between, the rest is parked
@@ -45,11 +46,14 @@ is_rest(const struct pr_campaign *c, struct pr_str address)
 	return c->test_waits && pr_split_group(&c->split, address) == PR_GROUP_REST;
 }
 
+/* Each seed address gets each of them. */
 unsigned
 variant_of(const struct pr_campaign *c, const struct pr_row *row)
 {
 	if (row->variant || c->split.variants == 0)
 		return row->variant;
+	if (pr_row_is_seed(row->row))
+		return (row->row - PR_SEED_BASE - 1) % c->split.variants + 1;
 	if (!is_rest(c, row->email))
 		return pr_split_variant(&c->split, row->email, NULL);
 	if (c->winner)
@@ -70,7 +74,7 @@ variants_hold(const struct pr_campaign *c, const struct pr_row *row)
 	if (c->split.variants == 0)
 		return false;
 	if (!row->variant && !c->winner && c->manifest->test.method == PR_TEST_FIXED &&
-	    is_rest(c, row->email))
+	    !pr_row_is_seed(row->row) && is_rest(c, row->email))
 		return true;
 	return c->variants_stopped && c->variant_states[variant_of(c, row)] == PAUSED;
 }
@@ -91,7 +95,7 @@ settle(struct pr_campaign *c, const struct pr_row *row)
 		outcome_hold(c, row, why);
 	else {
 		outcome_settle(c, row, (enum pr_state)row->state, PR_CANCELLED, 0, why);
-		c->untried -= row->attempts == 0 && c->untried > 0;
+		counts_tried(c, row->row, row->attempts);
 	}
 	suppress_note_settled(c, row->row);
 }
@@ -223,10 +227,11 @@ variants_second(struct pr_campaign *c)
 	if (!c->test_waits || c->winner || c->looking || !c->ledger || !c->started_ms ||
 	    c->state != PR_CAMPAIGN_SENDING || c->mass != PR_STATES)
 		return;
-	int64_t wait = c->manifest->test.wait_ms;
-	bool final = now >= c->started_ms + wait;
+	int64_t wait = c->manifest->test.wait_ms, last_ms = c->timed.tested_ms;
+	bool final = now >= (last_ms > c->started_ms ? last_ms : c->started_ms) + wait;
 	c->look_every_ms = wait / LOOKS < LOOK_MS ? wait / LOOKS + 1 : LOOK_MS;
-	if (!final && now < c->look_again_at_ms)
+	/* Who got it earlier had more time to answer: nothing is certain before the end. */
+	if (!final && (last_ms || now < c->look_again_at_ms))
 		return;
 	c->look_again_at_ms = now + c->look_every_ms;
 	look(c, final);

@@ -202,8 +202,10 @@ work_resolve(struct pr_job *job, void *worker)
 		before = j->after;
 		j->result =
 		    pr_ledger_page(j->ledger, PR_IN_DOUBT, j->after, PAGE, collect, j, &j->error);
-		if (j->after == before)
+		if (j->after == before && before >= PR_SEED_BASE)
 			break;
+		if (j->after == before)
+			j->after = PR_SEED_BASE; /* and the seeds */
 	}
 }
 
@@ -241,14 +243,15 @@ resolve_rows(struct resolve_job *j)
 	open_rows(c, &open);
 	for (unsigned i = 0; i < j->n; i++) {
 		const struct pr_row *row = &j->rows[i]; /* open ones settle themselves */
-		if (pr_map_get(&open, row->row) || c->counts.of[PR_IN_DOUBT] == 0)
+		struct pr_counts *n = counts_of(c, row->row);
+		if (pr_map_get(&open, row->row) || n->of[PR_IN_DOUBT] == 0)
 			continue;
 		if (j->verb->delivered)
 			outcome_settle(c, row, PR_IN_DOUBT, PR_DELIVERED, PR_OUTCOME_REFUSED_DOUBT,
 			               j->verb->why ? j->verb->why : "resolved by an operator");
 		else
 			send_again(c, row);
-		c->counts.needs_decision -= j->held[i] && c->counts.needs_decision > 0;
+		n->needs_decision -= j->held[i] && n->needs_decision > 0;
 		j->verb->changed++;
 	}
 	pr_map_finish(&open);

@@ -13,6 +13,7 @@
 
 #include "postrider/base/file.h"
 #include "postrider/base/hash.h"
+#include "postrider/campaign/recipients.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -28,7 +29,10 @@ struct named {
 	pr_ledger *ledger;
 	pr_content *content;
 	bool tried, tail_tried;
-	char tail[300]; /* of Message-IDs, when there is no content any more */
+	char tail[300];       /* of Message-IDs, when there is no content any more */
+	struct pr_buf packed; /* with the ledger: names of its variants */
+	struct pr_str variants[PR_MANIFEST_VARIANTS_MAX];
+	size_t variants_n;
 };
 
 struct pr_events {
@@ -58,7 +62,14 @@ static bool
 open_ledger(struct named *n, const char *path)
 {
 	struct pr_error e;
-	return pr_ledger_open(path, PR_LEDGER_READ, &n->ledger, &e) == 0;
+	if (pr_ledger_open(path, PR_LEDGER_READ, &n->ledger, &e) < 0)
+		return false;
+	pr_buf_clear(&n->packed);
+	n->variants_n = 0;
+	if (pr_ledger_get(n->ledger, PR_FACT_VARIANTS, &n->packed) == 0)
+		n->variants_n =
+		    pr_fields_unpack(pr_buf_str(&n->packed), n->variants, PR_MANIFEST_VARIANTS_MAX);
+	return true;
 }
 
 static pr_ledger *
@@ -117,6 +128,28 @@ find_named(pr_events *ev, uint32_t serial)
 	return n;
 }
 
+static bool
+take_variant(void *context, const struct pr_known *k)
+{
+	*(uint8_t *)context = k->variant;
+	return false;
+}
+
+/* What came back does not say what it came back to: the row does. */
+static void
+find_variant(const pr_events *ev, struct named *n, struct pr_event *event)
+{
+	struct pr_error e;
+	pr_ledger *l = event->number || event->has_engagement ? ledger_of(ev, n) : NULL;
+	if (!l || !event->row || n->variants_n == 0)
+		return;
+	if (!event->number)
+		(void)pr_ledger_page(l, PR_STATES, event->row - 1, 1, take_variant, &event->number,
+		                     &e);
+	if (event->number && event->number <= n->variants_n)
+		event->variant = n->variants[event->number - 1];
+}
+
 void
 pr_events_name(pr_events *ev, struct pr_event *event)
 {
@@ -132,6 +165,8 @@ pr_events_name(pr_events *ev, struct pr_event *event)
 		(void)pr_ledger_email(l, event->row, &ev->email, &e);
 	if (event->row && n)
 		find_message_id(ev, n, event->row);
+	event->variant = PR_STR("");
+	find_variant(ev, n, event);
 	event->email = pr_buf_str(&ev->email);
 	event->message_id = pr_buf_str(&ev->message_id);
 }
@@ -170,10 +205,12 @@ read_record(const struct pr_record *r, struct pr_event *ev)
 		if (pr_intent_decode(payload, &intent) < 0)
 			break;
 		ev->version = intent.version;
+		ev->number = intent.variant;
 		ev->type = PR_STR("sending");
 		break;
 	case PR_RECORD_OUTCOME:
 		ev->has_outcome = pr_outcome_decode(payload, &ev->outcome) == 0;
+		ev->number = ev->has_outcome && ev->outcome.attempts ? ev->outcome.variant : 0;
 		if (ev->has_outcome && ev->outcome.state != PR_PENDING)
 			ev->type = pr_str(pr_state_word((enum pr_state)ev->outcome.state));
 		break;
@@ -265,6 +302,7 @@ pr_events_destroy(pr_events *ev)
 			continue;
 		if (n->content)
 			pr_content_unref(n->content);
+		pr_buf_finish(&n->packed);
 		free(n->dir);
 		free(n);
 	}

@@ -94,8 +94,11 @@ pr_event_json(const struct pr_event *event, struct pr_buf *b)
 	pr_event_add_text(b, "campaign", event->campaign);
 	if (event->row)
 		pr_buf_addf(b, ",\"row\":%u", event->row);
+	if (pr_row_is_seed(event->row))
+		pr_buf_adds(b, ",\"seed\":true");
 	pr_event_add_text(b, "email", event->email);
 	pr_event_add_text(b, "message_id", event->message_id);
+	pr_event_add_text(b, "variant", event->variant);
 	if (event->version)
 		add_version(b, event->version);
 	if (event->has_outcome)

@@ -127,6 +127,8 @@ ledger_convert(pr_ledger *l, const struct pr_record *rec, const struct pr_engage
 	struct pr_conversion c;
 	struct counted known = {0};
 	uint8_t variant;
+	if (pr_row_is_seed(rec->row)) /* whoever bought by it is no customer it won */
+		return 0;
 	if (pr_conversion_decode(g, &c) < 0) {
 		++*refused;
 		return 0;

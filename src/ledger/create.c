@@ -202,14 +202,16 @@ int
 pr_ledger_add(pr_ledger *l, const struct pr_ledger_new *n, struct pr_error *e)
 {
 	uint32_t domain;
-	PR_ASSERT(l->importing && n->row == l->p.tally.rows + 1);
+	bool seed = pr_row_is_seed(n->row);
+	PR_ASSERT(l->importing && (seed || n->row == l->p.tally.rows + 1));
+	PR_ASSERT(!seed || n->state != PR_PENDING || n->due_ms);
 	PR_ASSERT(n->state == PR_PENDING || n->state == PR_SKIPPED || n->state == PR_SUPPRESSED);
 	int r = domain_number(l, n->domain, &domain, e);
 	if (r == 0)
 		r = add_row(l, n, domain, e);
 	if (r < 0)
 		return r;
-	l->p.tally.rows++;
+	l->p.tally.rows += !seed;
 	if (n->state == PR_PENDING && !n->due_ms)
 		return 0;
 	struct entry entry = {.row = n->row,

@@ -81,9 +81,11 @@ is_first_on_link(const struct row_hits *w, size_t i)
 }
 
 static int
-change_totals(pr_ledger *l, const struct row_hits *w, struct pr_error *e)
+change_totals(pr_ledger *l, uint32_t row, const struct row_hits *w, struct pr_error *e)
 {
 	int r = 0;
+	if (pr_row_is_seed(row))
+		return 0;
 	for (uint8_t kind = PR_ENGAGEMENT_OPEN; kind < PR_ENGAGEMENT_EVIDENCE && r == 0; kind++)
 		r = change_total(l, w, kind, PR_LINK_ALL, e);
 	for (size_t i = 0; i < w->n && r == 0; i++)
@@ -245,7 +247,7 @@ engage_row(pr_ledger *l, uint32_t row, bool images, struct row_hits *w, struct p
 	if (doubtful)
 		note_arrival(l, row, w);
 	r = write_hits(l, row, w, e);
-	return r < 0 ? r : change_totals(l, w, e);
+	return r < 0 ? r : change_totals(l, row, w, e);
 }
 
 /* ---- a batch ---- */

@@ -54,12 +54,16 @@ ledger_entry_of(pr_ledger *l, uint32_t row, struct entry *out, struct pr_error *
 	return r;
 }
 
-/* sign 1 adds the entry, -1 takes it away. */
+/* sign 1 adds the entry, -1 takes it away. Seeds are in no tally. */
 static void
 count(struct tally *t, const struct entry *n, int64_t sign)
 {
+	if (pr_row_is_seed(n->row))
+		return;
 	t->of[n->state] += (uint64_t)sign;
 	t->attempts += (uint64_t)(sign * n->attempts);
+	if (n->state == PR_SKIPPED && n->class_ == PR_CLASS_CAPPED)
+		t->capped += (uint64_t)sign;
 	if (n->doubts)
 		t->doubted += (uint64_t)sign;
 	if (n->state == PR_IN_DOUBT && n->due_ms == 0)
@@ -124,6 +128,7 @@ ledger_replace_entry(pr_ledger *l, const struct entry *old, const struct entry *
 		r = pr_db_run(s, e);
 	if (r < 0)
 		return r;
+	before.row = n->row;
 	count(t, &before, -1);
 	count(t, n, 1);
 	return 0;

@@ -150,12 +150,31 @@ erase_row(pr_ledger *l, uint32_t row, struct pr_error *e)
 	return r;
 }
 
+/* Seeds show the fields of a row: what its person is, they show no more. */
+static int
+erase_seeds(pr_ledger *l, const uint32_t *rows, size_t n, struct pr_error *e)
+{
+	struct pr_buf shown = {0};
+	uint64_t row = 0;
+	int r = 0;
+	if (pr_ledger_get(l, PR_FACT_SEED_ROW, &shown) == 0)
+		pr_str_u64(pr_buf_str(&shown), &row);
+	pr_buf_finish(&shown);
+	for (size_t i = 0; i < n && r == 0; i++)
+		if (rows[i] == row)
+			r = pr_db_exec(
+			    l->db, "UPDATE rows SET data = x'' WHERE row > " PR_SEED_BASE_TEXT, e);
+	return r;
+}
+
 static int
 erase_all(pr_ledger *l, const uint32_t *rows, size_t n, const struct keys *keys, struct pr_error *e)
 {
 	int r = 0;
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = erase_row(l, rows[i], e);
+	if (r == 0)
+		r = erase_seeds(l, rows, n, e);
 	for (unsigned i = 0; i < PLACES && r == 0; i++)
 		r = mask_keys(l, places[i].mask, &keys[i], e);
 	return r < 0 ? r

@@ -222,7 +222,7 @@ collect(struct fold *f, const struct pr_record *records, size_t n)
 			set_mark(f, r);
 		if (r->type != PR_RECORD_OUTCOME && r->type != PR_RECORD_ENGAGEMENT)
 			continue;
-		if (r->row == 0 || r->row > f->p.tally.rows)
+		if (r->row == 0 || (r->row > f->p.tally.rows && !pr_row_is_seed(r->row)))
 			f->p.refused++;
 		else
 			batch_add(r->type == PR_RECORD_OUTCOME ? &f->outcomes : &f->engagements,

@@ -100,6 +100,7 @@ struct tally {
 	uint64_t rows;          /* in the file */
 	uint64_t of[PR_STATES]; /* entries; fresh rows have none */
 	uint64_t attempts, doubted, held;
+	uint64_t capped; /* a fact of meta: older ledgers have no column for it */
 };
 
 struct mark { /* of the first mass mark; state PR_STATES: none */

@@ -97,20 +97,24 @@ static const char *const texts[ST_N] = {
     [ST_EMAIL] = "SELECT email FROM rows WHERE row = ?",
     [ST_MASS] = "SELECT s.row, " ENTRY " FROM state s INDEXED BY state_other"
 		" WHERE s.state = ? AND s.state <> 2 AND s.row > ? ORDER BY s.row LIMIT 200",
-    [ST_PAGE_ANY] = KNOWN "WHERE r.row > ? ORDER BY r.row",
+    [ST_PAGE_ANY] = KNOWN "WHERE r.row > ?1 AND r.row <= ?3 ORDER BY r.row",
     [ST_PAGE_STATE] = PAGE "INDEXED BY state_other CROSS JOIN rows r ON r.row = s.row"
-			   " WHERE s.state = ?2 AND s.state <> 2 AND s.row > ?1 ORDER BY s.row",
+			   " WHERE s.state = ?2 AND s.state <> 2 AND s.row > ?1"
+			   " AND s.row <= ?3 ORDER BY s.row",
     [ST_PAGE_DELIVERED] = PAGE "NOT INDEXED CROSS JOIN rows r ON r.row = s.row"
-			       " WHERE s.state = ?2 AND s.row > ?1 ORDER BY s.row",
+			       " WHERE s.state = ?2 AND s.row > ?1 AND s.row <= ?3"
+			       " ORDER BY s.row",
     [ST_KNOWN] = KNOWN "WHERE r.row = ?",
     [ST_FIND] = "SELECT row FROM addresses WHERE hash = ? ORDER BY row",
-    [ST_INDEX_SCAN] = "SELECT row, domain, email FROM rows WHERE row > ? ORDER BY row",
+    [ST_INDEX_SCAN] = "SELECT row, domain, email FROM rows"
+		      " WHERE row > ? AND row < " PR_SEED_BASE_TEXT " ORDER BY row",
     [ST_ADDRESS_ADD] = "INSERT INTO addresses VALUES (?, ?)",
     [ST_ADDRESS_LAST] = "SELECT hash, row FROM addresses ORDER BY hash DESC, row DESC LIMIT 1",
     [ST_BY_DOMAIN_ADD] = "INSERT INTO by_domain VALUES (?, ?)",
     [ST_BY_DOMAIN_LAST] = "SELECT domain, row FROM by_domain"
 			  " ORDER BY domain DESC, row DESC LIMIT 1",
-    [ST_CLASSES] = "SELECT class, count(*) FROM state WHERE state = ? GROUP BY class",
+    [ST_CLASSES] = "SELECT class, count(*) FROM state WHERE state = ? AND row < " PR_SEED_BASE_TEXT
+		   " GROUP BY class",
     [ST_DOMAINS] = "SELECT d.name, d.id FROM (SELECT domain AS id, count(*) AS n FROM by_domain"
 		   " GROUP BY domain ORDER BY n DESC, id LIMIT ?) t"
 		   " CROSS JOIN domains d ON d.id = t.id ORDER BY t.n DESC, d.id",
@@ -295,6 +299,38 @@ pr_ledger_columns(pr_ledger *l, struct pr_arena *a, struct pr_str **names)
 
 /* ---- progress ---- */
 
+#define CAPPED "capped"
+
+static bool
+load_capped(pr_ledger *l, uint64_t *out)
+{
+	struct pr_buf text = {0};
+	bool there = pr_ledger_get(l, CAPPED, &text) == 0 && pr_str_u64(pr_buf_str(&text), out);
+	pr_buf_finish(&text);
+	return there;
+}
+
+static int
+save_capped(pr_ledger *l, uint64_t n, struct pr_error *e)
+{
+	char text[24];
+	snprintf(text, sizeof text, "%llu", (unsigned long long)n);
+	return ledger_set(l, CAPPED, pr_str(text), e);
+}
+
+/* Of a ledger whose progress does not say it: once, for whoever folds. */
+static int
+count_capped(pr_ledger *l, struct pr_error *e)
+{
+	uint64_t classes[PR_CLASSES];
+	if (l->p.tally.of[PR_SKIPPED] == 0 || load_capped(l, &l->p.tally.capped))
+		return 0;
+	int r = pr_ledger_tally_classes(l, PR_SKIPPED, classes, e);
+	if (r == 0)
+		l->p.tally.capped = classes[PR_CLASS_CAPPED];
+	return r;
+}
+
 int
 ledger_load_progress(pr_ledger *l, struct pr_error *e)
 {
@@ -321,6 +357,7 @@ ledger_load_progress(pr_ledger *l, struct pr_error *e)
 	p.first_fresh = (uint32_t)sqlite3_column_int64(s, c++);
 	p.refused = (uint64_t)sqlite3_column_int64(s, c++);
 	sqlite3_reset(s);
+	(void)load_capped(l, &p.tally.capped);
 	l->p = p;
 	return 0;
 }
@@ -330,6 +367,8 @@ ledger_save_progress(pr_ledger *l, const struct progress *p, struct pr_error *e)
 {
 	sqlite3_stmt *s;
 	int r = ledger_statement(l, ST_PROGRESS_SET, &s, e), c = 1;
+	if (r == 0 && p->tally.capped != l->p.tally.capped)
+		r = save_capped(l, p->tally.capped, e);
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(s, c++, (int64_t)p->folded);
@@ -414,6 +453,8 @@ load(pr_ledger *l, int schema, const struct pr_db_migration *list, struct pr_err
 		r = load_identity(l, e);
 	if (r == 0)
 		r = ledger_load_progress(l, e);
+	if (r == 0 && l->mode == PR_LEDGER_FOLD)
+		r = count_capped(l, e);
 	l->indexed = r == 0 && load_fact(l, "indexed", indexed, 1, true);
 	return r;
 }

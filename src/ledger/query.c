@@ -18,13 +18,34 @@ pr_ledger_counts(pr_ledger *l, struct pr_counts *out, struct pr_error *e)
 	*out = (struct pr_counts){.total = t->rows,
 	                          .attempts = t->attempts,
 	                          .in_doubt_ever = t->doubted,
-	                          .needs_decision = t->held};
+	                          .needs_decision = t->held,
+	                          .capped = t->capped};
 	for (int i = 0; i < PR_STATES; i++) {
 		entries += t->of[i];
 		out->of[ledger_effective(&l->p.mark, (enum pr_state)i)] += t->of[i];
 	}
 	out->of[ledger_effective(&l->p.mark, PR_STATES)] += t->rows - entries;
 	return 0;
+}
+
+static bool
+count_seed(void *context, const struct pr_known *k)
+{
+	struct pr_counts *n = context;
+	n->total++;
+	n->of[k->state]++;
+	n->attempts += k->attempts;
+	n->in_doubt_ever += k->doubts > 0;
+	n->capped += k->state == PR_SKIPPED && k->class_ == PR_CLASS_CAPPED;
+	n->needs_decision += k->state == PR_IN_DOUBT && k->due_ms == 0;
+	return true;
+}
+
+int
+pr_ledger_seed_counts(pr_ledger *l, struct pr_counts *out, struct pr_error *e)
+{
+	*out = (struct pr_counts){0};
+	return pr_ledger_page(l, PR_STATES, PR_SEED_BASE, UINT32_MAX, count_seed, out, e);
 }
 
 /* ---- rows ---- */
@@ -85,6 +106,7 @@ pr_ledger_page(pr_ledger *l, enum pr_state state, uint32_t after, unsigned limit
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(s, 1, after);
+	sqlite3_bind_int64(s, 3, after < PR_SEED_BASE ? PR_SEED_BASE : UINT32_MAX);
 	if (which != ST_PAGE_ANY)
 		sqlite3_bind_int(s, 2, (int)state);
 	while (limit > 0 && (r = pr_db_step(s, e)) == 1) {

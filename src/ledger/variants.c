@@ -7,9 +7,10 @@
 #include "postrider/ledger/conversions.h"
 
 static const char states[] = "SELECT variant, state, count(*) FROM state WHERE attempts > 0"
-			     " GROUP BY 1, 2";
+			     " AND row < " PR_SEED_BASE_TEXT " GROUP BY 1, 2";
 static const char people[] = "SELECT s.variant, h.kind, count(*) FROM (SELECT DISTINCT row, kind"
-			     " FROM hits WHERE machine = 0) h CROSS JOIN state s ON s.row = h.row"
+			     " FROM hits WHERE machine = 0 AND row < " PR_SEED_BASE_TEXT
+			     ") h CROSS JOIN state s ON s.row = h.row"
 			     " GROUP BY 1, 2";
 
 struct counting {

@@ -156,7 +156,8 @@ add_view(struct pr_buf *b, const pr_ledger *l, const struct pr_where_ask *ask)
 	add_states(b, l);
 	add_engagement(b);
 	add_variant(b, ask);
-	pr_buf_adds(b, " FROM rows r LEFT JOIN state s ON s.row = r.row) AS c");
+	pr_buf_adds(b, " FROM rows r LEFT JOIN state s ON s.row = r.row"
+	               " WHERE r.row < " PR_SEED_BASE_TEXT ") AS c");
 }
 
 /* ---- asking ---- */

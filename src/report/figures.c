@@ -302,6 +302,8 @@ report_json(const struct model *m, pr_ledger *l, struct pr_buf *b, struct pr_err
 	add_devices(b, m);
 	add_left_out(b, m);
 	add_variants(b, m);
+	if (r == 0)
+		r = report_add_seeds(m, l, b, e);
 	pr_buf_addc(b, ',');
 	report_kept_slices_json(l, b);
 	pr_buf_addc(b, ',');

@@ -146,6 +146,7 @@ report_html(const struct model *m, pr_ledger *l, struct pr_buf *b)
 	section_devices(b, m);
 	section_left_out(b, m);
 	section_doubt(b, m);
+	section_seeds(b, m, l);
 	section_paused(b, l);
 	section_history(b, m, l);
 	add_foot(b, m);

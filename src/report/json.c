@@ -29,9 +29,9 @@ add_number(struct pr_buf *b, const char *key, uint64_t value)
 }
 
 static void
-add_counts(struct pr_buf *b, const struct pr_counts *c)
+add_counts(struct pr_buf *b, const char *key, const struct pr_counts *c)
 {
-	pr_buf_addf(b, ",\"counts\":{\"total\":%llu", (unsigned long long)c->total);
+	pr_buf_addf(b, ",\"%s\":{\"total\":%llu", key, (unsigned long long)c->total);
 	for (int i = 0; i < PR_STATES; i++)
 		add_number(b, pr_state_word((enum pr_state)i), c->of[i]);
 	pr_buf_addc(b, '}');
@@ -104,7 +104,9 @@ pr_report_campaign_json(const struct pr_campaign_view *v, struct pr_buf *b)
 	add_string(b, "name", v->name);
 	add_string(b, "state", pr_campaign_state_word(v->state));
 	add_string(b, "reason", pr_reason_word(v->reason));
-	add_counts(b, &v->counts);
+	add_counts(b, "counts", &v->counts);
+	if (v->seeds.total)
+		add_counts(b, "seeds", &v->seeds);
 	pr_buf_addf(b, ",\"rate\":%.2f", v->rate);
 	add_time(b, "eta", v->eta_ms);
 	add_time(b, "next", v->next_ms);
@@ -120,6 +122,7 @@ pr_report_campaign_json(const struct pr_campaign_view *v, struct pr_buf *b)
 	report_add_earned(b, v);
 	add_number(b, "in_doubt_ever", v->counts.in_doubt_ever);
 	add_number(b, "needs_decision", v->counts.needs_decision);
+	add_number(b, "capped", v->counts.capped);
 	add_number(b, "import_rows", v->import_rows);
 	add_number(b, "paused_slices", v->paused_slices);
 	add_number(b, "priority", v->priority);

@@ -50,6 +50,7 @@ void section_leavers(struct pr_buf *b, const struct model *m);
 void section_devices(struct pr_buf *b, const struct model *m);
 void section_left_out(struct pr_buf *b, const struct model *m);
 void section_doubt(struct pr_buf *b, const struct model *m);
+void section_seeds(struct pr_buf *b, const struct model *m, pr_ledger *l);
 void section_paused(struct pr_buf *b, pr_ledger *l);
 void section_history(struct pr_buf *b, const struct model *m, pr_ledger *l);
 

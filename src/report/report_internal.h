@@ -30,6 +30,9 @@ void report_html(const struct model *m, pr_ledger *l, struct pr_buf *out);
 void report_add_earned(struct pr_buf *b, const struct pr_campaign_view *v);
 int report_add_conversions(struct pr_buf *b, pr_ledger *l, struct pr_error *e);
 
+/* seeds.c: appends `,"seeds":[...]`. */
+int report_add_seeds(const struct model *m, pr_ledger *l, struct pr_buf *out, struct pr_error *e);
+
 /* tested.c: of the campaign's variants in turn, how many; 0: it has none. */
 size_t variant_names(pr_ledger *l, struct pr_arena *a,
                      struct pr_str names[PR_MANIFEST_VARIANTS_MAX]);

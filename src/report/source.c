@@ -162,6 +162,8 @@ pr_report_source_read(struct pr_report_source *out, const char *dir, int folder,
 	if (r == 0)
 		r = read_report(out, folder, &now, e);
 	if (r == 0)
+		r = pr_ledger_seed_counts(ledger, &out->view.seeds, e);
+	if (r == 0)
 		r = pr_ledger_engagements(ledger, &out->view.engaged, e);
 	return r < 0 ? r : pr_ledger_earned(ledger, &out->view.earned, e);
 }

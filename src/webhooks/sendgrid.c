@@ -7,7 +7,8 @@
  *   open, click, unsubscribe as they are        complaint  spamreport
  *
  * A bounce is of type `bounce` where the address is to blame, else `blocked`, as SendGrid tells
- * them apart. Its unique arguments (their word for what a sender adds) are `campaign` and `row`.
+ * them apart. Its unique arguments (their word for what a sender adds) are `campaign`,
+ * `variant`, `row`, and `seed` of internal copies.
  */
 #include "internal.h"
 
@@ -95,5 +96,8 @@ hook_sendgrid(const struct pr_event *event, struct pr_buf *b)
 	if (event->has_engagement)
 		add_engagement(b, event);
 	pr_event_add_text(b, "campaign", event->campaign);
+	pr_event_add_text(b, "variant", event->variant);
+	if (pr_row_is_seed(event->row))
+		pr_buf_adds(b, ",\"seed\":true");
 	pr_buf_addf(b, ",\"row\":%u}", event->row);
 }

@@ -3,6 +3,7 @@ accepted is counted by address."""
 import collections
 import os
 import random
+import subprocess
 import sys
 import time
 import unittest
@@ -54,6 +55,37 @@ class CapsTest(pt.TestCase):
                              ("skipped", "capped", "0",
                               "frequency cap: 2 marketing messages in 7d"))
         self.assertEqual(set(self.got().values()), {2})
+
+    def test_how_many_a_cap_has_left_out_is_told_and_which_cap(self):
+        daemon = self.start(caps(messages=1))
+        recipients = "email\n" + "".join("user%d@example.com\n" % n for n in range(1, 11))
+        self.assertEqual(self.run_to_end(daemon, "one", rows=4)["capped"], 0)
+        two = self.run_to_end(daemon, "two", recipients=recipients + "nobody\n")
+        self.assertEqual((two["counts"]["skipped"], two["capped"]), (5, 4))
+        shown = subprocess.run([pt.program("postrider"), "--config", daemon.config_path,
+                                "campaign", two["id"]], capture_output=True, text=True)
+        self.assertRegex(shown.stdout, r"left out: over a frequency cap +4 ")
+        self.assertRegex(shown.stdout, r"left out: bad row, duplicate or template +1 ")
+        person = daemon.get("/v1/recipient?address=user1@example.com")["campaigns"]
+        self.assertEqual(sorted((c["state"], c["class"], c["reply"][:13]) for c in person)[1],
+                         ("skipped", "capped", "frequency cap"))
+        shown = subprocess.run([pt.program("postrider"), "--config", daemon.config_path,
+                                "recipient", "user1@example.com"], capture_output=True, text=True)
+        self.assertIn("frequency cap: 1 marketing message in 7d", shown.stdout)
+        daemon.terminate()
+        daemon.start()
+        self.assertEqual(daemon.campaign("two")["capped"], 4)
+
+    def test_under_way_it_is_told_too_and_a_kill_forgets_none(self):
+        daemon = self.start(caps(messages=1), latency="100ms")
+        self.run_to_end(daemon, "one", rows=30)
+        self.drop(daemon, "two", rows=3000)
+        pt.wait_until(lambda: (daemon.campaign("two") or {}).get("capped") == 30, "the 30")
+        daemon.kill()
+        daemon.start()
+        self.assertEqual(daemon.campaign("two")["state"], "sending")
+        pt.wait_until(lambda: daemon.campaign("two")["capped"] == 30, "the 30 again")
+        daemon.cli("cancel", daemon.campaign("two")["id"])
 
     def test_receipts_are_neither_counted_nor_stopped(self):
         daemon = self.start(caps(messages=1))

@@ -95,6 +95,22 @@ class ConversionCase(test_track.TrackCase):
 
 
 class CreditTest(ConversionCase):
+    def test_seeds_win_nothing(self):
+        self.begin()
+        campaign = self.send("spring", seeds=["boss@acme.example"])
+        seed = 4294960001  # include/postrider/journal/record.h
+        self.click("spring", seed)
+        self.click("spring", 1)
+        token = self.keys.token(EVENT, self.serial, seed)
+        self.told(event="order", token=token, amount="9.99", currency="EUR", id="s1")
+        self.told(event="order", email="boss@acme.example", amount="9.99", currency="EUR", id="s2")
+        self.told(event="order", email=pt.address(1, 1), amount="5.00", currency="EUR", id="r1")
+        self.wait_earned("spring", 1, 1, EUR="5.00")
+        self.assertEqual(self.daemon.campaign("spring")["clicks"]["total"], 1)
+        events = [e for e in self.daemon.events() if e["type"] == "conversion"]
+        self.assertEqual([e["row"] for e in events], [1])
+        self.assertEqual(self.daemon.campaign(campaign["id"])["seeds"]["delivered"], 1)
+
     def test_the_last_click_of_a_person_within_the_window_gets_it(self):
         self.begin()
         window = {"conversions": {"window": "1h"}}

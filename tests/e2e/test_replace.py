@@ -318,7 +318,7 @@ class ReplaceTest(accounted.TestCase):
                 ({"again": True}, r"replace does not change again"),
                 ({"in_doubt": "hold"}, r"replace does not change in_doubt"),
                 ({"brand": "acme"}, r"replace does not change brand"),
-                ({"seeds": ["a@b.example"]}, r"not available yet"),
+                ({"seeds": ["a@b.example"]}, r"replace does not change seeds"),
                 ({"subjet": "x"}, r"did you mean"),
                 ({"subject": "{{ first_name | nosuchfilter }}"}, r"nosuchfilter")):
             keys = dict(wrong)

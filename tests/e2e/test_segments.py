@@ -43,6 +43,30 @@ class SegmentsTest(pt.TestCase):
         self.daemon = self.enter(pt.Daemon(self.folder, relay=self.enter(pt.Sink(self.folder)),
                                            config={"segments": segments}))
 
+    def exported(self, *options):
+        out = self.daemon.cli("contacts", "export", *options).stdout
+        return [json.loads(line)["email"] for line in out.splitlines()]
+
+    def test_a_segment_is_exported_whole_over_all_its_pages(self):
+        self.start(many="points >= 100")
+        self.import_file("contacts", "c.csv", ["email,points,lists"] + [
+            "p%d@shop.example,%d,%s" % (n, n, "vip" if n % 1000 == 7 else "")
+            for n in range(2600)])
+        many = self.exported("--segment", "many")
+        self.assertEqual(sorted(many), sorted("p%d@shop.example" % n for n in range(100, 2600)))
+        self.assertEqual(self.exported("--segment", "points = 41"), ["p41@shop.example"])
+        self.assertEqual(self.exported("--segment", "many", "--list", "vip"),
+                         ["p1007@shop.example", "p2007@shop.example"])
+        self.assertEqual(self.exported("--segment", "points < 0"), [])
+        self.assertEqual(len(self.exported("--list", "vip")), 3)
+        first = self.daemon.get("/v1/contacts?segment=many&limit=2")
+        second = self.daemon.get("/v1/contacts?segment=many&limit=2&after=" + first["next"])
+        self.assertEqual([c["email"] for c in first["contacts"] + second["contacts"]], many[:4])
+        self.assertEqual(self.daemon.request("GET", "/v1/contacts?segment=many&after=x")[0], 400)
+        wrong = self.daemon.cli("contacts", "export", "--segment", "pionts > 3", check=False)
+        self.assertEqual(wrong.returncode, 1)
+        self.assertIn("did you mean points?", wrong.stderr)
+
     def test_conditions_count_sample_and_explain(self):
         self.start(lost="days_since('order') > 150", vip="in_list('vip')")
         self.make_shop()

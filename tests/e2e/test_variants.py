@@ -5,6 +5,7 @@ import csv
 import email
 import email.policy
 import http.client
+import json
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 sys.path.insert(0, os.path.dirname(__file__))
 import postrider_test as pt  # noqa: E402
+from api_server import Receiver  # noqa: E402
 from test_track import HUMAN, TrackCase  # noqa: E402
 
 BODY = "<html><body><p>Hello</p><a href=\"https://shop.example/%s\">Go</a></body></html>"
@@ -106,6 +108,94 @@ class Split(VariantsCase):
         out = {r["email"] for r in self.results("held") if r["reply"] == "hold-out group"}
         self.assertEqual(len(out), counts["skipped"])
         self.assertFalse(out & set(self.read_mail()))
+
+
+class Events(VariantsCase):
+    def test_events_about_a_row_name_its_variant(self):
+        ours, theirs = self.enter(Receiver()), self.enter(Receiver())
+        secret = os.path.join(self.folder, "hook")
+        with open(secret, "w", encoding="utf-8") as f:
+            f.write("secret\n")
+        os.chmod(secret, 0o600)
+        wanted = ["sending", "delivered", "skipped", "click"]
+        self.begin(maildir=True, webhooks=[
+            {"url": ours.url, "secret_file": secret, "events": wanted},
+            {"url": theirs.url, "secret_file": secret, "events": wanted, "format": "sendgrid"}])
+        self.drop("two", 40, test={"holdout": "20%"})
+        campaign = self.daemon.wait_state("two", "finished")
+        results = self.daemon.results(campaign)
+        of = {int(r["row"]): r["variant"] for r in results}
+        sent = [r["email"] for r in results if r["state"] == "delivered"]
+        mail = self.read_mail()
+        for address in sent[:6]:
+            self.click(mail[address][1])
+        self.wait_for(lambda: sum(e["type"] == "click" for e in ours.events()) == 6 and
+                      sum(e["event"] == "click" for e in theirs.events()) == 6)
+        kinds = collections.Counter(e["type"] for e in ours.events())
+        self.assertEqual(kinds["sending"], len(sent))
+        self.assertEqual(kinds["delivered"], len(sent))
+        for event in ours.events() + theirs.events() + self.daemon.events():
+            if "row" in event:
+                self.assertEqual(event.get("variant", ""), of[event["row"]], event)
+        self.assertLess({"plain", "loud"}, set(of.values()) | {""})
+
+    def test_events_of_a_campaign_without_variants_name_none(self):
+        self.begin()
+        self.send("one", rows=3)
+        self.assertFalse([e for e in self.daemon.events() if "variant" in e])
+
+
+class Starts(VariantsCase):
+    def at(self, seconds):
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.now + seconds))
+
+    def begin_at(self, *seconds, kill=False, **manifest):
+        """Variants plain and loud, each so many seconds from now."""
+        self.begin(maildir=True)
+        self.now = int(time.time())
+        variants = {"plain": dict(TWO["plain"], start=self.at(seconds[0])),
+                    "loud": dict(TWO["loud"], start=self.at(seconds[1]))}
+        self.drop("times", 60, variants=variants, seeds=["me@acme.example"], **manifest)
+        self.daemon.wait_state("times", "scheduled")
+
+    def first_by(self, results):
+        of = collections.defaultdict(list)
+        for row in results:
+            if row["state"] == "delivered":
+                of[row["variant"]].append(row["first_attempt"])
+        return of
+
+    def test_each_variant_goes_at_its_own_time_also_after_a_kill(self):
+        self.begin_at(3, 8)
+        self.assertEqual(self.daemon.campaign("times")["start"][:19] + "Z", self.at(3))
+        self.wait_for(lambda: self.sink.totals()["messages"] > 10)
+        self.daemon.kill()
+        self.daemon.start()
+        campaign = self.daemon.wait_state("times", "finished", timeout=40)
+        of = self.first_by(self.daemon.results(campaign))
+        self.assertEqual(len(of["plain"]) + len(of["loud"]), 60)
+        self.assertGreaterEqual(min(of["plain"])[:19] + "Z", self.at(3))
+        self.assertLess(max(of["plain"])[:19] + "Z", self.at(8))
+        self.assertGreaterEqual(min(of["loud"])[:19] + "Z", self.at(8))
+        self.assertEqual(campaign["seeds"]["delivered"], 2)
+
+    def test_a_test_waits_from_the_latest_start_on(self):
+        self.begin_at(3, 6, test={"share": "50%", "wait": "3s", "fallback": "loud"})
+        self.wait_for(lambda: self.sink.totals()["messages"] > 4)
+        self.assertIsNone(self.daemon.campaign("times")["decision"])
+        campaign = self.daemon.wait_state("times", "finished", timeout=40)
+        with open(os.path.join(campaign["folder"], "report.json"), encoding="utf-8") as f:
+            decision = json.load(f)["decision"]
+        self.assertEqual(decision["variant"], "loud")
+        self.assertGreaterEqual(decision["decided"][:19] + "Z", self.at(9))
+        results = self.daemon.results(campaign)
+        self.assertEqual(sum(r["state"] == "delivered" for r in results), 60)
+        rest = [r["first_attempt"] for r in results if r["first_attempt"][:19] + "Z" >= self.at(9)]
+        self.assertTrue(rest)
+        self.assertEqual({r["variant"] for r in results if r["first_attempt"] in rest}, {"loud"})
+        tested = [r for r in results if r["first_attempt"] not in rest]
+        self.assertEqual({r["variant"] for r in tested}, {"plain", "loud"})
+        self.assertLess(len(tested), 50)
 
 
 class Test(VariantsCase):

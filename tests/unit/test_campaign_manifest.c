@@ -307,12 +307,33 @@ static const struct {
      "4:53 test.floor: 2 variants with so much are more than all -> lower it"},
     {"variants: {a: {}, b: {}}\ntest: {share: 20%, wait: 4h, fallback: c}",
      "4:40 test.fallback: there is no variant \"c\" -> name one of the variants"},
-    {"variants: {a: {}, b: {start: 2026-12-01T18:00}}",
-     "3:30 variants.b.start is not available yet -> take it out"},
+    {"variants: {a: {}, b: {start: 2026-12-01T18:00}}", NULL},
+    {"variants: {a: {}, b: {start: noon}}", "3:30 variants.b.start: \"noon\" is not a day and time "
+                                            "(of the years 2000 to 2099) -> write it "
+                                            "like 2026-12-01T18:00"},
+    {"variants: {a: {}, b: {start: 2026-12-01T18:00}}\nschedule: {start: 2026-12-02T08:00}",
+     "3:30 variants.b.start is before schedule.start -> set a later one, or an earlier "
+     "schedule.start"},
+    {"variants: {a: {}, b: {start: 2026-12-01T18:00}}\nschedule: {deadline: 2026-12-01T18:00}",
+     "3:30 variants.b.start is not before schedule.deadline -> set an earlier one, or a later "
+     "deadline"},
+    {"variants: {a: {start: 2026-12-01T08:00Z}, b: {start: 2026-12-01T18:00}}",
+     "3:54 variants.b.start cannot be compared with the campaign's other times -> write all times "
+     "of the campaign with an offset, or none"},
+    {"variants: {a: {}, b: {start: 2026-12-01T18:00}}\nschedule: {hour: best}", NULL},
+    {"variants: {a: {}, b: {start: 2026-12-01T18:00}}\ntest: {share: 20%, wait: 4h, method: "
+     "bandit}",
+     "3:30 variants.b.start: a bandit cannot compare what goes at other times -> take it out, or "
+     "test.method"},
     {"variants: {a: {}, b: {}}\ntest: {metric: revenue}", NULL},
     {"test: {share: 20%, wait: 4h}", "3:26 test: there are no variants -> add variants, or take "
                                      "test.share out"},
-    {"seeds: [a@b.example]", "3:8 seeds is not available yet -> take it out"},
+    {"seeds: [a@b.example, \"b@c.example\"]", NULL},
+    {"seeds: a@b.example", NULL},
+    {"seeds: [a@b.example, nobody]", "3:22 seeds: \"nobody\" is not an address: no @ in the "
+                                     "address -> write it like me@acme.example"},
+    {"seeds: [a@b.example, c@d.example, a@B.example]",
+     "3:35 seeds: a@B.example is there twice, first on line 3 -> keep one of them"},
     {"audience: {segment: a}", NULL},
     {"audience: {segment: 'a >'}", NULL}, /* only a store knows columns */
     {"audience: {segment: '(a'}",
@@ -366,7 +387,7 @@ START_TEST(all_faults_are_told_in_the_order_of_lines)
 	    "postal_address subject preheader recipients audience exclude html text variants "
 	    "test syntax route brand class list language consent law required coupons hold "
 	    "schedule stop_loss caps rate priority in_doubt headers keep_source again track "
-	    "conversions cost cost_per_message");
+	    "conversions cost cost_per_message seeds");
 	for (unsigned i = 0; i < problems.n; i++)
 		ck_assert_ptr_nonnull(problems.items[i].excerpt);
 }

@@ -2,6 +2,7 @@
 #include "time_help.h"
 
 #include "postrider/base/hash.h"
+#include "postrider/campaign/split.h"
 #include "postrider/campaign/timing.h"
 #include "postrider/ledger.h"
 
@@ -362,7 +363,7 @@ row(struct world *w, uint32_t number, const char *timezone, const char *country)
 	struct pr_str fields[] = {pr_str("a@b.example"), pr_str(timezone), pr_str(country)};
 	pr_buf_clear(&w->data);
 	pr_fields_pack(&w->data, fields, 3);
-	return (struct pr_timing_row){number, pr_buf_str(&w->data)};
+	return (struct pr_timing_row){.row = number, .data = pr_buf_str(&w->data)};
 }
 
 static int64_t
@@ -520,6 +521,65 @@ START_TEST(without_anything_of_the_rows_the_timetable_is_enough)
 }
 END_TEST
 
+START_TEST(a_variant_begins_at_its_own_time_by_the_same_clock)
+{
+	struct world w;
+	char address[40];
+	unsigned n[3] = {0};
+	build(&w,
+	      "start: '2026-12-01T09:00', timezone: recipient}\n"
+	      "variants: {early: {}, late: {start: '2026-12-01T18:00'}",
+	      "", "2026-11-29T00:00");
+	ck_assert(pr_timing_by_variant(w.t));
+	struct pr_timing_row r = row(&w, 1, "Asia/Tokyo", "");
+	for (r.variant = 1; r.variant <= 2; r.variant++)
+		ck_instant_eq(pr_timing_first(w.t, &r, -1).due_ms,
+		              utc(r.variant == 1 ? "2026-12-01T00:00" : "2026-12-01T09:00"));
+	struct pr_opening o = pr_timing_next(w.t, &r, utc("2026-12-01T08:00"));
+	ck_instant_eq(o.from_ms, utc("2026-12-01T08:00")); /* there is no third: the campaign's */
+	r.variant = 2;
+	o = pr_timing_next(w.t, &r, utc("2026-12-01T08:00"));
+	ck_instant_eq(o.from_ms, utc("2026-12-01T09:00"));
+	struct pr_split split;
+	pr_split_init(&split, w.m, "");
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(address, sizeof address, "user%u@x.example", i);
+		r.address = pr_str(address);
+		r.variant = 0;
+		unsigned variant = pr_split_variant(&split, r.address, NULL);
+		ck_instant_eq(pr_timing_first(w.t, &r, -1).due_ms,
+		              utc(variant == 1 ? "2026-12-01T00:00" : "2026-12-01T09:00"));
+		n[variant]++;
+	}
+	ck_assert(n[1] > 50 && n[2] > 50);
+	finish(&w);
+}
+END_TEST
+
+START_TEST(who_waits_for_the_winner_goes_by_the_start_of_the_campaign)
+{
+	struct world w;
+	char address[40];
+	unsigned rest = 0;
+	struct pr_split split;
+	build(&w,
+	      "start: '2026-12-01T09:00'}\ntest: {share: 20%, wait: 4h}\n"
+	      "variants: {a: {start: '2026-12-01T12:00'}, b: {start: '2026-12-01T18:00'}",
+	      "", "2026-11-29T00:00");
+	pr_split_init(&split, w.m, "");
+	for (unsigned i = 0; i < 100; i++) {
+		struct pr_timing_row r = row(&w, i + 1, "", "");
+		snprintf(address, sizeof address, "user%u@x.example", i);
+		r.address = pr_str(address);
+		bool waits = pr_split_group(&split, r.address) == PR_GROUP_REST;
+		ck_assert((pr_timing_first(w.t, &r, -1).due_ms == 0) == waits);
+		rest += waits;
+	}
+	ck_assert_uint_gt(rest, 50);
+	finish(&w);
+}
+END_TEST
+
 START_TEST(names_that_people_make_up_do_not_pile_up)
 {
 	struct world w;
@@ -553,6 +613,8 @@ main(void)
 	    {jitter_spreads_rows_within_the_opening_and_is_the_same_again},
 	    {the_best_hour_of_a_row_else_the_fallback_hour},
 	    {without_anything_of_the_rows_the_timetable_is_enough},
+	    {a_variant_begins_at_its_own_time_by_the_same_clock},
+	    {who_waits_for_the_winner_goes_by_the_start_of_the_campaign},
 	    {names_that_people_make_up_do_not_pile_up},
 	};
 	return suite_run("campaign_timing", NULL, NULL, tests, ROWS(tests));

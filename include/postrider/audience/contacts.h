@@ -122,6 +122,14 @@ struct pr_contact_view { /* views until `each` returns */
 int pr_contacts_page(pr_audience *a, struct pr_str after, struct pr_str list, unsigned limit,
                      bool (*each)(void *context, const struct pr_contact_view *v), void *context,
                      struct pr_error *e);
+struct pr_segment_ask;
+/* Those of a segment (segment.h), and of this list (empty: of all), in an order that stays,
+ * behind *after (0: from the first); looks at `limit` of the segment at most. *after: where to go
+ * on, 0 when that was all. */
+int pr_contacts_of_segment(pr_audience *a, const struct pr_segment_ask *ask, struct pr_str list,
+                           int64_t *after, unsigned limit,
+                           bool (*each)(void *context, const struct pr_contact_view *v),
+                           void *context, struct pr_error *e);
 /* `each` once, or PR_ENOENT. */
 int pr_contact_find(pr_audience *a, struct pr_str address,
                     bool (*each)(void *context, const struct pr_contact_view *v), void *context,

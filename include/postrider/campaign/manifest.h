@@ -95,7 +95,9 @@ struct pr_manifest_variant {
 	struct pr_sender from;
 	struct pr_choice subject, preheader;
 	struct pr_text html, text;
-	int64_t weight; /* 1 to 1000 */
+	int64_t weight;          /* 1 to 1000 */
+	struct pr_when start;    /* not set: the campaign's */
+	struct pr_text start_at; /* where it stands; no text */
 };
 
 enum pr_test_metric { PR_METRIC_CLICKS, PR_METRIC_OPENS, PR_METRIC_CONVERSIONS, PR_METRIC_REVENUE };
@@ -170,6 +172,7 @@ struct pr_manifest {
 	int class_;               /* enum pr_manifest_class */
 	int in_doubt;             /* enum pr_manifest_in_doubt */
 	struct pr_texts required; /* columns */
+	struct pr_texts seeds;    /* addresses, each once: internal copies */
 	struct pr_coupons_source coupons;
 	struct pr_consent consent;
 	struct pr_texts law; /* beside the brand's: see pr_laws_of */

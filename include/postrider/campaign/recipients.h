@@ -51,10 +51,11 @@ struct pr_recipients_result {
 	uint64_t held_out; /* of the skipped: the group that gets nothing */
 	uint64_t untimely; /* skipped: their start had passed, or their deadline comes before */
 	struct pr_timing_found zones;
-	uint64_t excluded;     /* by exclude */
-	uint64_t machine;      /* from an earlier campaign: opened there, but only by machines */
-	bool too_many_rejects; /* more than max_rejects: the campaign is held */
-	bool count_differs;    /* expect_rows named another number: held */
+	uint64_t excluded;      /* by exclude */
+	uint64_t machine;       /* from an earlier campaign: opened there, but only by machines */
+	struct pr_counts seeds; /* in none of the numbers above */
+	bool too_many_rejects;  /* more than max_rejects: the campaign is held */
+	bool count_differs;     /* expect_rows named another number: held */
 };
 /* The whole import: reads, checks, writes the ledger up to pr_ledger_import_done. The ledger
  * is left open for indexing. Problems that refuse the file whole (encoding, no address
@@ -82,6 +83,8 @@ void pr_recipients_judge(const struct pr_manifest_recipients *m, uint64_t bad,
  * once), and the last deadline (0: none). */
 #define PR_FACT_FIRST_MS "first_ms"
 #define PR_FACT_LAST_MS "last_ms"
+/* Where variants have starts of their own: when the last row of all goes first. */
+#define PR_FACT_TESTED_MS "tested_ms"
 /* What the import has to say of its rows' times, in one line; empty: nothing. */
 void pr_recipients_remark(const struct pr_recipients_result *r, const struct pr_manifest *m,
                           const struct pr_config *config, struct pr_buf *out);

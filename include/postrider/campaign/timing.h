@@ -61,8 +61,9 @@ struct pr_timing_source {
 	const struct pr_config *config;
 	const struct pr_str *columns; /* names of the rows' fields */
 	size_t columns_n;
-	uint32_t serial;     /* of the campaign: jitter depends on it */
-	int64_t accepted_ms; /* UTC: what has passed has passed then */
+	const char *campaign_id; /* who gets which variant depends on it */
+	uint32_t serial;         /* of the campaign: jitter depends on it */
+	int64_t accepted_ms;     /* UTC: what has passed has passed then */
 };
 /* *out NULL: the rows have no times of their own, the timetable of the campaign is enough.
  * PR_EINVAL: a zone is not known here. */
@@ -73,6 +74,9 @@ void pr_timing_unref(pr_timing *t); /* NULL: nothing */
 struct pr_timing_row {
 	uint32_t row;
 	struct pr_str data; /* packed fields */
+	struct pr_str
+	    address;     /* where variants have times of their own; else it is not looked at */
+	uint8_t variant; /* it was sent with; 0: the one it will get */
 };
 struct pr_first {
 	int64_t due_ms; /* PR_NEVER_MS: it gets nothing */
@@ -100,5 +104,8 @@ struct pr_timing_found {
 void pr_timing_found(const pr_timing *t, struct pr_timing_found *out);
 /* By the recipients' clocks: the campaign's own start, window and deadline hold for nobody. */
 bool pr_timing_by_recipient(const pr_timing *t);
+/* Some variant has a start of its own. Rows that wait for the winner of a test go by the
+ * campaign's. */
+bool pr_timing_by_variant(const pr_timing *t);
 
 #endif

@@ -109,6 +109,17 @@ enum pr_record_type {
 	PR_RECORD_CLOCK = 9,      /* from here on: pr_clock_encode */
 };
 
+/* Rows behind this one are seeds: internal copies, which no file has and nothing counts. They are
+ * known by their numbers alone, in every record, token and event, also when the ledger is gone. */
+#define PR_SEED_BASE 4294960000u
+#define PR_SEED_BASE_TEXT "4294960000" /* for statements */
+#define PR_SEEDS_MAX 50u               /* addresses of a campaign; each has a row a variant */
+static inline bool
+pr_row_is_seed(uint32_t row)
+{
+	return row > PR_SEED_BASE;
+}
+
 /* The header all records share. Rows count from 1 (first data row of the file). */
 struct pr_record {
 	uint64_t lsn;      /* position in the journal: unique, ordered; set by the journal */
