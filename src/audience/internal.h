@@ -14,6 +14,7 @@
  *   segment_rewrite.c, segment.c  conditions over contacts
  *   track.c   events of customers, and what is derived from them
  *   credit.c  whom events are credited to
+ *   occur.c   what happens to contacts: their days, what they did, and did not do again
  *
  * Tables
  *   facts         by key: the key of hashes
@@ -25,6 +26,7 @@
  *   contacts      by id; an index by address. attributes names its columns
  *   lists, members, consents  of contacts
  *   credits       to which row of which campaign an event is credited
+ *   watched, arrivals         names of events whose coming is kept for a while; those that came
  *   events, event_names       what contacts did; derived  from it, a row for each who did anything
  */
 #ifndef AUDIENCE_INTERNAL_H
@@ -96,6 +98,16 @@ enum audience_statement {
 	AU_CREDIT_OF_ORDER,
 	AU_CREDIT_TOLD,
 	AU_CREDITS_GONE,
+	AU_ABSENT,
+	AU_ABSENT_ORDERS,
+	AU_WATCH,
+	AU_WATCHED,
+	AU_ARRIVE,
+	AU_ARRIVED,
+	AU_ARRIVED_BEFORE,
+	AU_ARRIVED_LAST,
+	AU_ARRIVALS_OLD,
+	AU_EVENT_SINCE,
 	AU_N
 };
 
@@ -127,6 +139,9 @@ bool audience_stops(const pr_audience *a, struct pr_str scope, const struct pr_a
 int audience_id_of(pr_audience *a, enum audience_statement which, struct pr_str name, int64_t *id,
                    struct pr_error *e);
 void audience_bind(sqlite3_stmt *s, int at, struct pr_str v); /* p NULL: NULL */
+
+/* The number of a name of events, made where it is new. */
+int audience_event_name(pr_audience *a, struct pr_str name, int64_t *id, struct pr_error *e);
 
 /* credit.c: of an event that was put (added: it is new); contact: its own. */
 struct pr_customer_event;

@@ -9,6 +9,7 @@
 #include "internal.h"
 
 #include "postrider/audience/contacts.h"
+#include "postrider/audience/occur.h"
 #include "postrider/audience/track.h"
 
 #include <math.h>
@@ -128,8 +129,10 @@ struct putting {
 	struct pr_str address; /* of the contact at hand, as the batch has it */
 	int64_t contact;       /* 0: none, or a forgotten one */
 	bool touched;          /* it has got an event */
-	struct pr_str name;    /* the last, and its id */
+	struct pr_str name;    /* the last, its id, and whether its coming is kept */
 	int64_t name_id;
+	bool watched;
+	int64_t now_ms; /* UTC */
 };
 
 static int
@@ -150,18 +153,34 @@ make_name(pr_audience *a, struct pr_str name, struct pr_error *e)
 	return r;
 }
 
+int
+audience_event_name(pr_audience *a, struct pr_str name, int64_t *id, struct pr_error *e)
+{
+	int r = audience_id_of(a, AU_EVENT_NAME, name, id, e);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = make_name(a, name, e);
+	*id = sqlite3_last_insert_rowid(a->db);
+	return r;
+}
+
 static int
 find_name(struct putting *p, struct pr_str name, struct pr_error *e)
 {
-	int r = 0;
+	sqlite3_stmt *s;
 	if (p->name_id && pr_str_eq(name, p->name))
 		return 0;
 	p->name = name;
-	if ((r = audience_id_of(p->a, AU_EVENT_NAME, name, &p->name_id, e)) != 0)
-		return r < 0 ? r : 0;
-	r = make_name(p->a, name, e);
-	p->name_id = sqlite3_last_insert_rowid(p->a->db);
-	return r;
+	int r = audience_event_name(p->a, name, &p->name_id, e);
+	if (r == 0)
+		r = audience_statement(p->a, AU_WATCHED, &s, e);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, p->name_id);
+	r = pr_db_step(s, e);
+	p->watched = r == 1;
+	sqlite3_reset(s);
+	return r < 0 ? r : 0;
 }
 
 static int
@@ -223,6 +242,36 @@ is_there(struct putting *p, const struct pr_customer_event *v, struct pr_error *
 	return r;
 }
 
+/* For series that wait for it (occur.c). */
+static int
+arrive(struct putting *p, const struct pr_customer_event *v, struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	if (!p->watched || v->at_ms < p->now_ms - PR_ARRIVALS_KEPT_MS)
+		return 0;
+	int r = audience_statement(p->a, AU_ARRIVE, &s, e);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, p->name_id);
+	sqlite3_bind_int64(s, 2, p->contact);
+	sqlite3_bind_int64(s, 3, v->at_ms);
+	sqlite3_bind_int64(s, 4, p->now_ms);
+	return pr_db_run(s, e);
+}
+
+/* What everybody has seen by now; as many as may have come. */
+static int
+drop_arrivals(struct putting *p, size_t n, struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = audience_statement(p->a, AU_ARRIVALS_OLD, &s, e);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, p->now_ms - PR_ARRIVALS_KEPT_MS);
+	sqlite3_bind_int64(s, 2, (int64_t)n + 1);
+	return pr_db_run(s, e);
+}
+
 static int
 credit(struct putting *p, const struct pr_customer_event *v, bool added, struct pr_error *e)
 {
@@ -257,6 +306,8 @@ put_event(struct putting *p, const struct pr_customer_event *v, struct pr_error 
 	p->b->added += added;
 	p->b->there += r == 0 && !added;
 	p->touched |= added;
+	if (added)
+		r = arrive(p, v, e);
 	return r < 0 ? r : credit(p, v, added, e);
 }
 
@@ -279,7 +330,7 @@ put_next(struct putting *p, struct pr_error *e)
 int
 pr_events_put(pr_audience *a, struct pr_event_batch *b, int64_t end_mono_ms, struct pr_error *e)
 {
-	struct putting p = {.a = a, .b = b};
+	struct putting p = {.a = a, .b = b, .now_ms = pr_utc_ms()};
 	size_t first = b->at;
 	int r = audience_load_totals(a, e);
 	while (r == 0 && b->at < b->n) {
@@ -288,7 +339,9 @@ pr_events_put(pr_audience *a, struct pr_event_batch *b, int64_t end_mono_ms, str
 			break;
 		r = put_next(&p, e);
 	}
-	return r == 0 ? end_contact(&p, e) : r;
+	if (r == 0)
+		r = end_contact(&p, e);
+	return r == 0 ? drop_arrivals(&p, b->at - first, e) : r;
 }
 
 int
