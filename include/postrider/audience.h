@@ -34,7 +34,7 @@
 #include "postrider/base/trace.h"
 #include "postrider/loop.h"
 
-#define PR_AUDIENCE_SCHEMA 6
+#define PR_AUDIENCE_SCHEMA 7
 #define PR_AUDIENCE_LIST_MAX 64 /* octets of a list's name, as in manifests */
 #define PR_SCOPE_SIZE (PR_AUDIENCE_LIST_MAX + 6)
 #define PR_SCOPE_OPENS "opens"

@@ -27,6 +27,7 @@
 #include "postrider/journal.h"
 #include "postrider/ledger.h"
 #include "postrider/ledger/conversions.h"
+#include "postrider/ledger/series.h"
 #include "postrider/loop.h"
 #include "postrider/message.h"
 #include "postrider/routes.h"
@@ -131,6 +132,8 @@ struct pr_campaign_view {
 	struct pr_counts seeds;  /* apart from them; total 0: there are none */
 	struct pr_engagements engaged;
 	struct pr_earned earned;
+	bool is_series; /* it has a trigger */
+	struct pr_series_tally series;
 	double rate;     /* outcomes per second over 10 s */
 	int64_t eta_ms;  /* UTC; 0: unknown */
 	int64_t next_ms; /* UTC: it sends, but all that is left waits until then; 0: not so */

@@ -28,7 +28,7 @@
 #include "postrider/journal/record.h"
 #include "postrider/ledger/people.h"
 
-#define PR_LEDGER_SCHEMA 4
+#define PR_LEDGER_SCHEMA 5
 #define PR_CAMPAIGN_ID_MAX 100
 
 typedef struct pr_ledger pr_ledger;

@@ -41,7 +41,10 @@ put_or_remove(pr_audience *a, int64_t contact, const struct pr_engaged_row *row,
 		sqlite3_bind_null(s, 7);
 	}
 	r = pr_db_run(s, e);
-	return r < 0 ? r : sqlite3_changes(a->db);
+	int changed = r < 0 ? r : sqlite3_changes(a->db);
+	if (changed > 0 && !ev->gone)
+		r = audience_arrive(a, contact, name, ev->at_ms, e);
+	return r < 0 ? r : changed;
 }
 
 static bool

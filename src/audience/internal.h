@@ -16,6 +16,7 @@
  *   credit.c  whom events are credited to
  *   engaged.c  events that campaigns bring; how far they were read
  *   leave.c   who leaves lists
+ *   occur.c   what happens to contacts: their days, what they did, and did not do again
  *
  * Tables
  *   facts         by key: the key of hashes; how far the journal was read for events
@@ -27,6 +28,7 @@
  *   contacts      by id; an index by address. attributes names its columns
  *   lists, members, consents  of contacts; departures  which lists they left
  *   credits       to which row of which campaign an event is credited
+ *   watched, arrivals         names of events whose coming is kept for a while; those that came
  *   events, event_names       what contacts did; derived  from it, a row for each who did anything
  */
 #ifndef AUDIENCE_INTERNAL_H
@@ -109,6 +111,16 @@ enum audience_statement {
 	AU_CREDIT_OF_ORDER,
 	AU_CREDIT_TOLD,
 	AU_CREDITS_GONE,
+	AU_ABSENT,
+	AU_ABSENT_ORDERS,
+	AU_WATCH,
+	AU_WATCHED,
+	AU_ARRIVE,
+	AU_ARRIVED,
+	AU_ARRIVED_BEFORE,
+	AU_ARRIVED_LAST,
+	AU_ARRIVALS_OLD,
+	AU_EVENT_SINCE,
 	AU_N
 };
 
@@ -146,6 +158,10 @@ void audience_bind(sqlite3_stmt *s, int at, struct pr_str v); /* p NULL: NULL */
 /* change.c asks it of each suppression: does the contact leave lists by it? */
 int audience_leave(pr_audience *a, struct pr_str normal, const struct pr_suppression *why,
                    struct pr_error *e);
+
+/* occur.c: an event was put, which some series may wait for. */
+int audience_arrive(pr_audience *a, int64_t contact, int64_t name, int64_t at_ms,
+                    struct pr_error *e);
 
 /* track.c: the id of an event's name, which is made where it is new (PR_ELIMIT: too many); what is
  * derived of a contact, made anew. */

@@ -36,8 +36,11 @@ static void
 add_columns(struct snapshot *s)
 {
 	struct pr_buf *b = &s->what;
-	pr_buf_adds(b, "c.email, c.timezone, c.language");
+	pr_buf_adds(b, SEGMENT_ID ", c.email");
 	add_name(s, PR_STR("email"));
+	if (s->ask->bare)
+		return;
+	pr_buf_adds(b, ", c.timezone, c.language");
 	add_name(s, PR_STR("timezone"));
 	add_name(s, PR_STR("language"));
 	for (size_t i = 0; i < s->attributes_n; i++) {
@@ -96,6 +99,19 @@ add_lists(struct snapshot *s, const struct pr_text *lists, size_t n, const char 
 	return 0;
 }
 
+static void
+add_only(struct snapshot *s)
+{
+	const struct pr_snapshot_ask *ask = s->ask;
+	PR_ASSERT(ask->only_n <= PR_SNAPSHOT_ONLY_MAX);
+	if (!ask->only)
+		return;
+	pr_buf_adds(&s->behind, " AND " SEGMENT_ID " IN (");
+	for (size_t i = 0; i < ask->only_n; i++)
+		pr_buf_addf(&s->behind, "%s%lld", i ? "," : "", (long long)ask->only[i]);
+	pr_buf_adds(&s->behind, ")");
+}
+
 /* Judged alone first: what is wrong in it is told with its own places. */
 static int
 add_but(struct snapshot *s, struct pr_error *e)
@@ -116,7 +132,8 @@ static int
 compose(struct snapshot *s, struct pr_error *e)
 {
 	static const char *const orders[] = {" ORDER BY c.engagement DESC, " SEGMENT_ID,
-	                                     " ORDER BY c.email", " ORDER BY random()"};
+	                                     " ORDER BY c.email", " ORDER BY random()",
+	                                     " ORDER BY " SEGMENT_ID};
 	const struct pr_snapshot_ask *ask = s->ask;
 	int r = pr_contact_attributes(s->a, &s->attributes, &s->attributes_n, e);
 	if (r < 0)
@@ -124,8 +141,9 @@ compose(struct snapshot *s, struct pr_error *e)
 	s->names = pr_calloc(s->attributes_n + ask->derived_n + 5, sizeof *s->names);
 	s->fields = pr_calloc(s->attributes_n + ask->derived_n + 5, sizeof *s->fields);
 	add_columns(s);
-	if (ask->purpose.n)
+	if (ask->purpose.n && !ask->bare)
 		add_consent(s);
+	add_only(s);
 	r = add_lists(s, ask->lists, ask->lists_n,
 	              " AND EXISTS (SELECT 1 FROM members WHERE list IN (", e);
 	if (r == 0)
@@ -146,8 +164,9 @@ give_rows(struct snapshot *s, struct pr_error *e)
 	int r = s->rows->columns(s->rows->context, s->names, s->n);
 	while (r == 0 && (r = segment_query_step(s->segment, e)) == 1) {
 		for (size_t i = 0; i < s->n; i++)
-			s->fields[i] = pr_db_text(select, (int)i);
-		r = s->rows->row(s->rows->context, s->fields, s->n);
+			s->fields[i] = pr_db_text(select, (int)i + 1);
+		r = s->rows->row(s->rows->context, sqlite3_column_int64(select, 0), s->fields,
+		                 s->n);
 	}
 	return r;
 }

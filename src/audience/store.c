@@ -45,9 +45,13 @@
 	"CREATE TABLE credits (contact INTEGER, order_hash INTEGER, key INTEGER, serial INTEGER,"  \
 	" row INTEGER, link INTEGER, at_ms INTEGER, told INTEGER,"                                 \
 	" PRIMARY KEY (contact, order_hash, key)) WITHOUT ROWID;"
+#define ARRIVALS                                                                                   \
+	"CREATE TABLE watched (name INTEGER PRIMARY KEY);"                                         \
+	"CREATE TABLE arrivals (seq INTEGER PRIMARY KEY AUTOINCREMENT, name INTEGER,"              \
+	" contact INTEGER, at_ms INTEGER, seen_ms INTEGER);"
 static const char schema[] =
     "PRAGMA application_id = 1347567957;" /* AUDIENCE_APPLICATION */
-    "PRAGMA user_version = 6;"
+    "PRAGMA user_version = 7;"
     "CREATE TABLE facts (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE totals (one INTEGER PRIMARY KEY, generation INTEGER, entries INTEGER,"
     " hashed INTEGER, known_by TEXT NOT NULL DEFAULT '');"
@@ -56,7 +60,7 @@ static const char schema[] =
     " at_ms INTEGER, until_ms INTEGER, PRIMARY KEY (address, scope)) WITHOUT ROWID;" UNTRACKED_INDEX
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, at_ms INTEGER, uid INTEGER, by TEXT, verb TEXT,"
     " address TEXT, scope TEXT, reason TEXT, source TEXT, n INTEGER);" CONTACTS EVENTS CREDITS
-	ENGAGED;
+	ENGAGED ARRIVALS;
 
 static const struct pr_db_migration migrations[] = {
     {1, "ALTER TABLE totals ADD COLUMN known_by TEXT NOT NULL DEFAULT '';" UNTRACKED_INDEX},
@@ -64,6 +68,7 @@ static const struct pr_db_migration migrations[] = {
     {3, EVENTS},
     {4, CREDITS},
     {5, ENGAGED},
+    {6, ARRIVALS},
     {0, NULL},
 };
 
@@ -186,6 +191,27 @@ static const char *const texts[AU_N] = {
     [AU_DERIVED_OF] = "SELECT orders, revenue, first_order_ms, last_order_ms, gap_ms,"
 		      " engagement, engaged_ms FROM derived WHERE contact = ?",
     [AU_SCORES] = "SELECT last_order_ms, orders, revenue FROM derived WHERE orders > 0",
+    [AU_ABSENT] = "SELECT id, address, timezone, last FROM (SELECT id, address, timezone,"
+		  " (SELECT max(at_ms) FROM events WHERE contact = contacts.id AND name = ?3)"
+		  " AS last FROM contacts) WHERE last >= ?1 AND last < ?2",
+    [AU_ABSENT_ORDERS] = "SELECT id, address, timezone, last_order_ms FROM derived CROSS JOIN"
+			 " contacts ON contacts.id = derived.contact"
+			 " WHERE last_order_ms >= ?1 AND last_order_ms < ?2 AND orders > 0",
+    [AU_WATCH] = "INSERT OR IGNORE INTO watched VALUES (?)",
+    [AU_WATCHED] = "SELECT 1 FROM watched WHERE name = ?",
+    [AU_ARRIVE] = "INSERT INTO arrivals SELECT NULL, ?1, ?2, ?3, ?4"
+		  " WHERE EXISTS (SELECT 1 FROM watched WHERE name = ?1)",
+    /* The event is looked for: numbers of contacts that are gone are given anew. */
+    [AU_ARRIVED] = "SELECT c.id, c.address, c.timezone, a.at_ms, a.seq FROM arrivals a"
+		   " CROSS JOIN contacts c ON c.id = a.contact WHERE a.seq > ?1 AND a.seq <= ?2"
+		   " AND a.name = ?3 AND EXISTS (SELECT 1 FROM events v WHERE v.contact = c.id"
+		   " AND v.name = a.name AND v.at_ms = a.at_ms) ORDER BY a.seq LIMIT ?4",
+    [AU_ARRIVED_BEFORE] = "SELECT seq FROM arrivals WHERE seen_ms < ? ORDER BY seq DESC LIMIT 1",
+    [AU_ARRIVED_LAST] = "SELECT seq FROM sqlite_sequence WHERE name = 'arrivals'",
+    [AU_ARRIVALS_OLD] = "DELETE FROM arrivals WHERE seq < (SELECT min(seq) FROM arrivals) + ?2"
+			" AND seen_ms < ?1",
+    [AU_EVENT_SINCE] = "SELECT 1 FROM events WHERE contact = ? AND name = ? AND at_ms > ?"
+		       " LIMIT 1",
     [AU_DERIVED_GONE] = "DELETE FROM derived WHERE contact = ?",
 };
 

@@ -9,6 +9,7 @@
 #include "internal.h"
 
 #include "postrider/audience/contacts.h"
+#include "postrider/audience/occur.h"
 #include "postrider/audience/track.h"
 
 #include <math.h>
@@ -128,8 +129,9 @@ struct putting {
 	struct pr_str address; /* of the contact at hand, as the batch has it */
 	int64_t contact;       /* 0: none, or a forgotten one */
 	bool touched;          /* it has got an event */
-	struct pr_str name;    /* the last, and its id */
+	struct pr_str name;    /* the last, its id, and whether its coming is kept */
 	int64_t name_id;
+	bool watched;
 };
 
 static int
@@ -164,10 +166,20 @@ audience_event_name(pr_audience *a, struct pr_str name, int64_t *id, struct pr_e
 static int
 find_name(struct putting *p, struct pr_str name, struct pr_error *e)
 {
+	sqlite3_stmt *s;
 	if (p->name_id && pr_str_eq(name, p->name))
 		return 0;
 	p->name = name;
-	return audience_event_name(p->a, name, &p->name_id, e);
+	int r = audience_event_name(p->a, name, &p->name_id, e);
+	if (r == 0)
+		r = audience_statement(p->a, AU_WATCHED, &s, e);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, p->name_id);
+	r = pr_db_step(s, e);
+	p->watched = r == 1;
+	sqlite3_reset(s);
+	return r < 0 ? r : 0;
 }
 
 static int
@@ -229,6 +241,19 @@ is_there(struct putting *p, const struct pr_customer_event *v, struct pr_error *
 	return r;
 }
 
+/* What everybody has seen by now; as many as may have come. */
+static int
+drop_arrivals(struct putting *p, size_t n, struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = audience_statement(p->a, AU_ARRIVALS_OLD, &s, e);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, pr_utc_ms() - PR_ARRIVALS_KEPT_MS);
+	sqlite3_bind_int64(s, 2, (int64_t)n + 1);
+	return pr_db_run(s, e);
+}
+
 static int
 credit(struct putting *p, const struct pr_customer_event *v, bool added, struct pr_error *e)
 {
@@ -263,6 +288,8 @@ put_event(struct putting *p, const struct pr_customer_event *v, struct pr_error 
 	p->b->added += added;
 	p->b->there += r == 0 && !added;
 	p->touched |= added;
+	if (added && p->watched)
+		r = audience_arrive(p->a, p->contact, p->name_id, v->at_ms, e);
 	return r < 0 ? r : credit(p, v, added, e);
 }
 
@@ -294,7 +321,9 @@ pr_events_put(pr_audience *a, struct pr_event_batch *b, int64_t end_mono_ms, str
 			break;
 		r = put_next(&p, e);
 	}
-	return r == 0 ? end_contact(&p, e) : r;
+	if (r == 0)
+		r = end_contact(&p, e);
+	return r == 0 ? drop_arrivals(&p, b->at - first, e) : r;
 }
 
 static int

@@ -46,9 +46,14 @@ import_rows(pr_intake *i, struct pr_taken *t, int dir, struct pr_problems *probl
 {
 	struct pr_buf path = {0};
 	struct pr_state_identity identity;
+	static const int64_t nobody; /* rows come to a series later */
 	pr_buf_addf(&path, "%s/ledger.db", t->dir);
 	pr_statedb_identity(i->statedb, &identity);
-	struct pr_recipients_from from = {i->options.audience, i->options.config, intake_utc_ms(i)};
+	struct pr_recipients_from from = {.audience = i->options.audience,
+	                                  .config = i->options.config,
+	                                  .utc_ms = intake_utc_ms(i),
+	                                  .only =
+	                                      pr_manifest_is_series(t->manifest) ? &nobody : NULL};
 	struct pr_recipients_source source = {.manifest = t->manifest,
 	                                      .from = &from,
 	                                      .dir = dir,

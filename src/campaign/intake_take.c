@@ -231,8 +231,9 @@ judge_manifest(struct taking *k, struct pr_error *e)
 		return r;
 	judge_same(k);
 	struct vetting v = {.k = k};
-	struct pr_recipients_from from = {k->i->options.audience, k->i->options.config,
-	                                  k->record.accepted_ms};
+	struct pr_recipients_from from = {.audience = k->i->options.audience,
+	                                  .config = k->i->options.config,
+	                                  .utc_ms = k->record.accepted_ms};
 	struct pr_recipients_reader reader = {on_header, on_row, &v, &from, NULL};
 	struct pr_error unread = {0};
 	unsigned before = k->problems.problems;

@@ -322,6 +322,7 @@ check_all(struct pr_manifest *m, const char *folder_name, struct pr_problems *pr
 		r |= tell(problems, &m->coupons.column, "name the file: coupons: {file: codes.csv}",
 		          "coupons.file is missing");
 	r |= check_schedule(m, problems);
+	r |= pr_manifest_check_trigger(m, problems);
 	r |= pr_manifest_check_variants(m, problems);
 	r |= pr_conversion_keys_check(&m->conversions, PR_MANIFEST_FILE, problems);
 	r |= check_cost(m, problems);

@@ -34,11 +34,20 @@ int pr_manifest_make_editions(struct pr_manifest *m, const struct pr_edition_sou
 
 /* variants and test: what goes together. PR_EINVAL: problems told. */
 int pr_manifest_check_variants(struct pr_manifest *m, struct pr_problems *problems);
+/* A variant, or what a step has of one; `what`: "variants". The same. */
+int pr_manifest_check_wording(struct pr_manifest *m, struct pr_manifest_variant *v,
+                              const char *what, struct pr_problems *problems);
+/* trigger and steps: the same. */
+int pr_manifest_check_trigger(struct pr_manifest *m, struct pr_problems *problems);
+int pr_manifest_check_condition(const struct pr_text *t, const char *key,
+                                struct pr_problems *problems);
+const char *pr_manifest_parse_hour(struct pr_str text, void *field);
 /* Sets m->wordings, and the editions of the first; dir -1: no files are looked for. */
 int pr_manifest_make_wordings(struct pr_manifest *m, int dir, struct pr_problems *problems);
 int pr_manifest_check_sender(struct pr_sender *s, const char *key, struct pr_problems *problems);
 const char *pr_manifest_parse_when(struct pr_str text, void *field);
 extern const struct pr_yaml_schema pr_variant_schema, pr_test_schema;
+extern const struct pr_yaml_schema pr_trigger_schema, pr_step_schema;
 /* Where recipients come from: one of three, said in full. Takes the file's name away where they
  * come from no file. PR_EINVAL: problems told. */
 int pr_manifest_check_source(struct pr_manifest *m, struct pr_problems *problems);

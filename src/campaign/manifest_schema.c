@@ -89,8 +89,8 @@ parse_timezone(struct pr_str text, void *field)
 	return s->by_recipient ? NULL : parse_zone_name(text, field);
 }
 
-static const char *
-parse_hour(struct pr_str text, void *field)
+const char *
+pr_manifest_parse_hour(struct pr_str text, void *field)
 {
 	int minute = pr_clock_parse(pr_str_trim(text));
 	if (minute < 0 || minute >= 24 * 60)
@@ -231,7 +231,7 @@ static const struct pr_yaml_row schedule_rows[] = {
 	 .offset = offsetof(struct pr_schedule, jitter_ms)},
 	{.key = "hour", .type = PR_YAML_PARSED, .parse = parse_best, .size = sizeof(bool),
 	 .example = "best", .offset = offsetof(struct pr_schedule, best_hour)},
-	{.key = "fallback_hour", .type = PR_YAML_PARSED, .parse = parse_hour, .size = sizeof(int),
+	{.key = "fallback_hour", .type = PR_YAML_PARSED, .parse = pr_manifest_parse_hour, .size = sizeof(int),
 	 .fallback = "10:00", .offset = offsetof(struct pr_schedule, fallback_minute)},
 	{0},
 };
@@ -285,6 +285,10 @@ static const struct pr_yaml_row rows[] = {
 	 .offset = AT(audience)},
 	{.key = "exclude", .type = PR_YAML_SECTION, .schema = &exclude_schema,
 	 .offset = AT(exclude)},
+	{.key = "trigger", .type = PR_YAML_SECTION, .schema = &pr_trigger_schema,
+	 .offset = AT(trigger)},
+	{.key = "steps", .type = PR_YAML_NAMED, .schema = &pr_step_schema,
+	 .max = PR_MANIFEST_VARIANTS_MAX, .offset = AT(steps)},
 	{.key = "html", .type = PR_YAML_TEXT, .flags = PR_YAML_FILE, .offset = AT(html)},
 	{.key = "text", .type = PR_YAML_TEXT, .flags = PR_YAML_FILE, .offset = AT(text)},
 	{.key = "variants", .type = PR_YAML_NAMED, .schema = &pr_variant_schema,
@@ -332,8 +336,6 @@ static const struct pr_yaml_row rows[] = {
 	 .offset = AT(cost_per_message)},
 	{.key = "seeds", .type = PR_YAML_LIST, .flags = NAME, .max = PR_SEEDS_MAX,
 	 .example = "[me@acme.example]", .offset = AT(seeds)},
-	{.key = "trigger", .type = PR_YAML_LATER},
-	{.key = "steps", .type = PR_YAML_LATER},
 	{0},
 };
 /* clang-format on */

@@ -19,7 +19,7 @@ excludes(const struct pr_manifest_exclude *x)
 bool
 pr_manifest_by_audience(const struct pr_manifest *m)
 {
-	return m->audience.list.n || m->audience.segment.p;
+	return m->audience.list.n || m->audience.segment.p || pr_manifest_is_series(m);
 }
 
 bool
@@ -44,6 +44,12 @@ check_condition(const struct pr_text *t, const char *key,
 		return 0;
 	return pr_text_problem(problems, PR_MANIFEST_FILE, t, "correct the condition", "%s: %s",
 	                       key, e.text);
+}
+
+int
+pr_manifest_check_condition(const struct pr_text *t, const char *key, struct pr_problems *problems)
+{
+	return check_condition(t, key, pr_segment_check, problems);
 }
 
 static int

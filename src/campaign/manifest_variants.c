@@ -1,5 +1,6 @@
 /*
- * Variants of a campaign's content, and the test that compares them.
+ * Variants of a campaign's content, and the test that compares them; the steps of a series have
+ * wordings in the same way (manifest_trigger.c).
  *
  *   variants: {plain: {}, loud: {subject: "..."}}  ->  wordings plain, loud
  *   none                                            ->  one wording, the campaign's own
@@ -97,7 +98,7 @@ is_good_name(struct pr_str s)
 
 /* Signatures, return paths and what receivers think of a sender belong to the domain. */
 static void
-check_from(struct checking *k, struct pr_manifest_variant *v)
+check_from(struct checking *k, struct pr_manifest_variant *v, const char *what)
 {
 	if (!v->from.text.p)
 		return;
@@ -108,19 +109,22 @@ check_from(struct checking *k, struct pr_manifest_variant *v)
 	struct pr_str ours = pr_mailbox_domain(&k->m->from.mailbox);
 	if (k->m->from.text.p && !pr_str_eq(pr_mailbox_domain(&v->from.mailbox), ours))
 		tell(k, &v->from.text, "make another campaign for another domain",
-		     "variants.%s.from is not of the campaign's domain, %.*s", v->name.p,
+		     "%s.%s.from is not of the campaign's domain, %.*s", what, v->name.p,
 		     (int)ours.n, ours.p);
 }
 
-static void
-check_variant(struct checking *k, struct pr_manifest_variant *v)
+int
+pr_manifest_check_wording(struct pr_manifest *m, struct pr_manifest_variant *v, const char *what,
+                          struct pr_problems *problems)
 {
+	struct checking k = {m, problems, 0};
 	char shown[100];
 	if (!is_good_name(pr_text_str(&v->name)))
-		tell(k, &v->name, "use up to 64 letters, digits, '-', '_' and '.'",
-		     "variants: \"%s\" cannot be a name",
+		tell(&k, &v->name, "use up to 64 letters, digits, '-', '_' and '.'",
+		     "%s: \"%s\" cannot be a name", what,
 		     pr_str_show(pr_text_str(&v->name), shown, sizeof shown));
-	check_from(k, v);
+	check_from(&k, v, what);
+	return k.result;
 }
 
 static unsigned
@@ -241,7 +245,8 @@ pr_manifest_check_variants(struct pr_manifest *m, struct pr_problems *problems)
 	struct checking k = {m, problems, 0};
 	m->test.fallback_variant = 1;
 	for (unsigned i = 1; i <= m->variants.n; i++)
-		check_variant(&k, pr_manifest_variant(m, i));
+		k.result |=
+		    pr_manifest_check_wording(m, pr_manifest_variant(m, i), "variants", problems);
 	if (m->variants.n == 1)
 		tell(&k, &pr_manifest_variant(m, 1)->name, "add another one, or take variants out",
 		     "variants: there is only one");
@@ -263,7 +268,8 @@ check_body(struct pr_manifest *m, const struct pr_edition_source *s,
 	if (v)
 		return pr_text_problem(problems, PR_MANIFEST_FILE, &v->name,
 		                       "name its own by html or text, or add body.html for all",
-		                       "variants.%s has no body", v->name.p);
+		                       "%s.%s has no body", m->steps.n ? "steps" : "variants",
+		                       v->name.p);
 	pr_problem_add(
 	    problems, PR_PROBLEM, "", 0,
 	    "add body.html, body.md or body.txt, or name the file by the key html or text",
@@ -294,16 +300,23 @@ add_wording(struct pr_manifest *m, int dir, struct pr_manifest_variant *v,
 	return r | pr_manifest_make_editions(m, &source, w, problems);
 }
 
+/* NULL: there are neither variants nor steps, and this is the campaign's own. */
+static struct pr_manifest_variant *
+own_of(const struct pr_manifest *m, unsigned i)
+{
+	if (m->steps.n)
+		return &pr_manifest_step(m, i)->content;
+	return m->variants.n ? pr_manifest_variant(m, i) : NULL;
+}
+
 int
 pr_manifest_make_wordings(struct pr_manifest *m, int dir, struct pr_problems *problems)
 {
-	size_t n = m->variants.n ? m->variants.n : 1;
+	size_t n = m->steps.n ? m->steps.n : m->variants.n ? m->variants.n : 1;
 	int r = 0;
 	m->wordings = pr_arena_zero(&m->arena, n * sizeof *m->wordings);
-	for (unsigned i = 1; i <= m->variants.n; i++)
-		r |= add_wording(m, dir, pr_manifest_variant(m, i), problems);
-	if (m->variants.n == 0)
-		r |= add_wording(m, dir, NULL, problems);
+	for (unsigned i = 1; i <= n; i++)
+		r |= add_wording(m, dir, own_of(m, i), problems);
 	m->editions = m->wordings[0].editions;
 	m->editions_n = m->wordings[0].editions_n;
 	return r ? PR_EINVAL : 0;

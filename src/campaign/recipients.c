@@ -300,19 +300,18 @@ set_fact(struct import *in, const char *key, uint64_t value)
 	return pr_ledger_set(in->ledger, key, pr_str(text), in->e);
 }
 
-/* Readers of the ledger know its variants by name. */
+/* Readers of the ledger know its variants, or steps, by name. */
 static int
 keep_variants(struct import *in)
 {
 	const struct pr_manifest *m = in->source->manifest;
 	struct pr_buf packed = {0};
 	struct pr_str names[PR_MANIFEST_VARIANTS_MAX];
-	for (unsigned i = 1; i <= m->variants.n; i++)
-		names[i - 1] = pr_text_str(&pr_manifest_variant(m, i)->name);
-	pr_fields_pack(&packed, names, m->variants.n);
-	int r = m->variants.n
-	            ? pr_ledger_set(in->ledger, PR_FACT_VARIANTS, pr_buf_str(&packed), in->e)
-	            : 0;
+	size_t n = m->wordings_n && m->wordings[0].name ? m->wordings_n : 0;
+	for (size_t i = 0; i < n; i++)
+		names[i] = pr_str(m->wordings[i].name);
+	pr_fields_pack(&packed, names, n);
+	int r = n ? pr_ledger_set(in->ledger, PR_FACT_VARIANTS, pr_buf_str(&packed), in->e) : 0;
 	pr_buf_finish(&packed);
 	return r;
 }

@@ -153,8 +153,9 @@ no_columns(void *context, const struct pr_str *names, size_t n)
 }
 
 static int
-add_contact(void *context, const struct pr_str *fields, size_t n)
+add_contact(void *context, int64_t id, const struct pr_str *fields, size_t n)
 {
+	(void)id;
 	(void)n;
 	return add(context, fields[0]) ? 0 : PR_ELIMIT;
 }
@@ -167,6 +168,7 @@ add_contacts(exclusion *x, const struct pr_manifest_exclude *m,
 	struct pr_snapshot_rows rows = {no_columns, add_contact, x};
 	struct pr_snapshot_ask ask = recipients_ask(from);
 	int r = 0;
+	ask.bare = true;
 	if (m->list.n) {
 		ask.lists = m->list.items;
 		ask.lists_n = m->list.n;

@@ -29,6 +29,7 @@ tell(struct pr_problems *problems, const struct pr_text *at, const char *key,
 
 struct contacts {
 	const struct records_reader *reader;
+	int64_t *contact; /* who is being given; NULL: nobody asks */
 	uint64_t row;
 };
 
@@ -41,9 +42,11 @@ on_columns(void *context, const struct pr_str *names, size_t n)
 }
 
 static int
-on_contact(void *context, const struct pr_str *fields, size_t n)
+on_contact(void *context, int64_t id, const struct pr_str *fields, size_t n)
 {
 	struct contacts *k = context;
+	if (k->contact)
+		*k->contact = id;
 	struct pr_csv_record record = {.fields = fields, .n = n, .line = ++k->row};
 	return k->reader->record(k->reader->context, &record);
 }
@@ -55,31 +58,54 @@ recipients_ask(const struct pr_recipients_from *from)
 	    .order = PR_SNAPSHOT_EMAIL, .now_utc_ms = from->utc_ms, .limit_ms = LIMIT_MS};
 }
 
-static int
-read_contacts(const struct pr_manifest *m, const struct pr_recipients_from *from,
-              const struct records_reader *reader, struct pr_problems *problems, struct pr_error *e)
+static struct pr_str
+condition_of(const struct pr_recipients_from *from, const struct pr_text *said)
+{
+	return said->p ? pr_config_segment(from->config, pr_text_str(said)) : PR_STR("");
+}
+
+struct pr_snapshot_ask
+recipients_ask_audience(const struct pr_manifest *m, const struct pr_recipients_from *from)
 {
 	const struct pr_manifest_audience *a = &m->audience;
-	struct contacts k = {.reader = reader};
-	struct pr_snapshot_rows rows = {on_columns, on_contact, &k};
 	struct pr_snapshot_ask ask = recipients_ask(from);
-	unsigned before = problems->problems;
-	ask.condition =
-	    a->segment.p ? pr_config_segment(from->config, pr_text_str(&a->segment)) : PR_STR("");
+	ask.condition = condition_of(from, &a->segment);
 	ask.lists = a->list.items;
 	ask.lists_n = a->list.n;
 	ask.not_lists = a->exclude.list.items;
 	ask.not_lists_n = a->exclude.list.n;
-	ask.but = a->exclude.segment.p
-	              ? pr_config_segment(from->config, pr_text_str(&a->exclude.segment))
-	              : PR_STR("");
+	ask.but = condition_of(from, &a->exclude.segment);
 	ask.purpose = pr_text_str(&a->consent);
 	ask.derived = a->columns.items;
 	ask.derived_n = a->columns.n;
 	ask.order = (enum pr_snapshot_order)a->order;
+	return ask;
+}
+
+/* Where in the manifest it stands who is asked for. */
+static const struct pr_text *
+place_of_audience(const struct pr_manifest *m)
+{
+	const struct pr_manifest_audience *a = &m->audience;
+	return a->segment.p ? &a->segment : a->list.n ? &a->list.items[0] : &m->trigger.at;
+}
+
+static int
+read_contacts(const struct pr_manifest *m, const struct pr_recipients_from *from,
+              const struct records_reader *reader, struct pr_problems *problems, struct pr_error *e)
+{
+	struct contacts k = {.reader = reader, .contact = from->contact};
+	struct pr_snapshot_rows rows = {on_columns, on_contact, &k};
+	struct pr_snapshot_ask ask = recipients_ask_audience(m, from);
+	unsigned before = problems->problems;
+	if (from->only) {
+		ask.only = from->only;
+		ask.only_n = from->only_n;
+		ask.order = PR_SNAPSHOT_ID;
+	}
 	int r = pr_snapshot(from->audience, &ask, &rows, e);
 	if (r == PR_EINVAL && problems->problems == before) /* else the header was no good */
-		tell(problems, a->segment.p ? &a->segment : &a->list.items[0], "audience", e);
+		tell(problems, place_of_audience(m), "audience", e);
 	return r;
 }
 
@@ -89,10 +115,10 @@ read_contacts(const struct pr_manifest *m, const struct pr_recipients_from *from
 static const struct pr_str *
 variants_of(struct pr_arena *arena, struct pr_manifest *m, size_t *n)
 {
-	*n = m ? m->variants.n : 0;
+	*n = m && m->wordings[0].name ? m->wordings_n : 0;
 	struct pr_str *names = pr_arena_zero(arena, (*n + 1) * sizeof *names);
 	for (size_t i = 0; i < *n; i++)
-		names[i] = pr_text_str(&pr_manifest_variant(m, (unsigned)i + 1)->name);
+		names[i] = pr_str(m->wordings[i].name);
 	return names;
 }
 

@@ -97,6 +97,9 @@ int recipients_from(const struct pr_manifest *m, const struct pr_recipients_from
 struct pr_snapshot_ask;
 /* As of `from`, with nothing asked for yet. */
 struct pr_snapshot_ask recipients_ask(const struct pr_recipients_from *from);
+/* Whom `audience` names. Views of the manifest and the configuration. */
+struct pr_snapshot_ask recipients_ask_audience(const struct pr_manifest *m,
+                                               const struct pr_recipients_from *from);
 
 /* ---- exclude ---- */
 

@@ -302,7 +302,7 @@ read_from(struct rows *r, const struct pr_recipients_from *from, struct pr_recip
 	r->hints.file = PR_MANIFEST_FILE;
 	r->hints.contents = SIZE_MAX;
 	int result = recipients_from(m, from, &reader, noted, r->problems, e);
-	if (result == 0 && *r->rows == 0)
+	if (result == 0 && *r->rows == 0 && !pr_manifest_is_series(m))
 		result = pr_text_problem(
 		    r->problems, PR_MANIFEST_FILE,
 		    pr_manifest_by_campaign(m) ? &m->recipients.campaign

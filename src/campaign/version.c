@@ -120,9 +120,9 @@ copy_folder(struct taking *k, struct pr_error *e)
 
 /* ---- what a correction may not change ---- */
 
-static const char *const changed[] = {"from",  "reply_to",  "postal_address", "subject", "headers",
-                                      "html",  "preheader", "text",           "syntax",  "language",
-                                      "track", "rate",      "stop_loss",      NULL};
+static const char *const changed[] = {
+    "from",   "reply_to", "postal_address", "subject", "headers",   "html",    "preheader", "text",
+    "syntax", "language", "track",          "rate",    "stop_loss", "trigger", "steps",     NULL};
 
 static bool
 may_change(const char *path)
@@ -227,7 +227,7 @@ on_difference(void *context, const char *path, const struct pr_yaml_row *row)
 	               "replace does not change %s: the campaign is under way", path);
 }
 
-/* Rows know their variant by its number. */
+/* Rows know their variant, or their step, by its number. */
 static void
 check_order(struct taking *k)
 {
@@ -243,6 +243,40 @@ check_order(struct taking *k)
 		                was_there->p);
 		return;
 	}
+}
+
+/* Who is under way in a series is at a step by its number: more may come behind, and one that is
+ * not wanted is skipped. */
+static void
+check_steps(struct taking *k)
+{
+	const struct pr_manifest *a = k->source->now, *b = k->manifest;
+	for (unsigned i = 1; i <= a->steps.n; i++) {
+		const struct pr_text *was_there = &pr_manifest_step(a, i)->content.name;
+		const struct pr_text *is_there =
+		    i <= b->steps.n ? &pr_manifest_step(b, i)->content.name : &b->trigger.at;
+		if (i <= b->steps.n && pr_str_eq(pr_text_str(was_there), pr_text_str(is_there)))
+			continue;
+		pr_text_problem(k->problems, PR_MANIFEST_FILE, is_there,
+		                "put it back there, with skip: true if nobody is to get it; new "
+		                "ones come behind",
+		                "steps: number %u was %s, and people are under way by numbers", i,
+		                was_there->p);
+		return;
+	}
+}
+
+/* What somebody entered for tells whether they did already. */
+static void
+check_trigger(struct taking *k)
+{
+	const struct pr_manifest_trigger *a = &k->source->now->trigger, *b = &k->manifest->trigger;
+	bool same = a->kind == b->kind && same_text(a->date.p, b->date.p) &&
+	            same_text(a->event.p, b->event.p) && same_text(a->absence.p, b->absence.p);
+	if (!same)
+		pr_text_problem(k->problems, PR_MANIFEST_FILE, &b->at,
+		                "put it back, or cancel this one and submit another",
+		                "replace does not change what a series is triggered by");
 }
 
 /* ---- check ---- */
@@ -268,8 +302,11 @@ check(struct taking *k)
 	if (k->manifest->sound &&
 	    pr_file_read(k->copy, PR_MANIFEST_FILE, PR_YAML_SIZE_MAX, &k->text, NULL) == 0)
 		pr_yaml_diff(&pr_manifest_schema, s->now, k->manifest, on_difference, k);
-	if (k->manifest->sound)
+	if (k->manifest->sound) {
 		check_order(k);
+		check_steps(k);
+		check_trigger(k);
+	}
 	pr_manifest_check(k->manifest, s->config, k->problems);
 	pr_yaml_arrange(pr_buf_str(&k->text), PR_MANIFEST_FILE, k->problems, told);
 	warn_unknown(k);

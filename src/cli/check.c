@@ -144,6 +144,19 @@ print_summary(const struct judged *j)
 		     "sending does.");
 }
 
+/* Rows of a series are whoever is in its audience by now: nobody gets it for that alone. */
+static void
+print_series(const struct cli_folder *f, const struct judged *j)
+{
+	char text[CLI_TEXT];
+	if (!f->manifest || !pr_manifest_is_series(f->manifest) || !j->counts.rows)
+		return;
+	unsigned steps = pr_manifest_steps(f->manifest);
+	printf("A series: these %s are its audience now; whoever its trigger happens to gets %u "
+	       "message%s.\n",
+	       cli_number(j->counts.good, text), steps, steps == 1 ? "" : "s at most");
+}
+
 static void
 print_text(const char *path, const struct cli_folder *f, const struct judged *j,
            const struct pr_config *config)
@@ -159,7 +172,8 @@ print_text(const char *path, const struct cli_folder *f, const struct judged *j,
 	if (f->manifest && f->manifest->seeds.n)
 		printf("Besides, counted apart: %zu seed%s\n", f->manifest->seeds.n,
 		       f->manifest->seeds.n == 1 ? "" : "s");
-	if (j->times)
+	print_series(f, j);
+	if (j->times && !pr_manifest_is_series(f->manifest))
 		check_times_print(j->times, f, config);
 	if (!j->configured)
 		puts("Route and brand were not looked at: no postrider.yaml could be read "

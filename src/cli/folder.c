@@ -71,7 +71,8 @@ look_from(struct cli *c, struct cli_folder *f)
 	snprintf(path, sizeof path, "%s/audience.db", config->state.p);
 	if (!f->audience)
 		(void)pr_audience_open(path, PR_AUDIENCE_READ, &f->audience, NULL);
-	f->from = (struct pr_recipients_from){f->audience, config, pr_utc_ms()};
+	f->from = (struct pr_recipients_from){
+	    .audience = f->audience, .config = config, .utc_ms = pr_utc_ms()};
 	return &f->from;
 }
 

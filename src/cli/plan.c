@@ -93,6 +93,10 @@ read_all(struct cli *c, struct planned *p, struct cli_folder *f, struct pr_error
 {
 	p->manifest = f->manifest;
 	p->config = cli_config(c, true);
+	if (pr_manifest_is_series(p->manifest))
+		return pr_fail(e, PR_ESTATE,
+		               "a series goes to people one by one, when its trigger happens to "
+		               "them; its report tells how many");
 	int r = pr_manifest_check(p->manifest, p->config, &f->problems);
 	p->route = pr_config_route(p->config, pr_text_str(&p->manifest->route));
 	if (r < 0 || !p->route)

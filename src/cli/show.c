@@ -310,6 +310,32 @@ print_earned(const json_t *o)
 		           : "");
 }
 
+/* Of a campaign with a trigger. */
+static void
+print_series(const json_t *o)
+{
+	static const struct {
+		const char *key, *words;
+	} people[] = {{"entered", "entered"},
+	              {"under_way", "  under way"},
+	              {"through", "  got its last message"},
+	              {"did", "  did what it was about"},
+	              {"left", "  left"},
+	              {"suppressed", "  suppressed"},
+	              {"bounced", "  bounced"},
+	              {"gone", "  no contact any more"},
+	              {"cancelled", "  cancelled"}};
+	const json_t *series = json_object_get(o, "series");
+	char text[CLI_TEXT];
+	if (!json_is_object(series))
+		return;
+	putchar('\n');
+	for (unsigned i = 0; i < sizeof people / sizeof *people; i++)
+		if (i < 2 || cli_number_of(series, people[i].key))
+			printf("%-24s%s\n", people[i].words,
+			       cli_number(cli_number_of(series, people[i].key), text));
+}
+
 static void
 print_times(const json_t *o)
 {
@@ -392,6 +418,7 @@ print_campaign(const json_t *o)
 	print_acts(o, n.delivered);
 	print_earned(o);
 	print_seeds(o);
+	print_series(o);
 	print_slices(o);
 	if (cli_number_of(o, "in_doubt_ever"))
 		printf("\n%s rows were uncertain at some time (sent again, some may have come "

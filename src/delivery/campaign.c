@@ -60,6 +60,7 @@ campaign_destroy(struct pr_campaign *c)
 	if (c->has_timetable)
 		pr_timetable_finish(&c->timetable);
 	timed_forget(&c->timed);
+	series_forget(c);
 	pr_manifest_destroy(c->manifest);
 	free(c->name);
 	free(c->dir);
@@ -127,6 +128,7 @@ campaign_adopt_manifest(struct pr_campaign *c, struct pr_manifest *m)
 	c->weight = m->priority ? 2 * (unsigned)m->priority : 1;
 	pr_gcra_set(&c->gcra, m->rate);
 	variants_configure(c);
+	series_adopt(c);
 	campaign_configure(c);
 	caps_configure(c->delivery, false);
 }
@@ -374,20 +376,21 @@ void
 campaign_check_end(struct pr_campaign *c)
 {
 	struct pr_delivery *d = c->delivery;
-	bool all_tried = c->untried == 0 && c->mass == PR_STATES; /* not: given up */
+	bool all_tried = c->untried == 0 && c->mass == PR_STATES && /* not: given up */
+	                 !series_runs_on(c);
 	if (!c->first_pass_ms && c->started_ms && all_tried && c->content) {
 		c->first_pass_ms = pr_utc_ms();
 		campaign_record(c, PR_RECORD_CAMPAIGN, (uint8_t)c->state, c->reason, "first_pass",
 		                "postriderd", "");
 	}
-	if (!may_end(c) || !campaign_settled(c))
+	if (!may_end(c) || !campaign_settled(c) || series_runs_on(c))
 		return;
 	flows_leave(c);
 	campaign_ledger_work(c);
 	bool quiet = !c->index_running && !c->mass_running && !c->fresh_running &&
 	             !c->due_running && !c->reads && !c->lookups_n && !c->resolving &&
-	             !c->replacing && !c->looking && !preflight_is_owed(c) && c->indexed &&
-	             (c->mass == PR_STATES || c->mass_done);
+	             !c->replacing && !c->looking && !series_is_busy(c) && !preflight_is_owed(c) &&
+	             c->indexed && (c->mass == PR_STATES || c->mass_done);
 	if (!quiet || d->folded < c->last_lsn || !c->ledger)
 		return;
 	c->finishing = true;

@@ -120,6 +120,7 @@ on_second(struct pr_timer *t)
 		timed_second(c);
 		slices_second(c);
 		variants_second(c);
+		series_second(c);
 		campaign_check_end(c);
 		campaign_report_again(c);
 		refill_ask(c);
@@ -272,6 +273,7 @@ pr_delivery_open(const struct pr_delivery_options *options, pr_delivery **out, s
 	drain_init(d);
 	late_init(d);
 	caps_open(d);
+	series_open(d);
 	int r = groups_open(d, e);
 	if (r == 0)
 		r = kept_open(d, e);
@@ -320,6 +322,7 @@ pr_delivery_close(pr_delivery *d)
 	reopen_give_up(d);
 	late_give_up(d);
 	preflight_close(d);
+	series_close(d);
 	if (d->versions_lane)
 		pr_lane_destroy(d->versions_lane);
 	if (d->composers)
@@ -490,6 +493,10 @@ pr_campaign_view(const pr_campaign *c, struct pr_campaign_view *out)
 	                                 .last_error = c->last_error,
 	                                 .version = c->version,
 	                                 .content = c->content};
+	const struct pr_series_tally *series = series_tally(c);
+	out->is_series = series != NULL;
+	if (series)
+		out->series = *series;
 }
 
 uint64_t

@@ -7,6 +7,7 @@
  *   behind.c   rows that their site could not take when they came by
  *   slice.c    what goes to one receiver: judged, and paused alone (judge.c)
  *   timed.c    rows with times of their own: not yet, or never
+ *   series.c   campaigns with a trigger: rows come one by one
  *   caps.c     who has had enough: at refill (caps_read.c), and once more at the grant
  *   suppress.c whom mail may not go to: asked at refill, and once more before MAIL
  *   site.c     sites of an outlet, flows of campaigns into them
@@ -70,6 +71,8 @@ struct suppressing;
 struct round;
 struct capping;
 struct caps_reader;
+struct series;
+struct series_reader;
 
 /* A row between its grant and its outcome. */
 struct send {
@@ -218,6 +221,8 @@ struct pr_campaign {
 	int64_t look_every_ms;
 	bool has_shares; /* of a bandit's next rows */
 	double shares[PR_MANIFEST_VARIANTS_MAX];
+
+	struct series *series; /* series.c; NULL: it has no trigger */
 
 	/* Its turn. */
 	struct pr_list flows;
@@ -408,6 +413,7 @@ struct pr_delivery {
 	struct keeping *keeping;         /* kept.c */
 	struct suppressing *suppressing; /* suppress.c; NULL: nobody is */
 	struct capping *capping;         /* caps.c */
+	struct series_reader *series;    /* series.c; NULL: nobody knows contacts */
 	struct pr_list changed_lanes, groups, tallies;
 	struct pr_map groups_by_key;
 	struct pr_map receivers; /* storm.c */
@@ -669,6 +675,18 @@ void timed_second(struct pr_campaign *c); /* rows in memory may go no longer: re
 /* UTC: all that is left waits until then; 0: not so. */
 int64_t timed_next(const struct pr_campaign *c);
 bool timed_stops(const struct send *s); /* the last look, before MAIL */
+
+/* ---- series.c ---- */
+void series_open(struct pr_delivery *d);
+void series_close(struct pr_delivery *d);                      /* the folder lane is there still */
+void series_adopt(struct pr_campaign *c);                      /* it has its manifest */
+int series_restore(struct pr_campaign *c, struct pr_error *e); /* from its ledger */
+void series_forget(struct pr_campaign *c);
+void series_retire(struct pr_campaign *c, struct pr_manifest *m); /* another is in force; takes m */
+void series_second(struct pr_campaign *c);
+bool series_runs_on(const struct pr_campaign *c); /* more rows may come: it does not end */
+bool series_is_busy(const struct pr_campaign *c);
+const struct pr_series_tally *series_tally(const struct pr_campaign *c); /* NULL: none */
 
 /* ---- due.c ---- */
 /* Rows that a due batch has handed out: the ledger alone knows of it. They are copied; n 0:

@@ -406,6 +406,8 @@ campaign_read_counts(struct pr_campaign *c, struct pr_error *e)
 		r = pr_ledger_engagements(c->ledger, &c->engaged, e);
 	if (r == 0)
 		r = pr_ledger_earned(c->ledger, &c->earned, e);
+	if (r == 0)
+		r = series_restore(c, e);
 	c->untried = c->counts.of[PR_PENDING];
 	c->cursor = pr_ledger_first_fresh(c->ledger);
 	c->next_due_ms = 0; /* ask the ledger */

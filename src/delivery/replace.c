@@ -131,7 +131,7 @@ put_in_force(struct replace_job *j)
 	campaign_record(c, PR_RECORD_CAMPAIGN, (uint8_t)c->state, c->reason, PR_REPLACE_VERB,
 	                j->verb->by, detail);
 	pr_content_unref(c->content);
-	pr_manifest_destroy(c->manifest);
+	series_retire(c, c->manifest);
 	c->version = (uint16_t)j->version;
 	c->content = j->content;
 	c->manifest = j->manifest;

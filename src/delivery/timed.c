@@ -57,6 +57,13 @@ instant(int64_t utc_ms)
 	return (struct pr_when){.set = utc_ms > 0, .fixed = true, .local_ms = utc_ms};
 }
 
+/* Nobody knows yet where those who enter a series are. */
+static struct pr_when
+last_on_earth(const struct pr_when *w)
+{
+	return w->set && !w->fixed ? instant(w->local_ms + 12 * 60 * PR_MINUTE_MS) : *w;
+}
+
 static int
 make_timing(struct pr_campaign *c, struct pr_error *e)
 {
@@ -92,7 +99,7 @@ timed_configure(struct pr_campaign *c, struct pr_timetable *out, struct pr_error
 		return pr_fail(e, PR_EINVAL, "nothing of its window lies outside the quiet hours");
 	if (s.by_recipient) {
 		s.start = instant(c->timed.first_ms);
-		s.deadline = instant(c->timed.last_ms);
+		s.deadline = c->series ? last_on_earth(&s.deadline) : instant(c->timed.last_ms);
 		s.window.n = 0;
 	}
 	return pr_timetable_init(&s, config->timezone.p, out, e);

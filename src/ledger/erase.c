@@ -7,7 +7,7 @@
  * Other rows may name the address (a column "recommended by"), and so may replies, links and the
  * campaign's history: there it is overwritten.
  */
-#include "internal.h"
+#include "series.h"
 
 #include <stdlib.h>
 
@@ -168,9 +168,12 @@ erase_seeds(pr_ledger *l, const uint32_t *rows, size_t n, struct pr_error *e)
 }
 
 static int
-erase_all(pr_ledger *l, const uint32_t *rows, size_t n, const struct keys *keys, struct pr_error *e)
+erase_all(pr_ledger *l, const struct pr_trace *t, const uint32_t *rows, size_t n,
+          const struct keys *keys, struct pr_error *e)
 {
 	int r = 0;
+	for (unsigned i = 0; i < t->n && r == 0; i++)
+		r = ledger_erase_series(l, pr_str_n(t->forms[i].text, t->forms[i].n), e);
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = erase_row(l, rows[i], e);
 	if (r == 0)
@@ -194,7 +197,7 @@ pr_ledger_erase(pr_ledger *l, const struct pr_trace *t, const uint32_t *rows, si
 	if (r == 0)
 		r = pr_db_begin(l->db, e);
 	if (r == 0)
-		r = pr_db_end(l->db, erase_all(l, rows, n, keys, e), e);
+		r = pr_db_end(l->db, erase_all(l, t, rows, n, keys, e), e);
 	for (unsigned i = 0; i < PLACES; i++)
 		free(keys[i].v);
 	return r;

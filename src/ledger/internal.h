@@ -11,6 +11,7 @@
  *   engaged   what the hits add up to, by kind, and by link for clicks
  *   links     where a link that was followed leads
  *   conversions  what people bought after it, by row and key; converted: what they add up to
+ *   series    who is under way in a series, or was; inside: contacts in its trigger's segment
  *   addresses keyed hash -> row; by_domain: domain -> row; both filled after import, in
  *             order, so that a full table costs no more than its octets
  * Indexes of `state` are partial: the common row, delivered, is in none of them.
@@ -88,6 +89,19 @@ enum statement {
 	ST_ENTRY_ERASE,
 	ST_HITS_ERASE,
 	ST_ADDRESS_ERASE,
+	ST_DOMAIN_NEW,
+	ST_SERIES_ENTER,
+	ST_SERIES_HAS,
+	ST_SERIES_DUE,
+	ST_SERIES_NEXT,
+	ST_SERIES_DUE_SET,
+	ST_SERIES_END,
+	ST_SERIES_STEP,
+	ST_SERIES_TALLY,
+	ST_SERIES_ERASE,
+	ST_INSIDE,
+	ST_INSIDE_ADD,
+	ST_INSIDE_GONE,
 	ST_SURVEY_NAMES,
 	ST_SURVEY_DOMAIN,
 	ST_SURVEY_ENTRIES,
@@ -133,6 +147,7 @@ struct pr_ledger {
 	struct domain_cache *domains; /* while importing */
 	struct index_work *index;     /* while indexing */
 	bool importing, indexed;
+	bool names_indexed; /* so are the names of domains */
 	uint32_t arrived[PR_LEDGER_ARRIVED_MAX];
 	unsigned arrived_n;
 };

@@ -25,6 +25,13 @@
 	"CREATE TABLE converted (variant INTEGER, currency TEXT, total INTEGER, uniques INTEGER,"  \
 	" micros INTEGER, PRIMARY KEY (variant, currency)) WITHOUT ROWID;"
 
+#define SERIES                                                                                     \
+	"CREATE TABLE series (person INTEGER, occurrence INTEGER, contact INTEGER,"                \
+	" entered_ms INTEGER, step INTEGER, due_ms INTEGER, row INTEGER, outcome INTEGER,"         \
+	" PRIMARY KEY (person, occurrence)) WITHOUT ROWID;"                                        \
+	"CREATE INDEX series_due ON series (due_ms) WHERE due_ms IS NOT NULL;"                     \
+	"CREATE TABLE inside (contact INTEGER PRIMARY KEY);"
+
 const char ledger_schema[] =
     "PRAGMA application_id = 1347570759;" /* LEDGER_APPLICATION */
     "CREATE TABLE progress (one INTEGER PRIMARY KEY, folded INTEGER, total INTEGER,"
@@ -42,7 +49,7 @@ const char ledger_schema[] =
     " variant INTEGER);"
     "CREATE TABLE addresses (hash INTEGER, row INTEGER, PRIMARY KEY (hash, row)) WITHOUT ROWID;"
     "CREATE TABLE by_domain (domain INTEGER, row INTEGER, PRIMARY KEY (domain, row))"
-    " WITHOUT ROWID;" HITS CONVERSIONS;
+    " WITHOUT ROWID;" HITS CONVERSIONS SERIES;
 const char ledger_state_indexes[] =
     "PRAGMA threads=1;" /* of the sorter */
     "CREATE INDEX state_due ON state (due_ms) WHERE due_ms IS NOT NULL;"
@@ -51,7 +58,11 @@ const char ledger_state_indexes[] =
     "PRAGMA threads=0;";
 
 static const struct pr_db_migration migrations[] = {
-    {1, HITS}, {2, "ALTER TABLE state ADD COLUMN variant INTEGER;"}, {3, CONVERSIONS}, {0, NULL}};
+    {1, HITS},
+    {2, "ALTER TABLE state ADD COLUMN variant INTEGER;"},
+    {3, CONVERSIONS},
+    {4, SERIES},
+    {0, NULL}};
 
 #define ENTRY                                                                                      \
 	"s.state, s.class, s.code, s.enhanced, s.flags, s.attempts, s.doubts,"                     \
@@ -164,6 +175,28 @@ static const char *const texts[ST_N] = {
     [ST_ENTRY_ERASE] = "UPDATE state SET reply = '' WHERE row = ?",
     [ST_HITS_ERASE] = "UPDATE hits SET detail = '', visitor = 0 WHERE row = ?",
     [ST_ADDRESS_ERASE] = "DELETE FROM addresses WHERE hash = ? AND row = ?",
+    [ST_DOMAIN_NEW] = "INSERT INTO domains VALUES (NULL, ?)",
+    [ST_SERIES_ENTER] = "INSERT OR IGNORE INTO series SELECT ?1, ?2, ?3, ?4, ?5, ?6, 0, 0"
+			" WHERE NOT EXISTS (SELECT 1 FROM series WHERE person = ?1"
+			" AND entered_ms > ?7)",
+    [ST_SERIES_HAS] = "SELECT 1 FROM series WHERE person = ? AND occurrence = ?",
+    [ST_SERIES_DUE] = "SELECT person, occurrence, contact, entered_ms, step, row"
+		      " FROM series INDEXED BY series_due WHERE due_ms <= ?1"
+		      " ORDER BY due_ms LIMIT ?2",
+    [ST_SERIES_NEXT] = "SELECT due_ms FROM series INDEXED BY series_due WHERE due_ms > ?"
+		       " ORDER BY due_ms LIMIT 1",
+    [ST_SERIES_DUE_SET] = "UPDATE series SET due_ms = ?3 WHERE person = ?1 AND occurrence = ?2",
+    [ST_SERIES_END] = "UPDATE series SET due_ms = NULL, outcome = ?3"
+		      " WHERE person = ?1 AND occurrence = ?2 AND outcome = 0",
+    [ST_SERIES_STEP] = "UPDATE series SET step = ?3, due_ms = ?4, row = ?5, outcome = ?6"
+		       " WHERE person = ?1 AND occurrence = ?2 AND outcome = 0",
+    [ST_SERIES_TALLY] = "SELECT outcome, count(*) FROM series GROUP BY outcome",
+    /* 6: gone. */
+    [ST_SERIES_ERASE] = "UPDATE series SET person = ?2, contact = 0, due_ms = NULL,"
+			" outcome = iif(outcome = 0, 6, outcome) WHERE person = ?1",
+    [ST_INSIDE] = "SELECT contact FROM inside ORDER BY contact",
+    [ST_INSIDE_ADD] = "INSERT OR IGNORE INTO inside VALUES (?)",
+    [ST_INSIDE_GONE] = "DELETE FROM inside WHERE contact = ?",
     [ST_SURVEY_NAMES] = "SELECT id, name FROM domains",
     [ST_SURVEY_DOMAIN] = "SELECT row FROM by_domain WHERE domain = ?",
     [ST_SURVEY_ENTRIES] = "SELECT row, state, class, flags, last_ms, reply, variant,"

@@ -74,6 +74,8 @@ add_row(void *context, const struct pr_known *k)
 	pr_buf_addc(b, ',');
 	if (k->variant >= 1 && k->variant <= w->variants_n)
 		pr_buf_add_csv(b, w->variants[k->variant - 1]);
+	else if (k->variant) /* a step that came later */
+		pr_buf_addf(b, "%u", k->variant);
 	pr_buf_addc(b, ',');
 	if (k->version)
 		pr_buf_addf(b, "%u", k->version);

@@ -136,6 +136,7 @@ report_html(const struct model *m, pr_ledger *l, struct pr_buf *b)
 	pr_buf_adds(b, "<main>");
 	section_funnel(b, m);
 	section_earlier(b, m);
+	section_series(b, m);
 	section_variants(b, m);
 	section_earned(b, m);
 	section_time(b, m);

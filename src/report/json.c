@@ -120,6 +120,7 @@ pr_report_campaign_json(const struct pr_campaign_view *v, struct pr_buf *b)
 	add_number(b, "attempts", v->counts.attempts);
 	add_engagement(b, &v->engaged);
 	report_add_earned(b, v);
+	report_add_series(b, v);
 	add_number(b, "in_doubt_ever", v->counts.in_doubt_ever);
 	add_number(b, "needs_decision", v->counts.needs_decision);
 	add_number(b, "capped", v->counts.capped);

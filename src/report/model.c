@@ -96,16 +96,16 @@ look_at_variants(struct model *m, pr_ledger *l, const struct pr_manifest *manife
 {
 	int r = 0;
 	m->variants_n = m->survey.variants_n;
-	if (manifest && manifest->variants.n > m->variants_n)
-		m->variants_n = (unsigned)manifest->variants.n;
 	m->steps = manifest && manifest->variants.n == 0;
+	unsigned wordings = manifest ? (unsigned)(manifest->variants.n + manifest->steps.n) : 0;
+	if (wordings > m->variants_n)
+		m->variants_n = wordings;
 	m->variants = pr_arena_zero(&m->arena, (m->variants_n + 1) * sizeof *m->variants);
 	for (unsigned i = 0; i < m->variants_n && r == 0; i++) {
 		struct model_variant *v = &m->variants[i];
 		snprintf(v->name, sizeof v->name, m->steps ? "Step %u" : "Variant %u", i + 1);
-		if (manifest && i < manifest->variants.n)
-			snprintf(v->name, sizeof v->name, "%s",
-			         pr_manifest_variant(manifest, i + 1)->name.p);
+		if (i < wordings)
+			snprintf(v->name, sizeof v->name, "%s", manifest->wordings[i].name);
 		v->part = m->survey.variants[i + 1];
 		uint64_t accepted = v->part.of[PR_DELIVERED];
 		v->opened = share_of(v->part.acted[PR_ENGAGEMENT_OPEN], accepted);
@@ -258,7 +258,7 @@ paint(struct model *m, const struct pr_manifest *manifest, int dir, pr_ledger *l
 static void
 take_manifest(struct model *m, const struct pr_manifest *manifest)
 {
-	if (manifest->variants.n == 0) /* else there are several */
+	if (manifest->wordings_n == 1) /* else there are several */
 		m->subject = keep(m, &manifest->editions[0].subject);
 	m->from = keep(m, &manifest->from.text);
 	m->list = keep(m, &manifest->list);

@@ -42,6 +42,7 @@ void section_funnel(struct pr_buf *b, const struct model *m);
 void section_earlier(struct pr_buf *b, const struct model *m);
 void section_earned(struct pr_buf *b, const struct model *m);
 void section_time(struct pr_buf *b, const struct model *m);
+void section_series(struct pr_buf *b, const struct model *m);
 void section_variants(struct pr_buf *b, const struct model *m);
 void section_links(struct pr_buf *b, const struct model *m);
 void section_domains(struct pr_buf *b, const struct model *m);

@@ -26,6 +26,8 @@ struct model;
 int report_json(const struct model *m, pr_ledger *l, struct pr_buf *out, struct pr_error *e);
 void report_html(const struct model *m, pr_ledger *l, struct pr_buf *out);
 
+/* series.c: how many people are in it; nothing of another campaign. */
+void report_add_series(struct pr_buf *b, const struct pr_campaign_view *v);
 /* earned.c: what a campaign brought. */
 void report_add_earned(struct pr_buf *b, const struct pr_campaign_view *v);
 int report_add_conversions(struct pr_buf *b, pr_ledger *l, struct pr_error *e);

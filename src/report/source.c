@@ -138,6 +138,7 @@ read_report(struct pr_report_source *out, int folder, const struct pr_counts *no
 	if (r == 0) {
 		read_view(out, campaign);
 		out->view.counts = *now;
+		out->view.is_series = json_is_object(json_object_get(campaign, "series"));
 		out->rows_changed = differs(campaign, now);
 		out->view.serial = (uint32_t)get_number(report, "serial");
 		get_text(report, "message_id_tail", out->message_ids, sizeof out->message_ids);
@@ -165,5 +166,7 @@ pr_report_source_read(struct pr_report_source *out, const char *dir, int folder,
 		r = pr_ledger_seed_counts(ledger, &out->view.seeds, e);
 	if (r == 0)
 		r = pr_ledger_engagements(ledger, &out->view.engaged, e);
-	return r < 0 ? r : pr_ledger_earned(ledger, &out->view.earned, e);
+	if (r == 0)
+		r = pr_ledger_earned(ledger, &out->view.earned, e);
+	return r < 0 ? r : pr_series_tally(ledger, &out->view.series, e);
 }

@@ -208,7 +208,8 @@ class Test(VariantsCase):
             last = self.daemon.campaign(name)["counts"]["delivered"]
             time.sleep(0.5)
         self.tested = last
-        self.assertLess(abs(last - rows * 0.4), 4 * (rows * 0.24) ** 0.5)
+        if test.get("method") != "bandit":  # which gives out more with each look
+            self.assertLess(abs(last - rows * 0.4), 4 * (rows * 0.24) ** 0.5)
         return self.read_mail()
 
     def click_as(self, mail, rates):

@@ -82,12 +82,16 @@ take_columns(void *context, const struct pr_str *names, size_t n)
 }
 
 static int
-take_row(void *context, const struct pr_str *fields, size_t n)
+take_row(void *context, int64_t id, const struct pr_str *fields, size_t n)
 {
+	(void)id;
 	struct taken *t = context;
 	for (size_t i = 0; i < n; i++)
-		pr_buf_addf(&t->rows, "%s%.*s", i ? "," : t->n ? " " : "", (int)fields[i].n,
-		            fields[i].p);
+		pr_buf_addf(&t->rows, "%s%.*s",
+		            i      ? ","
+		            : t->n ? " "
+		                   : "",
+		            (int)fields[i].n, fields[i].p);
 	return ++t->n == t->stop_after ? PR_ECANCELLED : 0;
 }
 
@@ -111,8 +115,8 @@ taken_finish(struct taken *t)
 /* ---- who is in it ---- */
 
 static const struct pr_text vip[] = {TEXT("vip")}, news[] = {TEXT("news")},
-                            both[] = {TEXT("vip"), TEXT("news")}, nobody[] = {TEXT("nobody")},
-                            quoted[] = {TEXT("x' OR '1'='1")};
+			    both[] = {TEXT("vip"), TEXT("news")}, nobody[] = {TEXT("nobody")},
+			    quoted[] = {TEXT("x' OR '1'='1")};
 
 static const struct {
 	const char *name, *condition, *but;
@@ -222,7 +226,7 @@ START_TEST(each_order_has_everybody_once)
 		for (char c = '0'; c < '6'; c++) {
 			char address[] = "c?@a.example";
 			address[1] = c;
-				ck_assert_ptr_nonnull(strstr(t.rows.data, address));
+			ck_assert_ptr_nonnull(strstr(t.rows.data, address));
 		}
 		taken_finish(&t);
 	}

@@ -226,21 +226,34 @@ comment(const char *from, const char *to)
 	}
 }
 
-/* Recipients come from one place. */
+/* Recipients come from one place; a series has a trigger of one kind, and no more of its own. */
 static void
 choose_source(int which)
 {
 	if (which != 1)
 		comment("  campaign: 2026", "\n# Instead of recipients");
-	if (which != 2)
+	if (which < 2)
 		comment("audience:\n", "\n# Whom not to");
 	if (which)
 		comment("  file:", "  # Held when more rows");
+	if (which < 3) {
+		comment("trigger:\n", "\n# The messages of a series");
+		comment("steps:\n", "\n# A route");
+		return;
+	}
+	comment("  event: signup", "  before:");
+	comment("  existing:", "  # What ends it");
+	comment("    stay:", "\n# The messages");
+	comment("variants:\n", "\n# liquid, or");
+	comment("exclude:\n", "\n# A series");
+	comment("coupons:\n", "\n#");
+	comment("  hour: best", "\n");
+	comment("seeds:", "\n");
 }
 
 START_TEST(reference_manifest_is_valid_as_shipped_and_with_all_keys)
 {
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 5; i++) {
 		struct pr_manifest *m = NULL;
 		read_conf("campaign.yaml");
 		if (i) {
@@ -251,7 +264,8 @@ START_TEST(reference_manifest_is_valid_as_shipped_and_with_all_keys)
 		ck_assert_msg(r == 0, "%s", told());
 		ck_assert_uint_eq(m->headers.n, i > 0);
 		ck_assert_uint_eq(pr_manifest_by_campaign(m), i == 2);
-		ck_assert_uint_eq(pr_manifest_by_audience(m), i == 3);
+		ck_assert_uint_eq(pr_manifest_by_audience(m), i >= 3);
+		ck_assert_uint_eq(pr_manifest_is_series(m), i == 4);
 		pr_manifest_destroy(m);
 	}
 }

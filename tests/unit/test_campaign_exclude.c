@@ -75,8 +75,9 @@ make_campaign(const char *parent, const char *id, const char *prefix, int days, 
 	if (done)
 		ok(pr_ledger_import_done(l, &e), &e);
 	for (uint32_t row = 1; done && row <= sizeof became / sizeof *became; row++) {
-		script_outcome(&s, row, row,
-		               (struct pr_outcome){.state = (uint8_t)became[row - 1], .attempts = 1});
+		script_outcome(
+		    &s, row, row,
+		    (struct pr_outcome){.state = (uint8_t)became[row - 1], .attempts = 1});
 		s.records[s.n - 1].at_ms = NOW - (days + (row == 6 ? 2 : 0)) * PR_DAY_MS;
 	}
 	if (done)
@@ -134,10 +135,10 @@ read_it(const struct pr_manifest *m, exclusion **x, struct pr_problems *problems
 }
 
 static struct pr_text spring[] = {TEXT("spring-sale")}, news[] = {TEXT("20270103-news-cccc")},
-                      pattern[] = {TEXT("*-spring-*")}, two[] = {TEXT("Spring Sale"), TEXT("news")},
-                      nothing[] = {TEXT("nothing")}, reading[] = {TEXT("*being-read*")},
-                      odd[] = {TEXT("../../*"), TEXT(""), TEXT("[")}, vip[] = {TEXT("vip")},
-                      id_only[] = {TEXT("20270101-spring-sale-aaaa")};
+		      pattern[] = {TEXT("*-spring-*")}, two[] = {TEXT("Spring Sale"), TEXT("news")},
+		      nothing[] = {TEXT("nothing")}, reading[] = {TEXT("*being-read*")},
+		      odd[] = {TEXT("../../*"), TEXT(""), TEXT("[")}, vip[] = {TEXT("vip")},
+		      id_only[] = {TEXT("20270101-spring-sale-aaaa")};
 
 static const struct {
 	const char *name;
@@ -160,8 +161,10 @@ static const struct {
      {.campaigns = {spring, 1}, .within_ms = 2 * PR_DAY_MS},
      "s1@a.example s2@a.example", /* row 6: three days ago */
      "s6@a.example t1@a.example t2@a.example"},
-    {"lately, three days", {.campaigns = {spring, 1}, .within_ms = 3 * PR_DAY_MS},
-     "s1@a.example s6@a.example", "t1@a.example"},
+    {"lately, three days",
+     {.campaigns = {spring, 1}, .within_ms = 3 * PR_DAY_MS},
+     "s1@a.example s6@a.example",
+     "t1@a.example"},
     {"lately, of any campaign",
      {.within_ms = 36 * PR_HOUR_MS},
      "s1@a.example n1@a.example n2@a.example",

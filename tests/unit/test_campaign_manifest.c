@@ -384,10 +384,10 @@ START_TEST(all_faults_are_told_in_the_order_of_lines)
 	    "campaign.yaml:3:11 priority: 11 is out of range (0 to 9) -> write a value from 0 to "
 	    "9\n"
 	    "campaign.yaml:4:1 unknown key \"foo\" -> known keys: name from reply_to "
-	    "postal_address subject preheader recipients audience exclude html text variants "
-	    "test syntax route brand class list language consent law required coupons hold "
-	    "schedule stop_loss caps rate priority in_doubt headers keep_source again track "
-	    "conversions cost cost_per_message seeds");
+	    "postal_address subject preheader recipients audience exclude trigger steps html "
+	    "text variants test syntax route brand class list language consent law required "
+	    "coupons hold schedule stop_loss caps rate priority in_doubt headers keep_source again "
+	    "track conversions cost cost_per_message seeds");
 	for (unsigned i = 0; i < problems.n; i++)
 		ck_assert_ptr_nonnull(problems.items[i].excerpt);
 }

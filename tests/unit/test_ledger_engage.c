@@ -254,6 +254,7 @@ START_TEST(a_ledger_of_the_first_schema_learns_to_count)
 	ok(pr_db_exec(l->db,
 	              "DROP TABLE hits; DROP TABLE engaged; DROP TABLE links;"
 	              "DROP TABLE conversions; DROP TABLE converted;"
+	              "DROP TABLE series; DROP TABLE inside;"
 	              "ALTER TABLE state DROP COLUMN variant;"
 	              "PRAGMA user_version = 1;",
 	              &e),

@@ -16,6 +16,7 @@ enum pr_snapshot_order {
 	PR_SNAPSHOT_ENGAGEMENT, /* those who answer most come first; a warm-up wants them */
 	PR_SNAPSHOT_EMAIL,
 	PR_SNAPSHOT_RANDOM,
+	PR_SNAPSHOT_ID, /* of the contact */
 };
 
 struct pr_snapshot_ask {                         /* the caller's, with all its texts */
@@ -27,16 +28,21 @@ struct pr_snapshot_ask {                         /* the caller's, with all its t
 	const struct pr_text *derived;           /* names among pr_snapshot_derived */
 	size_t derived_n;
 	enum pr_snapshot_order order;
+	const int64_t *only; /* ids of contacts: nobody else; NULL: everybody */
+	size_t only_n;       /* at most PR_SNAPSHOT_ONLY_MAX */
+	bool bare;           /* no column but email */
 	int64_t now_utc_ms;
 	int64_t limit_ms; /* PR_ELIMIT then */
 };
+#define PR_SNAPSHOT_ONLY_MAX 1000u
 
 /* What segments have beside what is known: created, stage, engagement, ... Ended by NULL. */
 extern const char *const pr_snapshot_derived[];
 
 struct pr_snapshot_rows { /* 0, or a negative code that ends it and is returned; views */
 	int (*columns)(void *context, const struct pr_str *names, size_t n); /* first, once */
-	int (*row)(void *context, const struct pr_str *fields, size_t n);    /* [0]: the address */
+	/* [0]: the address; id: of the contact. */
+	int (*row)(void *context, int64_t id, const struct pr_str *fields, size_t n);
 	void *context;
 };
 

@@ -100,6 +100,41 @@ struct pr_manifest_variant {
 	struct pr_text start_at; /* where it stands; no text */
 };
 
+/* A message of a series; what it leaves out is the campaign's. */
+struct pr_manifest_step {
+	struct pr_manifest_variant content;
+	int64_t after_ms; /* the message before was accepted, or somebody entered */
+	bool skip;        /* it is passed over */
+};
+
+/* Whom a series is for, and when: whoever it happens to enters. */
+enum pr_trigger_kind {
+	PR_TRIGGER_NONE,
+	PR_TRIGGER_DATE,    /* an attribute's day comes: each year, or once */
+	PR_TRIGGER_EVENT,   /* they did something */
+	PR_TRIGGER_ABSENCE, /* they did not do it again */
+	PR_TRIGGER_SEGMENT, /* they have come into a segment */
+};
+/* What ends it for somebody before its last message, beside suppression and leaving the audience.
+ */
+struct pr_trigger_exit {
+	struct pr_texts event; /* they did one of these since they entered */
+	struct pr_text when;   /* a segment's name, or a condition; p NULL: none */
+	bool stay;             /* SEGMENT: they may have left it */
+};
+struct pr_manifest_trigger {
+	int kind; /* enum pr_trigger_kind */
+	struct pr_text date, event, absence, segment;
+	int64_t before_ms, after_ms; /* the day (whole days), the event; how long they are absent */
+	bool once;                   /* DATE: the day of its year only */
+	int minute;                  /* DATE: of the day, by the clock of schedule.timezone */
+	int64_t again_ms; /* somebody enters again so long after the last time; 0: at once */
+	int64_t late_ms;  /* what is older than that when it is seen is let go */
+	bool existing;    /* ABSENCE, SEGMENT: whoever it is true of at the start, too */
+	struct pr_trigger_exit exit;
+	struct pr_text at; /* where it stands; no text */
+};
+
 enum pr_test_metric { PR_METRIC_CLICKS, PR_METRIC_OPENS, PR_METRIC_CONVERSIONS, PR_METRIC_REVENUE };
 enum pr_test_method { PR_TEST_FIXED, PR_TEST_BANDIT };
 struct pr_manifest_test {
@@ -117,7 +152,7 @@ struct pr_manifest_test {
 
 /* What the messages of one variant are made of, or all, where there are none. */
 struct pr_manifest_wording {
-	const char *name; /* NULL: there are no variants */
+	const char *name; /* NULL: there are no variants, nor steps */
 	const struct pr_sender *from;
 	struct pr_manifest_edition *editions;
 	size_t editions_n; /* 1 or more */
@@ -143,7 +178,7 @@ struct pr_manifest_track {
 };
 
 #define PR_MANIFEST_LANGUAGES_MAX 60
-#define PR_MANIFEST_VARIANTS_MAX 16
+#define PR_MANIFEST_VARIANTS_MAX 16 /* and steps */
 
 struct pr_manifest {
 	struct pr_text name; /* the manifest's, else the folder's; UTF-8, one line */
@@ -161,8 +196,10 @@ struct pr_manifest {
 	size_t editions_n;                    /* 1 or more */
 	struct pr_yaml_array variants;        /* struct pr_manifest_variant; none, or two or more */
 	struct pr_manifest_test test;
-	struct pr_manifest_wording
-	    *wordings; /* of each variant in turn; one where there are none */
+	struct pr_manifest_trigger trigger; /* see pr_manifest_is_series */
+	struct pr_yaml_array steps;         /* struct pr_manifest_step; of a series only */
+	/* Of each variant, or step, in turn; one where there are neither. */
+	struct pr_manifest_wording *wordings;
 	size_t wordings_n;
 	struct pr_text route; /* "default" when left out */
 	struct pr_text brand; /* p NULL: none */
@@ -223,7 +260,24 @@ pr_manifest_variant(const struct pr_manifest *m, unsigned variant)
 {
 	return (struct pr_manifest_variant *)m->variants.items + variant - 1;
 }
-/* What messages of this variant are made of; 0, and one that is not there: the first. */
+/* It has a trigger: it runs on, and rows come to it one by one. */
+static inline bool
+pr_manifest_is_series(const struct pr_manifest *m)
+{
+	return m->trigger.kind != PR_TRIGGER_NONE;
+}
+/* How many messages a series has: 1 without `steps`. */
+static inline unsigned
+pr_manifest_steps(const struct pr_manifest *m)
+{
+	return m->steps.n ? (unsigned)m->steps.n : 1;
+}
+static inline struct pr_manifest_step *
+pr_manifest_step(const struct pr_manifest *m, unsigned step) /* from 1 to steps.n */
+{
+	return (struct pr_manifest_step *)m->steps.items + step - 1;
+}
+/* What messages of this variant, or step, are made of; 0, and one that is not there: the first. */
 const struct pr_manifest_wording *pr_manifest_wording(const struct pr_manifest *m,
                                                       unsigned variant);
 bool pr_manifest_is_body(const struct pr_manifest *m, const char *file); /* of some wording */

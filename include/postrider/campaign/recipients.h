@@ -24,6 +24,9 @@ struct pr_recipients_from {
 	pr_audience *audience;          /* of this thread; NULL: nobody knows contacts here */
 	const struct pr_config *config; /* the spool, and named segments */
 	int64_t utc_ms;                 /* as of when */
+	const int64_t *only;            /* ids of contacts: nobody else; NULL: everybody */
+	size_t only_n;
+	int64_t *contact; /* made: whose row is being given; NULL: nobody asks */
 };
 /* The earlier campaign whose rows these are, and how many of them were opened by machines only:
  * they count as not opened. */

@@ -1,0 +1,562 @@
+/*
+ * Series: campaigns with a trigger, to which rows come one by one.
+ *
+ *   every so often, for each:
+ *     look   series lane: whom does it happen to now?          (campaign/series_look.c)
+ *     enter  folder lane, a few hundred at a time: into the ledger
+ *     ask    folder lane: whose step is due?                   (ledger/series.c)
+ *     make   series lane: is it still for them? A row each     (campaign/series_make.c)
+ *     move   folder lane: rows and the next steps, in one transaction; they are due at once
+ *
+ * One of these is under way at a time for each series, so nothing is asked for twice. What it found
+ * and did not write is lost with the process, and found again. A row once written is like any
+ * other.
+ *
+ * It does not end by itself: a deadline ends it, or a person. While it is paused nobody enters and
+ * no step is made.
+ */
+#include "internal.h"
+
+#include "postrider/audience/occur.h"
+#include "postrider/base/log.h"
+#include "postrider/campaign/series.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LOOK_EVENTS_MS (2 * PR_SECOND_MS) /* a look at a log */
+#define LOOK_MS PR_MINUTE_MS              /* a pass over all contacts */
+#define LOOK_SHARE 20                     /* and no more of the time than one in so many */
+#define AGAIN_MS (10 * PR_SECOND_MS)      /* after something failed */
+#define SLICE 200u                        /* people written at once */
+
+enum watched { NOT_WATCHED, ASKED, WATCHED };
+
+struct series {
+	bool busy;
+	enum watched watched;     /* of an event: its coming is kept */
+	bool more;                /* the last look did not find all */
+	int64_t look_ms, step_ms; /* wall clock: when to look, to ask, again; 0: at once */
+	struct pr_series_tally tally;
+	struct pr_manifest **retired; /* replaced while it was at work */
+	unsigned retired_n;
+};
+
+/* What a step of the round needs; the audience is the series lane's, the ledger the folder's. */
+struct series_job {
+	struct pr_job job;
+	struct pr_campaign *campaign;
+	const struct pr_manifest *manifest;
+	struct pr_config *config;
+	struct series_reader *reader;
+	pr_ledger *ledger;
+	char path[4200]; /* of the ledger */
+	struct pr_series_plan plan;
+	int64_t now_ms, begun_ms;
+	int64_t due_ms; /* the campaign's clock, for rows */
+	int64_t took_ms;
+	struct pr_series_found found;
+	size_t at; /* of what was found, or of moves, the next to be written */
+	uint64_t entered;
+	struct pr_series_due due[PR_SERIES_MAKE_MAX];
+	struct pr_series_asked asked;
+	struct pr_series_move moves[PR_SERIES_MAKE_MAX];
+	struct pr_series_moved moved;
+	struct pr_arena arena;
+	int result;
+	struct pr_error error;
+};
+
+/* ---- the series lane's connection ---- */
+
+struct series_reader {
+	pr_lane *lane;
+	const char *path;
+	pr_audience *audience; /* opened with the first look */
+};
+
+void
+series_open(struct pr_delivery *d)
+{
+	if (!d->options.audience)
+		return;
+	struct series_reader *r = d->series = pr_calloc(1, sizeof *r);
+	r->path = pr_audience_desk_path(d->options.audience);
+}
+
+void
+series_close(struct pr_delivery *d)
+{
+	struct series_reader *r = d->series;
+	if (!r)
+		return;
+	if (r->lane)
+		pr_lane_destroy(r->lane);
+	pr_audience_close(r->audience);
+	free(r);
+	d->series = NULL;
+}
+
+/* The lane begins with the first series: most daemons have none. */
+static int
+reader_lane(struct pr_delivery *d, struct pr_error *e)
+{
+	struct pr_lane_options o = {.name = "series", .threads = 1, .nice = 5};
+	if (!d->series)
+		return pr_fail(e, PR_ESTATE, "nobody knows contacts here");
+	return d->series->lane ? 0 : pr_lane_create(d->loop, &o, &d->series->lane, e);
+}
+
+static int
+begin_work(struct series_job *j, pr_ledger **l, struct pr_series_source *s)
+{
+	struct series_reader *r = j->reader;
+	int result =
+	    r->audience ? 0 : pr_audience_open(r->path, PR_AUDIENCE_READ, &r->audience, &j->error);
+	if (result == 0)
+		result = pr_ledger_open(j->path, PR_LEDGER_READ, l, &j->error);
+	*s = (struct pr_series_source){j->manifest, j->config,   r->audience,
+	                               *l,          j->begun_ms, j->now_ms};
+	return result;
+}
+
+static void
+work_look(struct pr_job *job, void *worker)
+{
+	(void)worker;
+	struct series_job *j = PR_CONTAINER(job, struct series_job, job);
+	int64_t begun = pr_mono_ms();
+	struct pr_series_source s;
+	pr_ledger *l = NULL;
+	j->result = begin_work(j, &l, &s);
+	if (j->result == 0)
+		j->result = pr_series_look(&s, &j->found, &j->error);
+	pr_ledger_close(l);
+	j->took_ms = pr_mono_ms() - begun;
+}
+
+static void
+work_make(struct pr_job *job, void *worker)
+{
+	(void)worker;
+	struct series_job *j = PR_CONTAINER(job, struct series_job, job);
+	struct pr_series_source s;
+	pr_ledger *l = NULL;
+	j->result = begin_work(j, &l, &s);
+	if (j->result == 0)
+		j->result = pr_series_make(&s, j->due, j->asked.n, &j->arena, j->moves, &j->error);
+	pr_ledger_close(l);
+}
+
+/* ---- on the folder lane ---- */
+
+static size_t
+part(size_t n, size_t at)
+{
+	return n <= at ? 0 : n - at < SLICE ? n - at : SLICE;
+}
+
+static bool
+is_written(const struct series_job *j)
+{
+	const struct pr_series_found *f = &j->found;
+	return j->at >= f->n && j->at >= f->inside_n && j->at >= f->outside_n;
+}
+
+/* Where it has seen to is written with the last slice. */
+static void
+work_enter(struct pr_job *job, void *worker)
+{
+	(void)worker;
+	struct series_job *j = PR_CONTAINER(job, struct series_job, job);
+	const struct pr_series_found *f = &j->found;
+	size_t at = j->at;
+	struct pr_series_entering in = {.entries = f->n ? f->entries + at : NULL,
+	                                .n = part(f->n, at),
+	                                .inside = f->inside_n ? f->inside + at : NULL,
+	                                .inside_n = part(f->inside_n, at),
+	                                .outside = f->outside_n ? f->outside + at : NULL,
+	                                .outside_n = part(f->outside_n, at),
+	                                .seen = -1,
+	                                .step = pr_series_next(&j->plan, 0),
+	                                .now_ms = j->now_ms,
+	                                .again_ms = j->manifest->trigger.again_ms};
+	j->at += SLICE;
+	if (is_written(j))
+		in.seen = f->seen;
+	j->result = pr_series_enter(j->ledger, &in, &j->error);
+	j->entered = in.entered;
+}
+
+static void
+work_ask(struct pr_job *job, void *worker)
+{
+	(void)worker;
+	struct series_job *j = PR_CONTAINER(job, struct series_job, job);
+	j->asked.due = j->due;
+	j->asked.max = PR_SERIES_MAKE_MAX;
+	j->result = pr_series_ask(j->ledger, &j->plan, j->now_ms, &j->asked, &j->error);
+}
+
+static void
+work_move(struct pr_job *job, void *worker)
+{
+	(void)worker;
+	struct series_job *j = PR_CONTAINER(job, struct series_job, job);
+	size_t n = part(j->asked.n, j->at);
+	for (size_t i = j->at; i < j->at + n; i++)
+		if (j->moves[i].row.due_ms)
+			j->moves[i].row.due_ms = j->due_ms;
+	j->result = pr_series_move(j->ledger, &j->plan, j->moves + j->at, n, j->now_ms,
+	                           j->manifest->steps.n > 0, &j->moved, &j->error);
+	j->at += n;
+}
+
+/* ---- a round ---- */
+
+static void on_look(struct pr_job *job);
+static void on_enter(struct pr_job *job);
+static void on_ask(struct pr_job *job);
+static void on_make(struct pr_job *job);
+static void on_move(struct pr_job *job);
+
+static void
+submit(struct series_job *j, pr_lane *lane, void (*work)(struct pr_job *, void *),
+       void (*done)(struct pr_job *))
+{
+	j->job.work = work;
+	j->job.done = done;
+	pr_lane_submit(lane, &j->job);
+}
+
+static bool
+may_go_on(const struct pr_campaign *c)
+{
+	const struct pr_delivery *d = c->delivery;
+	return c->state == PR_CAMPAIGN_SENDING && c->mass == PR_STATES && !d->closing &&
+	       !d->draining && !d->low_space;
+}
+
+static void
+end(struct series_job *j)
+{
+	struct pr_campaign *c = j->campaign;
+	struct series *s = c->series;
+	s->busy = false;
+	while (s->retired_n)
+		pr_manifest_destroy(s->retired[--s->retired_n]);
+	pr_config_unref(j->config);
+	pr_series_found_finish(&j->found);
+	pr_arena_finish(&j->arena);
+	free(j);
+	campaign_check_end(c);
+	pump_ask(c->delivery);
+}
+
+/* Not now: what is wrong is told, and tried again. */
+static void
+fail(struct series_job *j)
+{
+	struct pr_campaign *c = j->campaign;
+	struct series *s = c->series;
+	campaign_note_error(c, j->error.text);
+	s->look_ms = s->step_ms = pr_utc_ms() + AGAIN_MS;
+	if (j->result == PR_ECORRUPT)
+		campaign_fail(c, j->error.text);
+	end(j);
+}
+
+/* False: the round has ended. */
+static bool
+goes_on(struct series_job *j)
+{
+	if (j->result < 0)
+		fail(j);
+	else if (!may_go_on(j->campaign))
+		end(j);
+	else
+		return true;
+	return false;
+}
+
+static struct series_job *
+round_begin(struct pr_campaign *c)
+{
+	struct series_job *j = pr_calloc(1, sizeof *j);
+	j->campaign = c;
+	j->manifest = c->manifest;
+	j->config = pr_config_ref((struct pr_config *)c->delivery->config);
+	j->reader = c->delivery->series;
+	j->ledger = c->ledger;
+	j->plan = pr_series_plan_of(c->manifest);
+	j->now_ms = pr_utc_ms();
+	j->begun_ms = c->started_ms;
+	snprintf(j->path, sizeof j->path, "%s/ledger.db", c->dir);
+	pr_arena_init(&j->arena);
+	c->series->busy = true;
+	return j;
+}
+
+static void
+ask(struct series_job *j)
+{
+	j->at = 0;
+	submit(j, j->campaign->delivery->folder_lane, work_ask, on_ask);
+}
+
+static void
+enter(struct series_job *j)
+{
+	submit(j, j->campaign->delivery->folder_lane, work_enter, on_enter);
+}
+
+static int64_t
+look_again_ms(const struct series_job *j)
+{
+	int64_t least = j->manifest->trigger.kind == PR_TRIGGER_EVENT ? LOOK_EVENTS_MS : LOOK_MS;
+	int64_t fair = j->took_ms * LOOK_SHARE;
+	return j->found.more ? 0 : j->now_ms + (fair > least ? fair : least);
+}
+
+static void
+on_look(struct pr_job *job)
+{
+	struct series_job *j = PR_CONTAINER(job, struct series_job, job);
+	if (!goes_on(j))
+		return;
+	const struct pr_series_found *f = &j->found;
+	j->campaign->series->look_ms = look_again_ms(j);
+	if (f->n || f->inside_n || f->outside_n || f->seen >= 0)
+		enter(j);
+	else
+		ask(j);
+}
+
+static void
+on_enter(struct pr_job *job)
+{
+	struct series_job *j = PR_CONTAINER(job, struct series_job, job);
+	struct series *s = j->campaign->series;
+	if (j->result == 0)
+		s->tally.of[PR_SERIES_UNDER_WAY] += j->entered;
+	if (!goes_on(j))
+		return;
+	if (is_written(j))
+		ask(j);
+	else
+		enter(j);
+}
+
+static void
+add_ended(struct series *s, const struct pr_series_tally *ended)
+{
+	for (int i = PR_SERIES_UNDER_WAY + 1; i < PR_SERIES_ENDS; i++) {
+		s->tally.of[i] += ended->of[i];
+		s->tally.of[PR_SERIES_UNDER_WAY] -= ended->of[i];
+	}
+}
+
+static void
+on_ask(struct pr_job *job)
+{
+	struct series_job *j = PR_CONTAINER(job, struct series_job, job);
+	struct series *s = j->campaign->series;
+	if (j->result == 0)
+		add_ended(s, &j->asked.ended);
+	if (!goes_on(j))
+		return;
+	if (j->asked.n) {
+		submit(j, j->reader->lane, work_make, on_make);
+	} else if (j->asked.more) {
+		ask(j);
+	} else {
+		s->step_ms = j->asked.next_ms ? j->asked.next_ms : INT64_MAX;
+		end(j);
+	}
+}
+
+static void
+move(struct series_job *j)
+{
+	j->due_ms = campaign_now(j->campaign);
+	submit(j, j->campaign->delivery->folder_lane, work_move, on_move);
+}
+
+static void
+on_make(struct pr_job *job)
+{
+	struct series_job *j = PR_CONTAINER(job, struct series_job, job);
+	j->at = 0;
+	if (goes_on(j))
+		move(j);
+}
+
+/* Rows have come. A mark that was made meanwhile is over them too. */
+static void
+take_rows(struct pr_campaign *c, const struct pr_series_moved *m)
+{
+	enum pr_state as = c->mass == PR_STATES ? PR_PENDING : c->mass;
+	c->counts.total += m->pending + m->skipped;
+	c->counts.of[as] += m->pending;
+	c->counts.of[PR_SKIPPED] += m->skipped;
+	c->untried += as == PR_PENDING ? m->pending : 0;
+	if (m->pending)
+		refill_note_due(c, campaign_now(c));
+}
+
+static void
+on_move(struct pr_job *job)
+{
+	struct series_job *j = PR_CONTAINER(job, struct series_job, job);
+	struct pr_campaign *c = j->campaign;
+	if (j->result == 0) {
+		add_ended(c->series, &j->moved.ended);
+		take_rows(c, &j->moved);
+	}
+	if (!goes_on(j))
+		return;
+	refill_ask(c);
+	if (j->at < j->asked.n) {
+		move(j);
+		return;
+	}
+	pr_arena_finish(&j->arena);
+	pr_arena_init(&j->arena);
+	ask(j);
+}
+
+/* ---- the log of what comes ---- */
+
+struct watch {
+	struct pr_audience_work work;
+	struct pr_delivery *delivery;
+	uint32_t serial;
+	char name[PR_AUDIENCE_LIST_MAX + 1];
+};
+
+static int
+watch_step(struct pr_audience_work *w, pr_audience *a, int64_t end_mono_ms)
+{
+	struct watch *k = PR_CONTAINER(w, struct watch, work);
+	(void)end_mono_ms;
+	return pr_occur_watch(a, pr_str(k->name), &w->error);
+}
+
+static void
+watch_done(struct pr_audience_work *w, int result)
+{
+	struct watch *k = PR_CONTAINER(w, struct watch, work);
+	struct pr_campaign *c = pr_map_get(&k->delivery->by_serial, k->serial);
+	if (c && c->series) {
+		c->series->watched = result == 0 ? WATCHED : NOT_WATCHED;
+		if (result < 0 && result != PR_ESTATE)
+			campaign_note_error(c, w->error.text);
+	}
+	free(k);
+}
+
+/* True: what comes is kept, and can be looked at. */
+static bool
+is_watched(struct pr_campaign *c)
+{
+	struct series *s = c->series;
+	if (c->manifest->trigger.kind != PR_TRIGGER_EVENT || s->watched == WATCHED)
+		return true;
+	if (s->watched == ASKED)
+		return false;
+	struct watch *k = pr_calloc(1, sizeof *k);
+	k->work.step = watch_step;
+	k->work.done = watch_done;
+	k->delivery = c->delivery;
+	k->serial = c->serial;
+	snprintf(k->name, sizeof k->name, "%s", c->manifest->trigger.event.p);
+	s->watched = ASKED;
+	pr_audience_desk_work(c->delivery->options.audience, &k->work);
+	return false;
+}
+
+/* ---- from the campaign ---- */
+
+/* What comes is kept from now on, so that nothing is missed when it begins. */
+void
+series_adopt(struct pr_campaign *c)
+{
+	if (c->series || !pr_manifest_is_series(c->manifest))
+		return;
+	c->series = pr_calloc(1, sizeof *c->series);
+	if (c->delivery->series)
+		is_watched(c);
+}
+
+int
+series_restore(struct pr_campaign *c, struct pr_error *e)
+{
+	return c->series ? pr_series_tally(c->ledger, &c->series->tally, e) : 0;
+}
+
+void
+series_forget(struct pr_campaign *c)
+{
+	struct series *s = c->series;
+	if (!s)
+		return;
+	PR_ASSERT(!s->busy);
+	free(s->retired);
+	free(s);
+	c->series = NULL;
+}
+
+void
+series_retire(struct pr_campaign *c, struct pr_manifest *m)
+{
+	struct series *s = c->series;
+	if (!s || !s->busy) {
+		pr_manifest_destroy(m);
+		return;
+	}
+	s->retired = pr_realloc(s->retired, (s->retired_n + 1) * sizeof *s->retired);
+	s->retired[s->retired_n++] = m;
+	s->look_ms = s->step_ms = 0; /* by what it says now */
+}
+
+bool
+series_runs_on(const struct pr_campaign *c)
+{
+	return c->series && c->mass == PR_STATES && c->state != PR_CAMPAIGN_CANCELLED;
+}
+
+bool
+series_is_busy(const struct pr_campaign *c)
+{
+	return c->series && c->series->busy;
+}
+
+const struct pr_series_tally *
+series_tally(const struct pr_campaign *c)
+{
+	return c->series ? &c->series->tally : NULL;
+}
+
+void
+series_second(struct pr_campaign *c)
+{
+	struct series *s = c->series;
+	int64_t now = pr_utc_ms();
+	struct pr_error e = {0};
+	if (!s || s->busy || !c->ledger || !c->manifest || c->restored || !c->started_ms ||
+	    !c->indexed || !may_go_on(c) || !is_watched(c))
+		return;
+	if (s->look_ms > now + PR_DAY_MS) /* the clock was put back */
+		s->look_ms = 0;
+	if (now < s->look_ms && now < s->step_ms)
+		return;
+	if (reader_lane(c->delivery, &e) < 0) {
+		campaign_note_error(c, e.text);
+		return;
+	}
+	struct series_job *j = round_begin(c);
+	if (now >= s->look_ms)
+		submit(j, j->reader->lane, work_look, on_look);
+	else
+		ask(j);
+}
