@@ -28,7 +28,8 @@ note(struct reader *r, const struct pr_record *record)
 	               engage_is_hard(&o);
 	bool engaged = record->type == PR_RECORD_ENGAGEMENT &&
 	               pr_engagement_decode(payload, &g) == 0 && g.kind != PR_ENGAGEMENT_CONVERSION;
-	if (record->campaign && record->row && (bounced || engaged))
+	bool person = record->row && !pr_row_is_seed(record->row);
+	if (record->campaign && person && (bounced || engaged))
 		r->touched[r->n++] = (struct touched){record->campaign, record->row, record->lsn,
 		                                      record->at_ms, bounced};
 }

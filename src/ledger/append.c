@@ -81,7 +81,7 @@ ledger_append(pr_ledger *l, struct progress *p, const struct pr_ledger_new *n, u
 	uint32_t domain;
 	struct pr_ledger_new row = *n;
 	row.row = (uint32_t)p->tally.rows + 1;
-	if (p->tally.rows >= UINT32_MAX - 1)
+	if (p->tally.rows >= PR_SEED_BASE - 1)
 		return pr_fail(e, PR_ELIMIT, "%s: there are more rows than can be numbered",
 		               l->path);
 	int r = domain_number(l, n->domain, &domain, e);

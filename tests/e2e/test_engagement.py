@@ -106,6 +106,18 @@ class ContactTest(EngagementCase):
         self.assertIn("click of " + campaign["id"], self.shown(2))
         self.assertEqual(self.metric("postrider_engagement_events_total"), 6)
 
+    def test_what_is_done_with_the_copy_of_a_seed_is_nobodys(self):
+        self.begin()
+        self.import_people(range(1, 6))
+        self.send(seeds=[pt.address(5, 1)])
+        path = "/c/" + self.token(tokens.CLICK, row=4294960001, link=1)  # journal/record.h
+        self.assertEqual(self.visit(77, path), 302)
+        self.click(1)
+        self.wait_members("count('click') > 0", [1])
+        self.wait_caught_up()
+        self.assertEqual(self.members("count('click') > 0"), [1])
+        self.assertEqual(self.events(5), [])
+
     def test_a_verdict_that_changes_is_followed(self):
         self.begin()
         self.import_people([1])
