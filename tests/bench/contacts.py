@@ -83,4 +83,5 @@ def main():
     return 0
 
 
-bench.run(main)
+if __name__ == "__main__":
+    bench.run(main)
