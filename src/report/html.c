@@ -73,6 +73,17 @@ add_part(struct pr_buf *b, const struct share *s, const char *words)
 	pr_buf_addf(b, "</b> %s", words);
 }
 
+/* Somebody may get many messages of a series. */
+static void
+add_sent(struct pr_buf *b, const struct model *m)
+{
+	if (m->s->view.is_series)
+		pr_buf_adds(b, m->sent == 1 ? "</b> message was sent" : "</b> messages were sent");
+	else
+		pr_buf_adds(b, m->sent == 1 ? "</b> person was written to"
+		                            : "</b> people were written to");
+}
+
 /* The report in one sentence. */
 static void
 add_lead(struct pr_buf *b, const struct model *m)
@@ -80,15 +91,16 @@ add_lead(struct pr_buf *b, const struct model *m)
 	const struct share *accepted = &m->rates[RATE_ACCEPTED];
 	const struct pr_counts *c = &m->s->view.counts;
 	pr_buf_adds(b, "<p class=\"lead\">");
-	if (m->sent == 0) {
+	if (m->sent == 0 && m->s->view.is_series) {
+		pr_buf_adds(b, "Nothing has been sent yet.");
+	} else if (m->sent == 0) {
 		pr_buf_adds(b, "Nothing has been sent yet to <b>");
 		add_number(b, m->total);
 		pr_buf_adds(b, m->total == 1 ? "</b> recipient." : "</b> recipients.");
 	} else {
 		pr_buf_adds(b, "<b>");
 		add_number(b, m->sent);
-		pr_buf_adds(b, m->sent == 1 ? "</b> person was written to"
-		                            : "</b> people were written to");
+		add_sent(b, m);
 		pr_buf_adds(b, m->s->final ? "; " : " so far; ");
 		add_part(b, accepted, m->accepted);
 		if (m->people[PR_ENGAGEMENT_OPEN] || m->people[PR_ENGAGEMENT_CLICK]) {

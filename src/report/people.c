@@ -123,9 +123,12 @@ void
 section_funnel(struct pr_buf *b, const struct model *m)
 {
 	static const char *const columns[] = {"Step", "", "#People", "#Share", NULL};
+	static const char *const of_series[] = {"Step", "", "#Messages", "#Share", NULL};
+	bool series = m->s->view.is_series;
 	const struct pr_counts *c = &m->s->view.counts;
 	const struct step steps[] = {
-	    {"Recipients", "in the campaign's list", m->total, NULL, ""},
+	    {series ? "Messages" : "Recipients",
+	     series ? "whose step has come" : "in the campaign's list", m->total, NULL, ""},
 	    {"Sent", "a message was begun", m->sent, NULL, ""},
 	    {m->s->relayed ? "Accepted by relay" : "Accepted", "the next server took it",
 	     c->of[PR_DELIVERED], &m->rates[RATE_ACCEPTED], "of sent"},
@@ -137,7 +140,7 @@ section_funnel(struct pr_buf *b, const struct model *m)
 	     &m->rates[RATE_CONVERTED], "of accepted"},
 	};
 	section_begin(b, "funnel", "How far it came", NULL);
-	table_begin(b, "How far it came", columns);
+	table_begin(b, "How far it came", series ? of_series : columns);
 	size_t n = sizeof steps / sizeof *steps - !counts_conversions(m);
 	for (size_t i = 0; i < n; i++)
 		add_step(b, m, &steps[i]);
