@@ -187,6 +187,9 @@ class Starts(VariantsCase):
         with open(os.path.join(campaign["folder"], "report.json"), encoding="utf-8") as f:
             decision = json.load(f)["decision"]
         self.assertEqual(decision["variant"], "loud")
+        self.daemon.kill()
+        self.daemon.start()  # it is known from done/ only, now
+        self.assertEqual(self.daemon.campaign("times")["decision"], decision)
         self.assertGreaterEqual(decision["decided"][:19] + "Z", self.at(9))
         results = self.daemon.results(campaign)
         self.assertEqual(sum(r["state"] == "delivered" for r in results), 60)
