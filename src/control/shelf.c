@@ -162,8 +162,7 @@ add_one(struct shelf_job *j, const char *id)
 			take_counts(campaign, j->done, id);
 			json_object_set(campaign, "slices", json_object_get(report, "slices"));
 			json_object_set(campaign, "history", json_object_get(report, "history"));
-			json_object_set(campaign, "decision",
-			                json_object_get(report, "decision"));
+			json_object_set(campaign, "decision", json_object_get(report, "decision"));
 		}
 	}
 	char *dump = campaign ? json_dumps(campaign, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;

@@ -15,11 +15,10 @@
  * It does not end by itself: a deadline ends it, or a person. While it is paused nobody enters and
  * no step is made.
  */
-#include "internal.h"
+#include "series.h"
 
 #include "postrider/audience/occur.h"
 #include "postrider/base/log.h"
-#include "postrider/campaign/series.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +27,6 @@
 #define LOOK_MS PR_MINUTE_MS              /* a pass over all contacts */
 #define LOOK_SHARE 20                     /* and no more of the time than one in so many */
 #define AGAIN_MS (10 * PR_SECOND_MS)      /* after something failed */
-#define SLICE 200u                        /* people written at once */
 
 enum watched { NOT_WATCHED, ASKED, WATCHED };
 
@@ -41,176 +39,6 @@ struct series {
 	struct pr_manifest **retired; /* replaced while it was at work */
 	unsigned retired_n;
 };
-
-/* What a step of the round needs; the audience is the series lane's, the ledger the folder's. */
-struct series_job {
-	struct pr_job job;
-	struct pr_campaign *campaign;
-	const struct pr_manifest *manifest;
-	struct pr_config *config;
-	struct series_reader *reader;
-	pr_ledger *ledger;
-	char path[4200]; /* of the ledger */
-	struct pr_series_plan plan;
-	int64_t now_ms, begun_ms;
-	int64_t due_ms; /* the campaign's clock, for rows */
-	int64_t took_ms;
-	struct pr_series_found found;
-	size_t at; /* of what was found, or of moves, the next to be written */
-	uint64_t entered;
-	struct pr_series_due due[PR_SERIES_MAKE_MAX];
-	struct pr_series_asked asked;
-	struct pr_series_move moves[PR_SERIES_MAKE_MAX];
-	struct pr_series_moved moved;
-	struct pr_arena arena;
-	int result;
-	struct pr_error error;
-};
-
-/* ---- the series lane's connection ---- */
-
-struct series_reader {
-	pr_lane *lane;
-	const char *path;
-	pr_audience *audience; /* opened with the first look */
-};
-
-void
-series_open(struct pr_delivery *d)
-{
-	if (!d->options.audience)
-		return;
-	struct series_reader *r = d->series = pr_calloc(1, sizeof *r);
-	r->path = pr_audience_desk_path(d->options.audience);
-}
-
-void
-series_close(struct pr_delivery *d)
-{
-	struct series_reader *r = d->series;
-	if (!r)
-		return;
-	if (r->lane)
-		pr_lane_destroy(r->lane);
-	pr_audience_close(r->audience);
-	free(r);
-	d->series = NULL;
-}
-
-/* The lane begins with the first series: most daemons have none. */
-static int
-reader_lane(struct pr_delivery *d, struct pr_error *e)
-{
-	struct pr_lane_options o = {.name = "series", .threads = 1, .nice = 5};
-	if (!d->series)
-		return pr_fail(e, PR_ESTATE, "nobody knows contacts here");
-	return d->series->lane ? 0 : pr_lane_create(d->loop, &o, &d->series->lane, e);
-}
-
-static int
-begin_work(struct series_job *j, pr_ledger **l, struct pr_series_source *s)
-{
-	struct series_reader *r = j->reader;
-	int result =
-	    r->audience ? 0 : pr_audience_open(r->path, PR_AUDIENCE_READ, &r->audience, &j->error);
-	if (result == 0)
-		result = pr_ledger_open(j->path, PR_LEDGER_READ, l, &j->error);
-	*s = (struct pr_series_source){j->manifest, j->config,   r->audience,
-	                               *l,          j->begun_ms, j->now_ms};
-	return result;
-}
-
-static void
-work_look(struct pr_job *job, void *worker)
-{
-	(void)worker;
-	struct series_job *j = PR_CONTAINER(job, struct series_job, job);
-	int64_t begun = pr_mono_ms();
-	struct pr_series_source s;
-	pr_ledger *l = NULL;
-	j->result = begin_work(j, &l, &s);
-	if (j->result == 0)
-		j->result = pr_series_look(&s, &j->found, &j->error);
-	pr_ledger_close(l);
-	j->took_ms = pr_mono_ms() - begun;
-}
-
-static void
-work_make(struct pr_job *job, void *worker)
-{
-	(void)worker;
-	struct series_job *j = PR_CONTAINER(job, struct series_job, job);
-	struct pr_series_source s;
-	pr_ledger *l = NULL;
-	j->result = begin_work(j, &l, &s);
-	if (j->result == 0)
-		j->result = pr_series_make(&s, j->due, j->asked.n, &j->arena, j->moves, &j->error);
-	pr_ledger_close(l);
-}
-
-/* ---- on the folder lane ---- */
-
-static size_t
-part(size_t n, size_t at)
-{
-	return n <= at ? 0 : n - at < SLICE ? n - at : SLICE;
-}
-
-static bool
-is_written(const struct series_job *j)
-{
-	const struct pr_series_found *f = &j->found;
-	return j->at >= f->n && j->at >= f->inside_n && j->at >= f->outside_n;
-}
-
-/* Where it has seen to is written with the last slice. */
-static void
-work_enter(struct pr_job *job, void *worker)
-{
-	(void)worker;
-	struct series_job *j = PR_CONTAINER(job, struct series_job, job);
-	const struct pr_series_found *f = &j->found;
-	size_t at = j->at;
-	struct pr_series_entering in = {.entries = f->n ? f->entries + at : NULL,
-	                                .n = part(f->n, at),
-	                                .inside = f->inside_n ? f->inside + at : NULL,
-	                                .inside_n = part(f->inside_n, at),
-	                                .outside = f->outside_n ? f->outside + at : NULL,
-	                                .outside_n = part(f->outside_n, at),
-	                                .seen = -1,
-	                                .step = pr_series_next(&j->plan, 0),
-	                                .now_ms = j->now_ms,
-	                                .again_ms = j->manifest->trigger.again_ms};
-	j->at += SLICE;
-	if (is_written(j))
-		in.seen = f->seen;
-	j->result = pr_series_enter(j->ledger, &in, &j->error);
-	j->entered = in.entered;
-}
-
-static void
-work_ask(struct pr_job *job, void *worker)
-{
-	(void)worker;
-	struct series_job *j = PR_CONTAINER(job, struct series_job, job);
-	j->asked.due = j->due;
-	j->asked.max = PR_SERIES_MAKE_MAX;
-	j->result = pr_series_ask(j->ledger, &j->plan, j->now_ms, &j->asked, &j->error);
-}
-
-static void
-work_move(struct pr_job *job, void *worker)
-{
-	(void)worker;
-	struct series_job *j = PR_CONTAINER(job, struct series_job, job);
-	size_t n = part(j->asked.n, j->at);
-	for (size_t i = j->at; i < j->at + n; i++)
-		if (j->moves[i].row.due_ms)
-			j->moves[i].row.due_ms = j->due_ms;
-	j->result = pr_series_move(j->ledger, &j->plan, j->moves + j->at, n, j->now_ms,
-	                           j->manifest->steps.n > 0, &j->moved, &j->error);
-	j->at += n;
-}
 
 /* ---- a round ---- */
 
@@ -280,13 +108,14 @@ goes_on(struct series_job *j)
 }
 
 static struct series_job *
-round_begin(struct pr_campaign *c)
+round_begin(struct pr_campaign *c, pr_lane *lane)
 {
 	struct series_job *j = pr_calloc(1, sizeof *j);
 	j->campaign = c;
 	j->manifest = c->manifest;
 	j->config = pr_config_ref((struct pr_config *)c->delivery->config);
 	j->reader = c->delivery->series;
+	j->lane = lane;
 	j->ledger = c->ledger;
 	j->plan = pr_series_plan_of(c->manifest);
 	j->now_ms = pr_utc_ms();
@@ -301,13 +130,13 @@ static void
 ask(struct series_job *j)
 {
 	j->at = 0;
-	submit(j, j->campaign->delivery->folder_lane, work_ask, on_ask);
+	submit(j, j->campaign->delivery->folder_lane, work_series_ask, on_ask);
 }
 
 static void
 enter(struct series_job *j)
 {
-	submit(j, j->campaign->delivery->folder_lane, work_enter, on_enter);
+	submit(j, j->campaign->delivery->folder_lane, work_series_enter, on_enter);
 }
 
 static int64_t
@@ -341,7 +170,7 @@ on_enter(struct pr_job *job)
 		s->tally.of[PR_SERIES_UNDER_WAY] += j->entered;
 	if (!goes_on(j))
 		return;
-	if (is_written(j))
+	if (series_is_entered(j))
 		ask(j);
 	else
 		enter(j);
@@ -366,7 +195,7 @@ on_ask(struct pr_job *job)
 	if (!goes_on(j))
 		return;
 	if (j->asked.n) {
-		submit(j, j->reader->lane, work_make, on_make);
+		submit(j, j->lane, work_series_make, on_make);
 	} else if (j->asked.more) {
 		ask(j);
 	} else {
@@ -379,7 +208,7 @@ static void
 move(struct series_job *j)
 {
 	j->due_ms = campaign_now(j->campaign);
-	submit(j, j->campaign->delivery->folder_lane, work_move, on_move);
+	submit(j, j->campaign->delivery->folder_lane, work_series_move, on_move);
 }
 
 static void
@@ -543,6 +372,7 @@ series_second(struct pr_campaign *c)
 	struct series *s = c->series;
 	int64_t now = pr_utc_ms();
 	struct pr_error e = {0};
+	pr_lane *lane;
 	if (!s || s->busy || !c->ledger || !c->manifest || c->restored || !c->started_ms ||
 	    !c->indexed || !may_go_on(c) || !is_watched(c))
 		return;
@@ -550,13 +380,13 @@ series_second(struct pr_campaign *c)
 		s->look_ms = 0;
 	if (now < s->look_ms && now < s->step_ms)
 		return;
-	if (reader_lane(c->delivery, &e) < 0) {
+	if (series_lane(c->delivery, &lane, &e) < 0) {
 		campaign_note_error(c, e.text);
 		return;
 	}
-	struct series_job *j = round_begin(c);
+	struct series_job *j = round_begin(c, lane);
 	if (now >= s->look_ms)
-		submit(j, j->reader->lane, work_look, on_look);
+		submit(j, j->lane, work_series_look, on_look);
 	else
 		ask(j);
 }
