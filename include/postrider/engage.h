@@ -7,6 +7,9 @@
  *
  * A click of a person is also an opening, where there was none before it: pictures may be off.
  *
+ * Of deliveries a contact has the latest ("sent"). They are as many as messages, so they are read
+ * apart, and slowly while mail goes out: seconds to minutes later.
+ *
  * How it fails. Killed at any moment: rows of the batch at hand are read and put again, which
  * changes nothing that is there. It reads no further than ledgers are folded, so it never says
  * other than they do. A campaign whose folder is gone is passed over: nobody knows its addresses.
@@ -44,8 +47,9 @@ void pr_engage_close(pr_engage *g); /* NULL: nothing */
 uint64_t pr_engage_needs(const pr_engage *g);
 
 struct pr_engage_counts {
-	uint64_t behind;         /* octets of the journal not looked at yet */
-	uint64_t added, removed; /* events, since the start */
+	uint64_t behind;            /* octets of the journal not looked at yet */
+	uint64_t deliveries_behind; /* the same, for deliveries */
+	uint64_t added, removed;    /* events, since the start; deliveries aside */
 };
 void pr_engage_counts(const pr_engage *g, struct pr_engage_counts *out);
 

@@ -13,10 +13,32 @@
 #define ID_SIZE 21
 #define SWEEP_CONTACTS 200 /* between two looks at the clock */
 
-static const char *const names[PR_ENGAGED_KINDS] = {"open", "click", "unsubscribe", "complaint",
-                                                    "bounce"};
+static const char *const names[PR_ENGAGED_KINDS] = {"open",      "click",  "unsubscribe",
+                                                    "complaint", "bounce", "sent"};
 
 /* ---- one event ---- */
+
+static enum audience_statement
+statement_of(const struct pr_engaged_event *ev)
+{
+	if (ev->kind == PR_ENGAGED_SENT)
+		return AU_SENT_PUT;
+	return ev->gone ? AU_EVENT_REMOVE : AU_EVENT_PUT;
+}
+
+/* Of many messages the latest: a row for each contact, not for each message. */
+static int
+remove_earlier(pr_audience *a, int64_t contact, int64_t name, int64_t at_ms, struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = audience_statement(a, AU_SENT_EARLIER, &s, e);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, contact);
+	sqlite3_bind_int64(s, 2, name);
+	sqlite3_bind_int64(s, 3, at_ms);
+	return pr_db_run(s, e);
+}
 
 static int
 put_or_remove(pr_audience *a, int64_t contact, const struct pr_engaged_row *row,
@@ -27,7 +49,7 @@ put_or_remove(pr_audience *a, int64_t contact, const struct pr_engaged_row *row,
 	sqlite3_stmt *s;
 	int r = audience_event_name(a, pr_str(names[ev->kind]), &name, e);
 	if (r == 0)
-		r = audience_statement(a, ev->gone ? AU_EVENT_REMOVE : AU_EVENT_PUT, &s, e);
+		r = audience_statement(a, statement_of(ev), &s, e);
 	if (r < 0)
 		return r == PR_ELIMIT ? 0 : r; /* names that people gave have taken all the room */
 	snprintf(id, sizeof id, "%llu", (unsigned long long)ev->lsn);
@@ -36,13 +58,15 @@ put_or_remove(pr_audience *a, int64_t contact, const struct pr_engaged_row *row,
 	sqlite3_bind_int64(s, 3, ev->at_ms);
 	pr_db_bind_text(s, 4, pr_str(id));
 	pr_db_bind_text(s, 5, row->campaign);
-	if (!ev->gone) {
+	if (statement_of(ev) == AU_EVENT_PUT) {
 		sqlite3_bind_null(s, 6);
 		sqlite3_bind_null(s, 7);
 	}
 	r = pr_db_run(s, e);
-	int changed = r < 0 ? r : sqlite3_changes(a->db);
-	if (changed > 0 && !ev->gone)
+	int changed = r < 0 ? 0 : sqlite3_changes(a->db);
+	if (changed && ev->kind == PR_ENGAGED_SENT) /* sets off no series: those send, too */
+		r = remove_earlier(a, contact, name, ev->at_ms, e);
+	else if (changed && !ev->gone)
 		r = audience_arrive(a, contact, name, ev->at_ms, e);
 	return r < 0 ? r : changed;
 }
@@ -78,28 +102,39 @@ put_row(pr_audience *a, struct pr_engaged_batch *b, const struct pr_engaged_row 
 			return r;
 		*(ev->gone ? &b->removed : &b->added) += (unsigned)r;
 	}
-	return b->added + b->removed > before ? audience_derive(a, contact, e) : 0;
+	bool changed = b->added + b->removed > before;
+	return changed && !b->deliveries ? audience_derive(a, contact, e) : 0;
 }
 
-/* ---- the position ---- */
+/* ---- the positions ---- */
+
+static struct pr_str
+position_key(bool deliveries)
+{
+	return pr_str(deliveries ? "engaged/sent" : "engaged");
+}
 
 static int
-keep_position(pr_audience *a, uint64_t lsn, struct pr_error *e)
+keep_position(pr_audience *a, const struct pr_engaged_batch *b, struct pr_error *e)
 {
 	sqlite3_stmt *s;
 	int r = audience_statement(a, AU_ENGAGED_KEEP, &s, e);
 	if (r < 0)
 		return r;
-	sqlite3_bind_int64(s, 1, (int64_t)lsn);
+	pr_db_bind_text(s, 1, position_key(b->deliveries));
+	sqlite3_bind_int64(s, 2, (int64_t)b->position);
 	return pr_db_run(s, e);
 }
 
 int
-pr_engaged_position(pr_audience *a, uint64_t *lsn, struct pr_error *e)
+pr_engaged_position(pr_audience *a, bool deliveries, uint64_t *lsn, struct pr_error *e)
 {
 	sqlite3_stmt *s;
 	int r = audience_statement(a, AU_ENGAGED_POSITION, &s, e);
-	if (r < 0 || (r = pr_db_step(s, e)) < 0)
+	if (r < 0)
+		return r;
+	pr_db_bind_text(s, 1, position_key(deliveries));
+	if ((r = pr_db_step(s, e)) < 0)
 		return r;
 	*lsn = r == 1 ? (uint64_t)sqlite3_column_int64(s, 0) : 0;
 	sqlite3_reset(s);
@@ -117,7 +152,7 @@ pr_engaged_put(pr_audience *a, struct pr_engaged_batch *b, int64_t end_mono_ms, 
 		r = put_row(a, b, &b->rows[b->at], e);
 		b->at++;
 	}
-	return r == 0 ? keep_position(a, b->position, e) : r;
+	return r == 0 ? keep_position(a, b, e) : r;
 }
 
 /* ---- whom there is ---- */

@@ -37,7 +37,7 @@
 /* What campaigns bring has names from the start: a segment may ask for them. */
 #define ENGAGED                                                                                    \
 	"INSERT OR IGNORE INTO event_names (name) VALUES ('unsubscribe'), ('complaint'),"          \
-	" ('bounce');"                                                                             \
+	" ('bounce'), ('sent');"                                                                   \
 	"CREATE TABLE departures (contact INTEGER, list TEXT, at_ms INTEGER, source TEXT,"         \
 	" PRIMARY KEY (contact, list, at_ms)) WITHOUT ROWID;"
 /* order_hash: of the event's id, 0 without one: refunds look for it. */
@@ -77,7 +77,7 @@ static const struct pr_db_migration migrations[] = {
 #define BROUGHT                                                                                    \
 	" AND id <> '' AND NOT id GLOB '*[^0-9]*' AND item <> '' AND name IN"                      \
 	" (SELECT id FROM event_names WHERE name IN ('open', 'click', 'unsubscribe', 'complaint'," \
-	" 'bounce'))"
+	" 'bounce', 'sent'))"
 #define AUDIT "at_ms, uid, by, verb, address, scope, reason, source, n"
 
 static const char *const texts[AU_N] = {
@@ -153,6 +153,11 @@ static const char *const texts[AU_N] = {
     [AU_EVENT_PUT] = "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
     [AU_EVENT_REMOVE] = "DELETE FROM events WHERE contact = ? AND name = ? AND at_ms = ?"
 			" AND id = ? AND item = ?",
+    [AU_SENT_PUT] = "INSERT OR IGNORE INTO events SELECT ?1, ?2, ?3, ?4, ?5, NULL, NULL"
+		    " WHERE NOT EXISTS (SELECT 1 FROM events WHERE contact = ?1 AND name = ?2"
+		    " AND at_ms >= ?3)",
+    [AU_SENT_EARLIER] = "DELETE FROM events WHERE contact = ?1 AND name = ?2 AND at_ms < ?3"
+			" AND id <> '' AND NOT id GLOB '*[^0-9]*' AND item <> ''",
     [AU_EVENT_THERE] = "SELECT at_ms FROM events WHERE contact = ? AND name = ? AND id = ?"
 		       " AND item = ? LIMIT 1",
     [AU_CREDIT_ADD] = "INSERT OR IGNORE INTO credits VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
@@ -166,7 +171,7 @@ static const char *const texts[AU_N] = {
     /* What somebody did not do, or did to get away, is no engagement. */
     [AU_EVENTS_OF] = "SELECT name, at_ms, amount FROM events WHERE contact = ? AND name NOT IN"
 		     " (SELECT id FROM event_names WHERE name IN ('unsubscribe', 'complaint',"
-		     " 'bounce')) ORDER BY name, at_ms",
+		     " 'bounce', 'sent')) ORDER BY name, at_ms",
     /* Names 2 and 3: "open", "click". */
     [AU_ENGAGED] = "SELECT at_ms, name = 3 FROM events WHERE contact ="
 		   " (SELECT id FROM contacts WHERE address = ?1) AND name IN (2, 3)"
@@ -181,8 +186,8 @@ static const char *const texts[AU_N] = {
     [AU_EVENTS_LATEST] = "SELECT event_names.name, at_ms, events.id, item, amount, currency"
 			 " FROM events JOIN event_names ON event_names.id = events.name"
 			 " WHERE contact = ? ORDER BY at_ms DESC, event_names.id LIMIT ?",
-    [AU_ENGAGED_KEEP] = "INSERT OR REPLACE INTO facts VALUES ('engaged', ?)",
-    [AU_ENGAGED_POSITION] = "SELECT value FROM facts WHERE key = 'engaged'",
+    [AU_ENGAGED_KEEP] = "INSERT OR REPLACE INTO facts VALUES (?, ?)",
+    [AU_ENGAGED_POSITION] = "SELECT value FROM facts WHERE key = ?",
     [AU_ENGAGED_OLD] = "SELECT DISTINCT contact FROM events WHERE contact >= ?1"
 		       " AND contact < ?2 AND at_ms < ?3" BROUGHT,
     [AU_ENGAGED_DROP] = "DELETE FROM events WHERE contact = ?1 AND at_ms < ?2" BROUGHT,

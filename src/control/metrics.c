@@ -208,6 +208,8 @@ add_engagement(struct pr_buf *b, const pr_engage *g)
 	gauge(b, "postrider_engagement_backlog_bytes",
 	      "Octets of the journal whose openings and clicks contacts do not have yet.",
 	      (double)n.behind);
+	gauge(b, "postrider_engagement_deliveries_backlog_bytes",
+	      "The same, of deliveries, which may be later.", (double)n.deliveries_behind);
 	counter(b, "postrider_engagement_events_total",
 	        "Events of campaigns that were put to contacts.", n.added);
 }

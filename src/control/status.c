@@ -105,9 +105,12 @@ add_track(struct request *q, struct pr_buf *b)
 	            told.waiting);
 	struct pr_engage_counts engaged;
 	pr_engage_counts(q->control->options.engage, &engaged);
-	pr_buf_addf(b, ",\"engagement\":{\"behind_bytes\":%llu,\"added\":%llu,\"removed\":%llu}",
-	            (unsigned long long)engaged.behind, (unsigned long long)engaged.added,
-	            (unsigned long long)engaged.removed);
+	pr_buf_addf(b,
+	            ",\"engagement\":{\"behind_bytes\":%llu,"
+	            "\"deliveries_behind_bytes\":%llu,\"added\":%llu,\"removed\":%llu}",
+	            (unsigned long long)engaged.behind,
+	            (unsigned long long)engaged.deliveries_behind,
+	            (unsigned long long)engaged.added, (unsigned long long)engaged.removed);
 	pr_buf_addf(b, ",\"track\":{\"listening\":%s,\"recorded\":%llu,\"dropped\":%llu}",
 	            n.listening ? "true" : "false", (unsigned long long)n.recorded,
 	            (unsigned long long)n.dropped);

@@ -4,6 +4,10 @@
  *   idle -(LOOK_MS, something was folded)-> lane: a batch -> audience's desk: events and position
  *     ^-------- nothing in it: the position stays in memory for SAVE_OCTETS --------'
  *
+ * Deliveries take a tenth of a thread at most while mail goes out: a batch that took its time is
+ * followed by REST times as long a pause, as long as outcomes come. Where they lag by more than
+ * DELIVERIES_HOLD the journal is not kept for them.
+ *
  * Now and then what is older than retention.events goes.
  */
 #include "internal.h"
@@ -15,60 +19,107 @@
 #define LOOK_MS 500
 #define AGAIN_MS (5 * PR_SECOND_MS)
 #define SAVE_OCTETS (32u << 20) /* a restart reads so much again, at most */
+#define REST 9
+#define BUSY_OUTCOMES 100u /* since the last batch: mail goes out */
+#define DELIVERIES_HOLD (2ULL << 30)
 #define SWEEP_FIRST_MS PR_MINUTE_MS
 #define SWEEP_EVERY_MS (6 * PR_HOUR_MS)
+
+struct stream {
+	pr_engage *owner;
+	struct reader *reader;
+	struct pr_timer timer;
+	struct read_job *read; /* NULL: none under way */
+	struct pr_audience_work put;
+	uint64_t position, saved;
+	int64_t began_ms;  /* monotonic: the batch under way */
+	uint64_t outcomes; /* when it began */
+	bool troubled;
+};
+
+enum { CAME_BACK, DELIVERIES, STREAMS };
 
 struct pr_engage {
 	struct pr_engage_options options;
 	const struct pr_config *config;
 	pr_lane *lane;
-	struct reader *reader;
-	struct pr_timer timer;
-	struct read_job *read; /* NULL: none under way */
-	struct pr_audience_work put, sweep;
-	uint64_t position, saved;
+	struct stream streams[STREAMS];
+	struct pr_audience_work sweep;
 	struct pr_engage_counts counts;
-	bool sweeping, stopping, troubled;
+	bool sweeping, stopping;
 	int64_t sweep_ms; /* monotonic: when next */
 	int64_t contact;  /* as far as it was swept */
 };
 
-static void consider(pr_engage *g);
+static void consider(struct stream *s);
 
 /* ---- reading ---- */
 
-static void
-end_read(pr_engage *g, int result, const struct pr_error *e)
+static uint64_t
+outcomes_now(const pr_engage *g)
 {
-	struct read_job *j = g->read;
-	bool moved = j->batch.position > g->position;
-	g->read = NULL;
-	if (result == 0) {
-		g->position = j->batch.position;
-		g->counts.added += j->batch.added;
-		g->counts.removed += j->batch.removed;
-	} else if (result != PR_ESTATE && !g->troubled)
+	struct pr_delivery_status now;
+	uint64_t n = 0;
+	pr_delivery_status(g->options.delivery, &now);
+	for (int i = 0; i < PR_STATES; i++)
+		n += now.messages[i];
+	return n;
+}
+
+/* 0: go on at once. */
+static int64_t
+pause_ms(const struct stream *s, int result, bool moved)
+{
+	if (result < 0)
+		return AGAIN_MS;
+	if (!moved)
+		return LOOK_MS;
+	bool busy = s == &s->owner->streams[DELIVERIES] &&
+	            outcomes_now(s->owner) - s->outcomes >= BUSY_OUTCOMES;
+	return busy ? 1 + REST * (pr_mono_ms() - s->began_ms) : 0;
+}
+
+static void
+tell_trouble(struct stream *s, int result, const struct pr_error *e)
+{
+	if (result < 0 && result != PR_ESTATE && !s->troubled)
 		PR_LOG(PR_LOG_WARNING, "engagement_waits",
 		       "what recipients did does not reach contacts now: %s; tried again", e->text);
-	g->troubled = result < 0;
-	if (result == 0 && j->lost)
+	if (result == 0 && s->read->lost)
 		PR_LOG(PR_LOG_WARNING, "engagement_lost",
 		       "%llu octets of the journal went before contacts could learn of them",
-		       (unsigned long long)j->lost);
+		       (unsigned long long)s->read->lost);
+	s->troubled = result < 0;
+}
+
+static void
+end_read(struct stream *s, int result, const struct pr_error *e)
+{
+	pr_engage *g = s->owner;
+	struct read_job *j = s->read;
+	bool moved = j->batch.position > s->position;
+	tell_trouble(s, result, e);
+	s->read = NULL;
+	if (result == 0) {
+		s->position = j->batch.position;
+		g->counts.added += j->batch.deliveries ? 0 : j->batch.added;
+		g->counts.removed += j->batch.removed;
+	}
 	pr_arena_finish(&j->arena);
 	free(j);
 	if (g->stopping)
 		return;
-	if (result < 0 || !moved)
-		pr_timer_start(&g->timer, result < 0 ? AGAIN_MS : LOOK_MS);
+	int64_t wait_ms = pause_ms(s, result, moved);
+	if (wait_ms)
+		pr_timer_start(&s->timer, wait_ms);
 	else
-		consider(g);
+		consider(s);
 }
 
 static int
 put_step(struct pr_audience_work *w, pr_audience *a, int64_t end_mono_ms)
 {
-	struct pr_engaged_batch *b = &PR_CONTAINER(w, pr_engage, put)->read->batch;
+	struct pr_engaged_batch *b = &PR_CONTAINER(w, struct stream, put)->read->batch;
 	int r = pr_engaged_put(a, b, end_mono_ms, &w->error);
 	return r < 0 ? r : b->at < b->n;
 }
@@ -76,39 +127,41 @@ put_step(struct pr_audience_work *w, pr_audience *a, int64_t end_mono_ms)
 static void
 put_done(struct pr_audience_work *w, int result)
 {
-	pr_engage *g = PR_CONTAINER(w, pr_engage, put);
+	struct stream *s = PR_CONTAINER(w, struct stream, put);
 	if (result == 0)
-		g->saved = g->read->batch.position;
-	end_read(g, result, &w->error);
+		s->saved = s->read->batch.position;
+	end_read(s, result, &w->error);
 }
 
 static void
 read_done(struct pr_job *job)
 {
 	struct read_job *j = PR_CONTAINER(job, struct read_job, job);
-	pr_engage *g = j->owner;
-	if (j->result == 0 && !g->stopping &&
-	    (j->batch.n || j->batch.position > g->saved + SAVE_OCTETS)) {
-		g->put.step = put_step;
-		g->put.done = put_done;
-		pr_audience_desk_work(g->options.audience, &g->put);
+	struct stream *s = j->stream;
+	if (j->result == 0 && !s->owner->stopping &&
+	    (j->batch.n || j->batch.position > s->saved + SAVE_OCTETS)) {
+		s->put.step = put_step;
+		s->put.done = put_done;
+		pr_audience_desk_work(s->owner->options.audience, &s->put);
 	} else
-		end_read(g, j->result, &j->error);
+		end_read(s, j->result, &j->error);
 }
 
 static void
-begin_read(pr_engage *g, uint64_t limit)
+begin_read(struct stream *s, uint64_t limit)
 {
 	struct read_job *j = pr_calloc(1, sizeof *j);
 	pr_arena_init(&j->arena);
-	j->owner = g;
-	j->reader = g->reader;
-	j->from = g->position;
+	j->stream = s;
+	j->reader = s->reader;
+	j->from = s->position;
 	j->limit = limit;
 	j->job.work = reader_work;
 	j->job.done = read_done;
-	g->read = j;
-	pr_lane_submit(g->lane, &j->job);
+	s->read = j;
+	s->began_ms = pr_mono_ms();
+	s->outcomes = outcomes_now(s->owner);
+	pr_lane_submit(s->owner->lane, &j->job);
 }
 
 /* ---- what is old ---- */
@@ -148,36 +201,42 @@ sweep_if_time(pr_engage *g)
 /* ---- what is there to do ---- */
 
 static void
-consider(pr_engage *g)
+consider(struct stream *s)
 {
-	uint64_t limit = pr_delivery_settled(g->options.delivery);
-	if (g->read || g->stopping)
+	uint64_t limit = pr_delivery_settled(s->owner->options.delivery);
+	if (s->read || s->owner->stopping)
 		return;
-	if (limit > g->position)
-		begin_read(g, limit);
-	else if (!pr_timer_running(&g->timer))
-		pr_timer_start(&g->timer, LOOK_MS);
+	if (limit > s->position)
+		begin_read(s, limit);
+	else if (!pr_timer_running(&s->timer))
+		pr_timer_start(&s->timer, LOOK_MS);
 }
 
 static void
 on_timer(struct pr_timer *t)
 {
-	pr_engage *g = PR_CONTAINER(t, pr_engage, timer);
-	sweep_if_time(g);
-	consider(g);
+	struct stream *s = PR_CONTAINER(t, struct stream, timer);
+	sweep_if_time(s->owner);
+	consider(s);
 }
 
 /* ---- coming and going ---- */
 
 /* A position beyond the journal's end is of another history. */
 static int
-restore(pr_engage *g, struct pr_error *e)
+open_stream(pr_engage *g, unsigned which, struct pr_error *e)
 {
+	struct stream *s = &g->streams[which];
 	uint64_t end = pr_journal_end(g->options.journal);
-	int r = pr_engaged_position(g->reader->audience, &g->position, e);
-	if (g->position > end)
-		g->position = end;
-	g->saved = g->position;
+	s->owner = g;
+	pr_timer_init(&s->timer, g->options.loop, on_timer);
+	s->reader = reader_create(&g->options, which == DELIVERIES, e);
+	if (!s->reader)
+		return PR_EIO;
+	int r = pr_engaged_position(s->reader->audience, which == DELIVERIES, &s->position, e);
+	if (s->position > end)
+		s->position = end;
+	s->saved = s->position;
 	return r;
 }
 
@@ -186,19 +245,20 @@ pr_engage_open(const struct pr_engage_options *options, pr_engage **out, struct 
 {
 	pr_engage *g = pr_calloc(1, sizeof *g);
 	struct pr_lane_options lane = {.name = "engagement", .threads = 1, .nice = 10};
+	int r = 0;
 	g->options = *options;
 	g->config = options->config;
 	g->sweep_ms = pr_mono_ms() + SWEEP_FIRST_MS;
-	pr_timer_init(&g->timer, options->loop, on_timer);
-	g->reader = reader_create(options, e);
-	int r = g->reader ? restore(g, e) : PR_EIO;
+	for (unsigned i = 0; i < STREAMS && r == 0; i++)
+		r = open_stream(g, i, e);
 	if (r == 0)
 		r = pr_lane_create(options->loop, &lane, &g->lane, e);
 	if (r < 0) {
 		pr_engage_close(g);
 		return r;
 	}
-	consider(g);
+	for (unsigned i = 0; i < STREAMS; i++)
+		consider(&g->streams[i]);
 	*out = g;
 	return 0;
 }
@@ -213,7 +273,8 @@ void
 pr_engage_stop(pr_engage *g)
 {
 	g->stopping = true;
-	pr_timer_stop(&g->timer);
+	for (unsigned i = 0; i < STREAMS; i++)
+		pr_timer_stop(&g->streams[i].timer);
 	pr_lane_destroy(g->lane);
 	g->lane = NULL;
 }
@@ -221,7 +282,7 @@ pr_engage_stop(pr_engage *g)
 void
 pr_engage_settle(pr_engage *g)
 {
-	while (g->read || g->sweeping)
+	while (g->streams[CAME_BACK].read || g->streams[DELIVERIES].read || g->sweeping)
 		pr_loop_turn(g->options.loop);
 }
 
@@ -230,23 +291,35 @@ pr_engage_close(pr_engage *g)
 {
 	if (!g)
 		return;
-	PR_ASSERT(!g->read);
 	if (g->lane)
 		pr_lane_destroy(g->lane);
-	reader_destroy(g->reader);
+	for (unsigned i = 0; i < STREAMS; i++) {
+		PR_ASSERT(!g->streams[i].read);
+		reader_destroy(g->streams[i].reader);
+	}
 	free(g);
 }
 
 uint64_t
 pr_engage_needs(const pr_engage *g)
 {
-	return g->saved;
+	uint64_t end = pr_journal_end(g->options.journal);
+	uint64_t least = g->streams[CAME_BACK].saved, late = g->streams[DELIVERIES].saved;
+	return late < least && end - late <= DELIVERIES_HOLD ? late : least;
+}
+
+static uint64_t
+behind(const pr_engage *g, unsigned which)
+{
+	uint64_t durable = pr_journal_durable(g->options.journal);
+	uint64_t position = g->streams[which].position;
+	return durable > position ? durable - position : 0;
 }
 
 void
 pr_engage_counts(const pr_engage *g, struct pr_engage_counts *out)
 {
-	uint64_t durable = pr_journal_durable(g->options.journal);
 	*out = g->counts;
-	out->behind = durable > g->position ? durable - g->position : 0;
+	out->behind = behind(g, CAME_BACK);
+	out->deliveries_behind = behind(g, DELIVERIES);
 }

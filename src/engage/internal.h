@@ -4,6 +4,9 @@
  *   events.c  what hits of a row come to: pure
  *   read.c    on the lane of this room: journal and ledgers become a batch
  *   desk.c    on the loop: when to read, and handing over to the audience's desk
+ *
+ * There are two streams over the journal: what came back is told within seconds; deliveries, which
+ * are as many as messages, are told as time allows.
  */
 #ifndef ENGAGE_INTERNAL_H
 #define ENGAGE_INTERNAL_H
@@ -31,10 +34,11 @@ struct touched { /* a record */
 	uint32_t serial, row;
 	uint64_t lsn;
 	int64_t at_ms;
-	bool bounced;
+	uint8_t outcome; /* PR_ENGAGED_BOUNCE or _SENT; PR_ENGAGED_KINDS: an engagement */
 };
 
-struct reader { /* the lane's */
+struct reader { /* of a stream; the lane's */
+	bool deliveries;
 	char *journal_dir, *spool;
 	pr_statedb *statedb;
 	pr_audience *audience;
@@ -45,7 +49,7 @@ struct reader { /* the lane's */
 
 struct read_job { /* from the loop and back */
 	struct pr_job job;
-	pr_engage *owner;
+	struct stream *stream; /* of the loop */
 	struct reader *reader;
 	uint64_t from, limit;
 	/* made: */
@@ -55,7 +59,8 @@ struct read_job { /* from the loop and back */
 	int result;
 	struct pr_error error;
 };
-struct reader *reader_create(const struct pr_engage_options *options, struct pr_error *e);
+struct reader *reader_create(const struct pr_engage_options *options, bool deliveries,
+                             struct pr_error *e);
 void reader_destroy(struct reader *r); /* NULL: nothing */
 void reader_work(struct pr_job *job, void *worker);
 

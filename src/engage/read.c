@@ -18,20 +18,30 @@
 
 /* ---- the journal ---- */
 
+static uint8_t
+outcome_kind(const struct reader *r, const struct pr_outcome *o)
+{
+	if (r->deliveries)
+		return o->state == PR_DELIVERED ? PR_ENGAGED_SENT : PR_ENGAGED_KINDS;
+	return engage_is_hard(o) ? PR_ENGAGED_BOUNCE : PR_ENGAGED_KINDS;
+}
+
 static void
 note(struct reader *r, const struct pr_record *record)
 {
 	struct pr_str payload = pr_str_n(record->payload, record->payload_n);
 	struct pr_outcome o;
 	struct pr_engagement g;
-	bool bounced = record->type == PR_RECORD_OUTCOME && pr_outcome_decode(payload, &o) == 0 &&
-	               engage_is_hard(&o);
-	bool engaged = record->type == PR_RECORD_ENGAGEMENT &&
-	               pr_engagement_decode(payload, &g) == 0 && g.kind != PR_ENGAGEMENT_CONVERSION;
+	bool engaged = false;
+	uint8_t outcome = PR_ENGAGED_KINDS;
+	if (record->type == PR_RECORD_OUTCOME && pr_outcome_decode(payload, &o) == 0)
+		outcome = outcome_kind(r, &o);
+	else if (record->type == PR_RECORD_ENGAGEMENT && pr_engagement_decode(payload, &g) == 0)
+		engaged = !r->deliveries && g.kind != PR_ENGAGEMENT_CONVERSION;
 	bool person = record->row && !pr_row_is_seed(record->row);
-	if (record->campaign && person && (bounced || engaged))
+	if (record->campaign && person && (outcome != PR_ENGAGED_KINDS || engaged))
 		r->touched[r->n++] = (struct touched){record->campaign, record->row, record->lsn,
-		                                      record->at_ms, bounced};
+		                                      record->at_ms, outcome};
 }
 
 /* What was released is lost to us; the journal holds back for us while there is room. */
@@ -120,20 +130,21 @@ static int
 read_row(struct read_job *j, pr_ledger *l, struct pr_str campaign, const struct touched *t,
          size_t n)
 {
-	struct row_hits hits = {.n = 0};
+	struct row_hits hits;
 	struct pr_buf email = {0};
 	struct pr_engaged_row *row = (struct pr_engaged_row *)&j->batch.rows[j->batch.n];
 	int r = pr_ledger_email(l, t->row, &email, &j->error);
-	if (r == 0)
+	hits.n = 0;
+	if (r == 0 && !j->batch.deliveries)
 		r = pr_ledger_hits(l, t->row, add_hit, &hits, &j->error);
 	if (r == 0 && email.len) {
 		struct pr_engaged_event *events =
 		    pr_arena_alloc(&j->arena, (ENGAGE_OF_HIT * hits.n + n) * sizeof *events);
 		size_t made = engage_events(hits.of, hits.n, events);
 		for (size_t i = 0; i < n; i++)
-			if (t[i].bounced)
+			if (t[i].outcome != PR_ENGAGED_KINDS)
 				events[made++] = (struct pr_engaged_event){
-				    PR_ENGAGED_BOUNCE, false, false, t[i].at_ms, t[i].lsn};
+				    t[i].outcome, false, false, t[i].at_ms, t[i].lsn};
 		*row = (struct pr_engaged_row){pr_arena_copy(&j->arena, pr_buf_str(&email)),
 		                               campaign, events, made};
 		j->batch.n += made > 0;
@@ -198,6 +209,7 @@ reader_work(struct pr_job *job, void *worker)
 	struct read_job *j = PR_CONTAINER(job, struct read_job, job);
 	struct reader *r = j->reader;
 	bool anybody;
+	j->batch.deliveries = r->deliveries;
 	j->batch.position = j->limit;
 	j->result = pr_engaged_anybody(r->audience, &anybody, &j->error);
 	if (j->result < 0 || !anybody)
@@ -211,10 +223,11 @@ reader_work(struct pr_job *job, void *worker)
 /* ---- coming and going ---- */
 
 struct reader *
-reader_create(const struct pr_engage_options *options, struct pr_error *e)
+reader_create(const struct pr_engage_options *options, bool deliveries, struct pr_error *e)
 {
 	struct reader *r = pr_calloc(1, sizeof *r);
 	char path[4400];
+	r->deliveries = deliveries;
 	r->journal_dir = pr_strdup(options->journal_dir);
 	r->spool = pr_strdup(options->config->spool.p);
 	snprintf(path, sizeof path, "%s/state.db", options->config->state.p);

@@ -78,7 +78,8 @@ class EngagementCase(TrackCase):
                               text=True, timeout=pt.TIMEOUT, check=True).stdout
 
     def events(self, row):
-        return [(e["name"], e["item"]) for e in self.contact(row)["events"]]
+        """But for deliveries, which come when there is time."""
+        return [(e["name"], e["item"]) for e in self.contact(row)["events"] if e["name"] != "sent"]
 
 
 class ContactTest(EngagementCase):
@@ -144,6 +145,27 @@ class ContactTest(EngagementCase):
         rows = self.daemon.get("/v1/campaigns/%s/recipients?limit=2" % campaign["id"])
         self.assertEqual([r["email"] for r in rows["recipients"]],
                          [pt.address(2, 1), pt.address(4, 1)])
+
+
+    def test_of_deliveries_the_latest_is_known(self):
+        self.begin()
+        self.import_people(range(1, 21))
+        first = self.send(recipients_csv="email\n" + "".join(
+            pt.address(row, 1) + "\n" for row in range(1, 16)))
+        self.wait_members("count('sent') = 1", list(range(1, 16)))
+        self.daemon.kill()
+        self.daemon.start()
+        second = self.send("more", recipients_csv="email\n" + "".join(
+            pt.address(row, 1) + "\n" for row in range(10, 16)))
+        pt.wait_until(lambda: [e["item"] for e in self.contact(10)["events"]] == [second["id"]],
+                      "the latest", timeout=15)
+        pt.wait_until(lambda: self.daemon.get("/v1/status")["engagement"]
+                      ["deliveries_behind_bytes"] == 0, "all of them", timeout=15)
+        self.assertEqual(self.members("days_since('sent') = 0 AND count('open', 90) = 0"),
+                         list(range(1, 16)))
+        self.assertEqual(self.members("days_since('sent') IS NULL"), list(range(16, 21)))
+        self.assertEqual([e["item"] for e in self.contact(1)["events"]], [first["id"]])
+        self.assertEqual(self.count("engagement > 0"), 0)
 
 
 class LeavingTest(EngagementCase):
@@ -260,7 +282,8 @@ class ErasedTest(EngagementCase):
         self.daemon.cli("export", pt.address(1, 1), "--out", out)
         with open(out, encoding="utf-8") as f:
             told = json.load(f)
-        self.assertEqual([e["name"] for e in told["customer_events"]], ["open"])
+        self.assertEqual([e["name"] for e in told["customer_events"] if e["name"] != "sent"],
+                         ["open"])
         self.daemon.cli("forget", pt.address(1, 1), "--yes")
         self.open(1)
         self.click(1)

@@ -168,7 +168,8 @@ class EverywhereTest(ForgetCase):
                          {("all", "bounced"), ("list news", "unsubscribed")})
         self.assertIn("add", {line["verb"] for line in told["audit"]})
         self.assertEqual(told["contact"]["attributes"], {"city": SECRET})
-        self.assertEqual([(e["name"], e["item"]) for e in told["customer_events"]],
+        events = [(e["name"], e["item"]) for e in told["customer_events"]]
+        self.assertEqual([e for e in events if e[0] not in ("bounce", "sent")],
                          [("order", SECRET)])
         self.assertIn(("bounced", rows["old"]["campaign"]),
                       [(e["type"], e["campaign"]) for e in told["events"]])

@@ -53,7 +53,7 @@ position(pr_audience *a)
 {
 	struct pr_error e = {0};
 	uint64_t lsn = 1;
-	ok(pr_engaged_position(a, &lsn, &e), &e);
+	ok(pr_engaged_position(a, false, &lsn, &e), &e);
 	return lsn;
 }
 
@@ -160,6 +160,33 @@ START_TEST(leaving_complaining_and_bouncing_are_known_and_are_no_engagement)
 	ck_assert_uint_eq(count(a, "count('unsubscribe') = 1 AND count('complaint') = 1 AND"
 	                           " days_since('bounce') = 0 AND engagement = 0"),
 	                  1);
+	pr_audience_close(a);
+}
+END_TEST
+
+START_TEST(of_deliveries_the_latest_stands_and_they_have_a_position_of_their_own)
+{
+	static const struct pr_engaged_event early[] = {
+	    {PR_ENGAGED_SENT, false, false, NOW - 50 * HOUR, 10}};
+	static const struct pr_engaged_event late[] = {
+	    {PR_ENGAGED_SENT, false, false, NOW - 3 * HOUR, 20}};
+	const struct pr_engaged_row rows[] = {
+	    ROW("ann@a.example", early), ROW("bob@a.example", early), ROW("ann@a.example", late)};
+	struct pr_error e = {0};
+	pr_audience *a = open_people();
+	for (int i = 0; i < 2; i++) { /* again: as after a crash */
+		struct pr_engaged_batch b = {
+		    .rows = rows, .n = 3, .deliveries = true, .position = 100};
+		ok(pr_db_begin(a->db, &e), &e);
+		ok(pr_db_end(a->db, pr_engaged_put(a, &b, INT64_MAX, &e), &e), &e);
+		ck_assert_uint_eq(b.added, i ? 0 : 3);
+		ck_assert_uint_eq(count(a, "days_since('sent') = 0 AND count('sent') = 1"), 1);
+		ck_assert_uint_eq(count(a, "days_since('sent') = 2 AND engagement = 0"), 1);
+	}
+	uint64_t lsn = 0;
+	ok(pr_engaged_position(a, true, &lsn, &e), &e);
+	ck_assert_uint_eq(lsn, 100);
+	ck_assert_uint_eq(position(a), 0);
 	pr_audience_close(a);
 }
 END_TEST
@@ -339,6 +366,7 @@ main(void)
 	    {what_a_machine_did_after_all_goes_and_its_points_with_it},
 	    {leaving_complaining_and_bouncing_are_known_and_are_no_engagement},
 	    {what_is_old_goes_but_what_others_counted_stays},
+	    {of_deliveries_the_latest_stands_and_they_have_a_position_of_their_own},
 	    {who_leaves_is_no_member_any_more, ROWS(leavings)},
 	    {a_consent_that_was_ended_is_not_made_to_last_by_the_same_file_again},
 	    {a_click_stands_for_no_opening_of_who_does_not_want_them_recorded},

@@ -153,7 +153,7 @@ START_TEST(names_of_events_are_checked_and_bounded)
 		r = pr_db_end(a->db, pr_events_put(a, &b, INT64_MAX, &e), &e);
 	}
 	ck_assert_int_eq(r, PR_ELIMIT);
-	ck_assert_uint_eq(i, PR_EVENT_NAMES_MAX - 9 + 1); /* six are there */
+	ck_assert_uint_eq(i, PR_EVENT_NAMES_MAX - 10 + 1); /* ten are there */
 	pr_audience_close(a);
 }
 END_TEST

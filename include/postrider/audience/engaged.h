@@ -1,11 +1,12 @@
 /*
  * What recipients did with the mail of campaigns, kept with the contacts they are: events "open",
- * "click", "unsubscribe", "complaint" and "bounce" whose item is the campaign's id and whose id is
- * the place of the record in the journal. Who is no contact does not become one by it.
+ * "click", "unsubscribe", "complaint", "bounce" and "sent" whose item is the campaign's id and
+ * whose id is the place of the record in the journal. Who is no contact does not become one by it.
  *
  * A row comes whole, each time something is new about it: an opening that turns out to be a
  * machine's is taken away again. The same row twice changes nothing. How far the journal was read
- * is kept in the same file, in the transaction that ends a batch.
+ * is kept in the same file, in the transaction that ends a batch: for deliveries, which are as many
+ * as messages and may come later, apart from the rest.
  */
 #ifndef POSTRIDER_AUDIENCE_ENGAGED_H
 #define POSTRIDER_AUDIENCE_ENGAGED_H
@@ -18,6 +19,7 @@ enum pr_engaged_kind {
 	PR_ENGAGED_UNSUBSCRIBE,
 	PR_ENGAGED_COMPLAINT,
 	PR_ENGAGED_BOUNCE, /* the address is no good */
+	PR_ENGAGED_SENT,   /* a message was accepted: the latest one only */
 	PR_ENGAGED_KINDS
 };
 
@@ -39,6 +41,7 @@ struct pr_engaged_row {
 struct pr_engaged_batch { /* the caller's, with all its texts */
 	const struct pr_engaged_row *rows;
 	size_t n;
+	bool deliveries;         /* it is of these, and so is its position */
 	uint64_t position;       /* of the journal: all below is in this batch or was before */
 	size_t at;               /* the next row; 0 before the first call */
 	uint64_t added, removed; /* made: events */
@@ -48,7 +51,7 @@ struct pr_engaged_batch { /* the caller's, with all its texts */
 int pr_engaged_put(pr_audience *a, struct pr_engaged_batch *b, int64_t end_mono_ms,
                    struct pr_error *e);
 /* 0: none was kept yet. */
-int pr_engaged_position(pr_audience *a, uint64_t *lsn, struct pr_error *e);
+int pr_engaged_position(pr_audience *a, bool deliveries, uint64_t *lsn, struct pr_error *e);
 /* Is there any contact at all? Costs one look. */
 int pr_engaged_anybody(pr_audience *a, bool *out, struct pr_error *e);
 /* Events that campaigns brought before then go, of contacts from *contact on, which moves on; 0

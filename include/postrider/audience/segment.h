@@ -15,7 +15,7 @@
  *               (within 365), 'lost'; NULL who has never ordered
  *   value       revenue a year since the first order, which counts as a year at least
  *   engagement  0 to 100: points of events (order 10, review and signup 5, open 1, others 3;
- *               unsubscribe, complaint and bounce none), each of which halves every 30 days
+ *               unsubscribe, complaint, bounce and sent none), each of which halves every 30 days
  * and its functions
  *   in_list('NAME')           1 or 0
  *   days_since('EVENT')       whole days since the last one; NULL: there was none
