@@ -342,10 +342,12 @@ pr_series_move(pr_ledger *l, const struct pr_series_plan *p, struct pr_series_mo
 	if (r == 0)
 		r = ledger_save_progress(l, &at, e);
 	r = pr_db_end(l->db, r, e);
-	if (r == 0)
+	if (r == 0) {
 		l->p = at;
-	else
+	} else {
 		*out = (struct pr_series_moved){0};
+		l->names_indexed = false; /* it may have been made just now */
+	}
 	return r;
 }
 
