@@ -8,6 +8,7 @@
 
 #include "postrider/audience/contacts.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -28,13 +29,17 @@ compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* What is above a bound has that many fifths below it: equal values are in one fifth, the lowest
+ * they reach. With fewer than five customers there is not always somebody below. */
 static void
 find_bounds(double *values, size_t n, struct segment_bounds *out)
 {
 	if (n) /* else there is no array */
 		qsort(values, n, sizeof *values, compare);
-	for (size_t i = 1; i < FIFTHS; i++)
-		out->of[i - 1] = n ? values[n * i / FIFTHS] : 0;
+	for (size_t i = 1; i < FIFTHS; i++) {
+		size_t below = n * i / FIFTHS;
+		out->of[i - 1] = below ? values[below - 1] : -DBL_MAX;
+	}
 }
 
 static int
@@ -80,7 +85,7 @@ add_score(struct pr_buf *b, const char *column, const struct segment_bounds *bou
 {
 	pr_buf_addf(b, ", CASE WHEN orders > 0 THEN 1");
 	for (int i = 0; i < FIFTHS - 1; i++)
-		pr_buf_addf(b, " + (%s >= %.17g)", column, bounds->of[i]);
+		pr_buf_addf(b, " + (%s > %.17g)", column, bounds->of[i]);
 	pr_buf_addf(b, " END AS %s", name);
 }
 

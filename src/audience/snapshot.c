@@ -68,14 +68,13 @@ static void
 add_consent(struct snapshot *s)
 {
 	struct pr_str p = s->ask->purpose;
-	long long now = (long long)s->ask->now_utc_ms;
 	pr_buf_addf(&s->what,
-	            ", (SELECT iif(until_ms = 0 OR until_ms > %lld, 'yes', '') FROM consents"
-	            " WHERE contact = " SEGMENT_ID " AND purpose = '%.*s')"
+	            ", (SELECT 'yes' FROM consents WHERE contact = " SEGMENT_ID
+	            " AND purpose = '%.*s')"
 	            ", (SELECT iif(until_ms = 0, '', strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ',"
 	            " until_ms / 1000, 'unixepoch')) FROM consents"
 	            " WHERE contact = " SEGMENT_ID " AND purpose = '%.*s')",
-	            now, (int)p.n, p.p, (int)p.n, p.p);
+	            (int)p.n, p.p, (int)p.n, p.p);
 	add_name(s, PR_STR("consent"));
 	add_name(s, PR_STR("consent_expires"));
 }

@@ -41,6 +41,6 @@ void work_series_make(struct pr_job *job, void *worker);
 void work_series_enter(struct pr_job *job, void *worker); /* from j->at on, a slice */
 void work_series_ask(struct pr_job *job, void *worker);
 void work_series_move(struct pr_job *job, void *worker); /* likewise */
-bool series_is_entered(const struct series_job *j);       /* all that was found */
+bool series_is_entered(const struct series_job *j);      /* all that was found */
 
 #endif

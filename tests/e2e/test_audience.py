@@ -157,6 +157,9 @@ class ContactsTest(AudienceCase):
         campaign = self.send("asked", audience={"segment": "1", "consent": "marketing"})
         self.assertEqual(self.sent(campaign), [1])
         self.assertEqual(campaign["counts"]["skipped"], 3)
+        why = {r["email"]: r["reply"] for r in self.daemon.results(campaign)}
+        self.assertEqual(why["p2@shop.example"], "consent_expires has passed")
+        self.assertIn("has not consented", why["p3@shop.example"])
 
     def test_what_is_wrong_is_said_by_name(self):
         self.start()

@@ -79,6 +79,9 @@ class SegmentsTest(pt.TestCase):
                              for k in (2,)))
         self.assertEqual(self.count("sum('order') = 40"), 40)
         self.assertEqual(self.count("recency = 5"), len(customers) // 5)
+        # 40 each have ordered once to four times: equal ones share the lowest fifth of theirs
+        self.assertEqual([self.count("frequency = %d" % n) for n in range(1, 6)],
+                         [40, 40, 40, 40, 0])
         self.assertEqual(self.count("stage IS NULL"), 40)
         sample = self.run_segment("sample", "vip", "--limit", "5").split()
         self.assertEqual(len(set(sample)), 5)

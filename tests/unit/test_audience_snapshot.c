@@ -189,7 +189,7 @@ START_TEST(columns_are_what_is_known_and_what_was_asked_for)
 	                                 "consent,consent_expires");
 	ck_assert_str_eq(t.rows.data, "c0@a.example,,,0,false,,0.0,,yes, "
 	                              "c1@a.example,,,1,true,,0.0,,yes,2027-01-16T08:00:00Z "
-	                              "c2@a.example,,de,2,false,,0.0,,,2027-01-14T08:00:00Z");
+	                              "c2@a.example,,de,2,false,,0.0,,yes,2027-01-14T08:00:00Z");
 	taken_finish(&t);
 }
 END_TEST

@@ -9,7 +9,8 @@
  *   created updated           days, as 2027-01-31
  *   NAME                      each attribute; booleans are 1 and 0, dates text that sorts by time
  *   recency frequency monetary  1 to 5: the fifth of all customers by last order, number of
- *                             orders, revenue; 5 is best; NULL who has never ordered
+ *                             orders, revenue; 5 is best; equal ones are all in the lowest fifth
+ *                             that one of them is in; NULL who has never ordered
  *   stage       'new' (one order, within 90 days), 'active' (the last within 90 days), 'won_back'
  *               (the same, after a pause of more than 365), 'occasional' (within 180), 'at_risk'
  *               (within 365), 'lost'; NULL who has never ordered

@@ -3,8 +3,8 @@
  * text with the same columns. One state of the file: what changes meanwhile is not in it.
  *
  * Columns: email, timezone, language, every attribute (a boolean is true or false), what was asked
- * for of what is derived, and with a purpose `consent` (yes, or empty) and `consent_expires` (a
- * time, or empty: for good). What is not known of a contact is empty.
+ * for of what is derived, and with a purpose `consent` (yes, of an ended one too, or empty) and
+ * `consent_expires` (a time, or empty: for good). What is not known of a contact is empty.
  */
 #ifndef POSTRIDER_AUDIENCE_SNAPSHOT_H
 #define POSTRIDER_AUDIENCE_SNAPSHOT_H
