@@ -134,6 +134,14 @@ may_change(const char *path)
 	return false;
 }
 
+/* Who may still enter a series. */
+static bool
+concerns_audience(const char *path)
+{
+	size_t n = strcspn(path, ".");
+	return pr_str_is(pr_str_n(path, n), "audience") || pr_str_is(pr_str_n(path, n), "required");
+}
+
 static bool
 same_when(const struct pr_when *a, const struct pr_when *b)
 {
@@ -218,7 +226,9 @@ on_difference(void *context, const char *path, const struct pr_yaml_row *row)
 {
 	struct taking *k = context;
 	char remedy[300];
-	if (may_change(path) || is_same(path, k->source->now, k->manifest))
+	bool series = pr_manifest_is_series(k->source->now);
+	if (may_change(path) || (series && concerns_audience(path)) ||
+	    is_same(path, k->source->now, k->manifest))
 		return;
 	was(k->source->now, path, row, remedy, sizeof remedy - 40);
 	strcat(remedy, ", or submit another campaign");

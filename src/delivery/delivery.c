@@ -493,10 +493,7 @@ pr_campaign_view(const pr_campaign *c, struct pr_campaign_view *out)
 	                                 .last_error = c->last_error,
 	                                 .version = c->version,
 	                                 .content = c->content};
-	const struct pr_series_tally *series = series_tally(c);
-	out->is_series = series != NULL;
-	if (series)
-		out->series = *series;
+	out->is_series = series_tally(c, &out->series);
 }
 
 uint64_t

@@ -686,7 +686,7 @@ void series_retire(struct pr_campaign *c, struct pr_manifest *m); /* another is 
 void series_second(struct pr_campaign *c);
 bool series_runs_on(const struct pr_campaign *c); /* more rows may come: it does not end */
 bool series_is_busy(const struct pr_campaign *c);
-const struct pr_series_tally *series_tally(const struct pr_campaign *c); /* NULL: none */
+bool series_tally(const struct pr_campaign *c, struct pr_series_tally *out); /* false: none */
 
 /* ---- due.c ---- */
 /* Rows that a due batch has handed out: the ledger alone knows of it. They are copied; n 0:

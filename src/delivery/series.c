@@ -32,6 +32,7 @@ enum watched { NOT_WATCHED, ASKED, WATCHED };
 
 struct series {
 	bool busy;
+	bool failed;              /* the last round: its error is the campaign's last one */
 	enum watched watched;     /* of an event: its coming is kept */
 	bool more;                /* the last look did not find all */
 	int64_t look_ms, step_ms; /* wall clock: when to look, to ask, again; 0: at once */
@@ -88,6 +89,7 @@ fail(struct series_job *j)
 	struct pr_campaign *c = j->campaign;
 	struct series *s = c->series;
 	campaign_note_error(c, j->error.text);
+	s->failed = true;
 	s->look_ms = s->step_ms = pr_utc_ms() + AGAIN_MS;
 	if (j->result == PR_ECORRUPT)
 		campaign_fail(c, j->error.text);
@@ -147,6 +149,17 @@ look_again_ms(const struct series_job *j)
 	return j->found.more ? 0 : j->now_ms + (fair > least ? fair : least);
 }
 
+/* What was wrong has passed: an attribute came, a list is there again. */
+static void
+note_well(struct pr_campaign *c)
+{
+	if (!c->series->failed)
+		return;
+	c->series->failed = false;
+	free(c->last_error);
+	c->last_error = NULL;
+}
+
 static void
 on_look(struct pr_job *job)
 {
@@ -154,6 +167,7 @@ on_look(struct pr_job *job)
 	if (!goes_on(j))
 		return;
 	const struct pr_series_found *f = &j->found;
+	note_well(j->campaign);
 	j->campaign->series->look_ms = look_again_ms(j);
 	if (f->n || f->inside_n || f->outside_n || f->seen >= 0)
 		enter(j);
@@ -360,10 +374,15 @@ series_is_busy(const struct pr_campaign *c)
 	return c->series && c->series->busy;
 }
 
-const struct pr_series_tally *
-series_tally(const struct pr_campaign *c)
+bool
+series_tally(const struct pr_campaign *c, struct pr_series_tally *out)
 {
-	return c->series ? &c->series->tally : NULL;
+	if (!c->series)
+		return false;
+	*out = c->series->tally;
+	if (c->mass != PR_STATES) /* it has ended for them */
+		pr_series_cancel(out);
+	return true;
 }
 
 void

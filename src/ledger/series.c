@@ -353,6 +353,13 @@ pr_series_move(pr_ledger *l, const struct pr_series_plan *p, struct pr_series_mo
 
 /* ---- what is known ---- */
 
+void
+pr_series_cancel(struct pr_series_tally *t)
+{
+	t->of[PR_SERIES_CANCELLED] += t->of[PR_SERIES_UNDER_WAY];
+	t->of[PR_SERIES_UNDER_WAY] = 0;
+}
+
 int
 pr_series_tally(pr_ledger *l, struct pr_series_tally *out, struct pr_error *e)
 {
@@ -365,6 +372,8 @@ pr_series_tally(pr_ledger *l, struct pr_series_tally *out, struct pr_error *e)
 			out->of[end] += (uint64_t)sqlite3_column_int64(s, 1);
 		r = 0;
 	}
+	if (l->p.mark.state != PR_STATES)
+		pr_series_cancel(out);
 	return r;
 }
 

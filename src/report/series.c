@@ -10,7 +10,7 @@ static const char *const words[PR_SERIES_ENDS] = {
     [PR_SERIES_SUPPRESSED] = "may not be written to any more",
     [PR_SERIES_BOUNCED] = "could not be reached",
     [PR_SERIES_GONE] = "are no contacts any more",
-    [PR_SERIES_CANCELLED] = "were cancelled",
+    [PR_SERIES_CANCELLED] = "were under way when it ended",
 };
 
 static uint64_t

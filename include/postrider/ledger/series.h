@@ -76,6 +76,7 @@ unsigned pr_series_next(const struct pr_series_plan *p, unsigned step); /* behin
 struct pr_series_tally { /* people; of[PR_SERIES_UNDER_WAY]: those who are */
 	uint64_t of[PR_SERIES_ENDS];
 };
+void pr_series_cancel(struct pr_series_tally *t); /* the campaign has ended for who is under way */
 struct pr_series_due {
 	uint64_t person;
 	int64_t occurrence, contact, entered_ms;
@@ -113,7 +114,7 @@ int pr_series_move(pr_ledger *l, const struct pr_series_plan *p, struct pr_serie
 
 /* ---- what is known ---- */
 
-/* Looks at all of them. Any mode. */
+/* Looks at all of them; after a mark nobody is under way. Any mode. */
 int pr_series_tally(pr_ledger *l, struct pr_series_tally *out, struct pr_error *e);
 
 #endif
