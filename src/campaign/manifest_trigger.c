@@ -222,9 +222,6 @@ check_beside(struct checking *k)
 		     "variants stand beside trigger: they are compared in one campaign");
 	if (m->test.at.line)
 		tell(k, &m->test.at, "take it out", "test stands beside trigger");
-	if (m->coupons.file.p)
-		tell(k, &m->coupons.file, "take it out, or put codes into an attribute of contacts",
-		     "coupons stand beside trigger: nobody knows how many it will need");
 	if (x->list.n || x->segment.p || x->campaigns.n || x->within_ms)
 		tell(k, &t->at, "write audience: {exclude: {list: ..., segment: ...}}",
 		     "exclude stands beside trigger");

@@ -259,7 +259,7 @@ check_coupons(const struct rows *r)
 {
 	char remedy[100];
 	size_t there = r->coupons ? pr_coupons_count(r->coupons) : 0;
-	if (r->coupons_taken <= there)
+	if (r->coupons_taken <= there || pr_manifest_is_series(r->m))
 		return 0;
 	snprintf(remedy, sizeof remedy, "add %zu codes, or take as many recipients out",
 	         r->coupons_taken - there);
@@ -323,7 +323,7 @@ recipients_rows(const struct pr_manifest *m, int dir, const struct pr_recipients
 	    .m = m, .reader = reader, .problems = problems, .rows = rows, .now_ms = pr_utc_ms()};
 	*rows = 0;
 	int result = 0;
-	if (m->coupons.file.p)
+	if (m->coupons.file.p && !(from && from->only)) /* a series gives them out later */
 		result = pr_coupons_read(&m->coupons, dir, &r->coupons, problems, e);
 	if (result == 0)
 		result = m->recipients.file.p ? read_file(r, dir, e) : read_from(r, from, noted, e);

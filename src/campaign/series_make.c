@@ -6,6 +6,7 @@
  *   did what the series was about                     did
  *   not in the segment any more, or in that of exit   left
  *   a required value is missing                       a row that is skipped; the series goes on
+ *   the codes of `coupons` are used up                nothing: they wait
  *
  * Rows are read as those of any campaign from contacts (recipients_rows.c), laid down in the
  * columns that the ledger was made with.
@@ -227,6 +228,57 @@ read_rows(struct make *k)
 	return r;
 }
 
+/* ---- coupons ---- */
+
+static void
+lay_in(struct make *k, struct pr_series_move *m, size_t column, struct pr_str code)
+{
+	size_t n = pr_fields_unpack(m->row.data, k->kept, PR_CSV_COLUMNS_MAX);
+	if (column >= n)
+		return;
+	k->kept[column] = code;
+	pr_buf_clear(&k->data);
+	pr_fields_pack(&k->data, k->kept, n);
+	m->row.data = pr_arena_copy(k->arena, pr_buf_str(&k->data));
+}
+
+static void
+give_coupons(struct make *k)
+{
+	size_t column = 0;
+	uint32_t given = pr_series_coupons(k->s->ledger);
+	while (column < k->columns_n && !pr_str_is(k->columns[column], PR_COUPON_COLUMN))
+		column++;
+	for (size_t i = 0; i < k->n; i++) {
+		struct pr_series_move *m = &k->moves[i];
+		if (m->end != PR_SERIES_UNDER_WAY || m->row.state != PR_PENDING)
+			continue;
+		uint32_t place = m->of.coupon ? m->of.coupon : given + 1;
+		struct pr_str code = pr_coupons_at(k->s->coupons, place - 1);
+		m->waits = code.n == 0;
+		if (m->waits)
+			continue;
+		given = place > given ? place : given;
+		m->of.coupon = place;
+		lay_in(k, m, column, code);
+	}
+}
+
+int
+pr_series_coupons_follow(const pr_coupons *before, const pr_coupons *now, size_t given,
+                         const struct pr_text *at, struct pr_problems *problems)
+{
+	for (size_t i = 0; i < given; i++)
+		if (!pr_str_eq(pr_coupons_at(before, i), pr_coupons_at(now, i)))
+			return pr_text_problem(
+			    problems, PR_MANIFEST_FILE, at,
+			    "leave the codes in their order, and add others behind",
+			    "coupons: code %zu is another one, and %zu are given "
+			    "away",
+			    i + 1, given);
+	return 0;
+}
+
 /* ---- who is through with it ---- */
 
 /* From when on what they did counts. */
@@ -308,6 +360,8 @@ pr_series_make(const struct pr_series_source *s, const struct pr_series_due *due
 	int r = n ? read_rows(k) : 0;
 	if (r == 0 && n)
 		r = end_all(k);
+	if (r == 0 && n && s->coupons)
+		give_coupons(k);
 	free(k->places.of);
 	pr_buf_finish(&k->data);
 	free(k);

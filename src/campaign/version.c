@@ -134,12 +134,13 @@ may_change(const char *path)
 	return false;
 }
 
-/* Who may still enter a series. */
+/* Who may still enter a series, and the codes for them. */
 static bool
 concerns_audience(const char *path)
 {
 	size_t n = strcspn(path, ".");
-	return pr_str_is(pr_str_n(path, n), "audience") || pr_str_is(pr_str_n(path, n), "required");
+	return pr_str_is(pr_str_n(path, n), "audience") ||
+	       pr_str_is(pr_str_n(path, n), "required") || pr_str_is(pr_str_n(path, n), "coupons");
 }
 
 static bool
@@ -281,6 +282,12 @@ static void
 check_trigger(struct taking *k)
 {
 	const struct pr_manifest_trigger *a = &k->source->now->trigger, *b = &k->manifest->trigger;
+	const struct pr_coupons_source *was = &k->source->now->coupons, *is = &k->manifest->coupons;
+	if (pr_manifest_is_series(k->source->now) && !was->file.p != !is->file.p)
+		pr_text_problem(k->problems, PR_MANIFEST_FILE, is->file.p ? &is->file : &b->at,
+		                is->file.p ? "take it out, or submit another series"
+		                           : "put it back",
+		                "replace does not make coupons, nor take them away");
 	bool same = a->kind == b->kind && same_text(a->date.p, b->date.p) &&
 	            same_text(a->event.p, b->event.p) && same_text(a->absence.p, b->absence.p);
 	if (!same)

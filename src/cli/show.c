@@ -324,7 +324,8 @@ print_series(const json_t *o)
 	              {"suppressed", "  suppressed"},
 	              {"bounced", "  bounced"},
 	              {"gone", "  no contact any more"},
-	              {"cancelled", "  under way when it ended"}};
+	              {"cancelled", "  under way when it ended"},
+	              {"coupons", "codes given away"}};
 	const json_t *series = json_object_get(o, "series");
 	char text[CLI_TEXT];
 	if (!json_is_object(series))

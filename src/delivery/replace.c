@@ -17,7 +17,7 @@
  * Killed before its record is durable the campaign has its old version, and what was copied is
  * swept at the next start; killed after it, the new one.
  */
-#include "internal.h"
+#include "series.h"
 
 #include "postrider/base/log.h"
 #include "postrider/campaign/version.h"
@@ -44,6 +44,25 @@ struct replace_job {
 
 /* ---- on the versions lane ---- */
 
+/* People under way know their codes by their places. */
+static void
+check_coupons(struct replace_job *j, int dir, const struct pr_manifest *m, pr_ledger *l,
+              struct pr_problems *problems)
+{
+	const struct pr_manifest *now = j->campaign->manifest;
+	pr_coupons *before = NULL, *after = NULL;
+	if (!pr_manifest_is_series(now) || !now->coupons.file.p || !m->coupons.file.p)
+		return;
+	int r = series_read_coupons(now, j->dir, j->version - 1, &before, &j->error);
+	if (r < 0)
+		j->result = r;
+	else if (pr_coupons_read(&m->coupons, dir, &after, problems, NULL) == 0)
+		pr_series_coupons_follow(before, after, pr_series_coupons(l), &m->coupons.file,
+		                         problems);
+	pr_coupons_free(before);
+	pr_coupons_free(after);
+}
+
 static void
 vet(void *context, int dir, const struct pr_manifest *m, struct pr_problems *problems)
 {
@@ -68,6 +87,7 @@ vet(void *context, int dir, const struct pr_manifest *m, struct pr_problems *pro
 	if (j->result < 0)
 		pr_problem_add(problems, PR_PROBLEM, "", 0, "try again later",
 		               "its links cannot be kept: %s", j->error.text);
+	check_coupons(j, dir, m, l, problems);
 	pr_ledger_close(l);
 }
 

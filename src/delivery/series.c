@@ -96,6 +96,20 @@ fail(struct series_job *j)
 	end(j);
 }
 
+/* Whoever waits for a code is asked for again later. */
+static bool
+lacks_coupons(struct series_job *j)
+{
+	size_t waiting = 0;
+	for (size_t i = 0; i < j->asked.n; i++)
+		waiting += j->moves[i].waits;
+	if (waiting)
+		j->result = pr_fail(&j->error, PR_ELIMIT,
+		                    "the codes of coupons are used up, and people wait for them: "
+		                    "postrider replace with more of them behind");
+	return waiting > 0;
+}
+
 /* False: the round has ended. */
 static bool
 goes_on(struct series_job *j)
@@ -122,7 +136,8 @@ round_begin(struct pr_campaign *c, pr_lane *lane)
 	j->plan = pr_series_plan_of(c->manifest);
 	j->now_ms = pr_utc_ms();
 	j->begun_ms = c->started_ms;
-	snprintf(j->path, sizeof j->path, "%s/ledger.db", c->dir);
+	snprintf(j->dir, sizeof j->dir, "%s", c->dir);
+	j->version = c->version;
 	pr_arena_init(&j->arena);
 	c->series->busy = true;
 	return j;
@@ -149,17 +164,6 @@ look_again_ms(const struct series_job *j)
 	return j->found.more ? 0 : j->now_ms + (fair > least ? fair : least);
 }
 
-/* What was wrong has passed: an attribute came, a list is there again. */
-static void
-note_well(struct pr_campaign *c)
-{
-	if (!c->series->failed)
-		return;
-	c->series->failed = false;
-	free(c->last_error);
-	c->last_error = NULL;
-}
-
 static void
 on_look(struct pr_job *job)
 {
@@ -167,7 +171,6 @@ on_look(struct pr_job *job)
 	if (!goes_on(j))
 		return;
 	const struct pr_series_found *f = &j->found;
-	note_well(j->campaign);
 	j->campaign->series->look_ms = look_again_ms(j);
 	if (f->n || f->inside_n || f->outside_n || f->seen >= 0)
 		enter(j);
@@ -199,6 +202,17 @@ add_ended(struct series *s, const struct pr_series_tally *ended)
 	}
 }
 
+/* A whole round was well: an attribute came, there are codes again. */
+static void
+note_well(struct pr_campaign *c)
+{
+	if (!c->series->failed)
+		return;
+	c->series->failed = false;
+	free(c->last_error);
+	c->last_error = NULL;
+}
+
 static void
 on_ask(struct pr_job *job)
 {
@@ -214,6 +228,7 @@ on_ask(struct pr_job *job)
 		ask(j);
 	} else {
 		s->step_ms = j->asked.next_ms ? j->asked.next_ms : INT64_MAX;
+		note_well(j->campaign);
 		end(j);
 	}
 }
@@ -247,6 +262,15 @@ take_rows(struct pr_campaign *c, const struct pr_series_moved *m)
 		refill_note_due(c, campaign_now(c));
 }
 
+/* Of the moves that are written by now. */
+static void
+note_coupons(struct series *s, const struct series_job *j)
+{
+	for (size_t i = 0; i < j->at; i++)
+		if (!j->moves[i].waits && j->moves[i].of.coupon > s->tally.coupons)
+			s->tally.coupons = j->moves[i].of.coupon;
+}
+
 static void
 on_move(struct pr_job *job)
 {
@@ -254,6 +278,7 @@ on_move(struct pr_job *job)
 	struct pr_campaign *c = j->campaign;
 	if (j->result == 0) {
 		add_ended(c->series, &j->moved.ended);
+		note_coupons(c->series, j);
 		take_rows(c, &j->moved);
 	}
 	if (!goes_on(j))
@@ -261,6 +286,10 @@ on_move(struct pr_job *job)
 	refill_ask(c);
 	if (j->at < j->asked.n) {
 		move(j);
+		return;
+	}
+	if (lacks_coupons(j)) {
+		fail(j);
 		return;
 	}
 	pr_arena_finish(&j->arena);

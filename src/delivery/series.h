@@ -15,7 +15,8 @@ struct series_job {
 	struct series_reader *reader;
 	pr_lane *lane; /* of series */
 	pr_ledger *ledger;
-	char path[4200]; /* of the ledger */
+	char dir[4096];
+	unsigned version; /* of its content */
 	struct pr_series_plan plan;
 	int64_t now_ms, begun_ms;
 	int64_t due_ms; /* the campaign's clock, for rows */
@@ -37,6 +38,9 @@ int series_lane(struct pr_delivery *d, pr_lane **out, struct pr_error *e);
 /* On the series lane. */
 void work_series_look(struct pr_job *job, void *worker);
 void work_series_make(struct pr_job *job, void *worker);
+/* Any thread; *out is the caller's to free. */
+int series_read_coupons(const struct pr_manifest *m, const char *dir, unsigned version,
+                        pr_coupons **out, struct pr_error *e);
 /* On the folder lane. */
 void work_series_enter(struct pr_job *job, void *worker); /* from j->at on, a slice */
 void work_series_ask(struct pr_job *job, void *worker);

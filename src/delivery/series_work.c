@@ -4,8 +4,12 @@
  */
 #include "series.h"
 
+#include "postrider/campaign/version.h"
+
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define SLICE 200u /* people written at once */
 
@@ -15,6 +19,10 @@ struct series_reader {
 	pr_lane *lane;
 	const char *path;
 	pr_audience *audience; /* opened with the first look */
+	/* Of the series that asked last. */
+	pr_coupons *coupons;
+	uint32_t serial;
+	unsigned version;
 };
 
 void
@@ -35,6 +43,7 @@ series_close(struct pr_delivery *d)
 	if (r->lane)
 		pr_lane_destroy(r->lane);
 	pr_audience_close(r->audience);
+	pr_coupons_free(r->coupons);
 	free(r);
 	d->series = NULL;
 }
@@ -55,13 +64,62 @@ static int
 begin_work(struct series_job *j, pr_ledger **l, struct pr_series_source *s)
 {
 	struct series_reader *r = j->reader;
+	char path[4200];
+	snprintf(path, sizeof path, "%s/ledger.db", j->dir);
 	int result =
 	    r->audience ? 0 : pr_audience_open(r->path, PR_AUDIENCE_READ, &r->audience, &j->error);
 	if (result == 0)
-		result = pr_ledger_open(j->path, PR_LEDGER_READ, l, &j->error);
-	*s = (struct pr_series_source){j->manifest, j->config,   r->audience,
-	                               *l,          j->begun_ms, j->now_ms};
+		result = pr_ledger_open(path, PR_LEDGER_READ, l, &j->error);
+	*s = (struct pr_series_source){.manifest = j->manifest,
+	                               .config = j->config,
+	                               .audience = r->audience,
+	                               .ledger = *l,
+	                               .begun_ms = j->begun_ms,
+	                               .now_ms = j->now_ms};
 	return result;
+}
+
+/* The codes of the version in force. */
+int
+series_read_coupons(const struct pr_manifest *m, const char *dir, unsigned version,
+                    pr_coupons **out, struct pr_error *e)
+{
+	struct pr_problems problems = {0};
+	int campaign = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int folder = campaign < 0 ? -1 : pr_version_open(campaign, version);
+	int r = folder < 0 ? pr_fail_errno(e, "cannot open %s", dir)
+	                   : pr_coupons_read(&m->coupons, folder, out, &problems, e);
+	if (r == PR_EINVAL)
+		pr_fail(e, r, "%s: %s", m->coupons.file.p,
+		        problems.n ? problems.items[0].what : "cannot be read any more");
+	pr_problems_finish(&problems);
+	if (folder >= 0)
+		close(folder);
+	if (campaign >= 0)
+		close(campaign);
+	return r;
+}
+
+static int
+find_coupons(struct series_job *j, struct pr_series_source *s)
+{
+	struct series_reader *r = j->reader;
+	struct pr_ledger_identity id;
+	if (!j->manifest->coupons.file.p)
+		return 0;
+	pr_ledger_identity(s->ledger, &id);
+	if (!r->coupons || r->serial != id.serial || r->version != j->version) {
+		pr_coupons_free(r->coupons);
+		r->coupons = NULL;
+		r->serial = id.serial;
+		r->version = j->version;
+		int result =
+		    series_read_coupons(j->manifest, j->dir, j->version, &r->coupons, &j->error);
+		if (result < 0)
+			return result;
+	}
+	s->coupons = r->coupons;
+	return 0;
 }
 
 void
@@ -87,6 +145,8 @@ work_series_make(struct pr_job *job, void *worker)
 	struct pr_series_source s;
 	pr_ledger *l = NULL;
 	j->result = begin_work(j, &l, &s);
+	if (j->result == 0)
+		j->result = find_coupons(j, &s);
 	if (j->result == 0)
 		j->result = pr_series_make(&s, j->due, j->asked.n, &j->arena, j->moves, &j->error);
 	pr_ledger_close(l);

@@ -28,7 +28,7 @@
 #define SERIES                                                                                     \
 	"CREATE TABLE series (person INTEGER, occurrence INTEGER, contact INTEGER,"                \
 	" entered_ms INTEGER, step INTEGER, due_ms INTEGER, row INTEGER, outcome INTEGER,"         \
-	" PRIMARY KEY (person, occurrence)) WITHOUT ROWID;"                                        \
+	" coupon INTEGER, PRIMARY KEY (person, occurrence)) WITHOUT ROWID;"                        \
 	"CREATE INDEX series_due ON series (due_ms) WHERE due_ms IS NOT NULL;"                     \
 	"CREATE TABLE inside (contact INTEGER PRIMARY KEY);"
 
@@ -176,11 +176,12 @@ static const char *const texts[ST_N] = {
     [ST_HITS_ERASE] = "UPDATE hits SET detail = '', visitor = 0 WHERE row = ?",
     [ST_ADDRESS_ERASE] = "DELETE FROM addresses WHERE hash = ? AND row = ?",
     [ST_DOMAIN_NEW] = "INSERT INTO domains VALUES (NULL, ?)",
-    [ST_SERIES_ENTER] = "INSERT OR IGNORE INTO series SELECT ?1, ?2, ?3, ?4, ?5, ?6, 0, 0"
+    [ST_SERIES_ENTER] = "INSERT OR IGNORE INTO series SELECT ?1, ?2, ?3, ?4, ?5, ?6, 0, 0,"
+			" 0"
 			" WHERE NOT EXISTS (SELECT 1 FROM series WHERE person = ?1"
 			" AND entered_ms > ?7)",
     [ST_SERIES_HAS] = "SELECT 1 FROM series WHERE person = ? AND occurrence = ?",
-    [ST_SERIES_DUE] = "SELECT person, occurrence, contact, entered_ms, step, row"
+    [ST_SERIES_DUE] = "SELECT person, occurrence, contact, entered_ms, step, row, coupon"
 		      " FROM series INDEXED BY series_due WHERE due_ms <= ?1"
 		      " ORDER BY due_ms LIMIT ?2",
     [ST_SERIES_NEXT] = "SELECT due_ms FROM series INDEXED BY series_due WHERE due_ms > ?"
@@ -188,7 +189,8 @@ static const char *const texts[ST_N] = {
     [ST_SERIES_DUE_SET] = "UPDATE series SET due_ms = ?3 WHERE person = ?1 AND occurrence = ?2",
     [ST_SERIES_END] = "UPDATE series SET due_ms = NULL, outcome = ?3"
 		      " WHERE person = ?1 AND occurrence = ?2 AND outcome = 0",
-    [ST_SERIES_STEP] = "UPDATE series SET step = ?3, due_ms = ?4, row = ?5, outcome = ?6"
+    [ST_SERIES_STEP] = "UPDATE series SET step = ?3, due_ms = ?4, row = ?5, outcome = ?6,"
+		       " coupon = ?7"
 		       " WHERE person = ?1 AND occurrence = ?2 AND outcome = 0",
     [ST_SERIES_TALLY] = "SELECT outcome, count(*) FROM series GROUP BY outcome",
     /* 6: gone. */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define FACT_COUPONS "series_coupons"
 #define WAIT_MIN_MS PR_SECOND_MS
 #define WAIT_MAX_MS (10 * PR_MINUTE_MS)
 #define LOOK_AT_MAX 1000u /* of whom all may have to wait */
@@ -114,15 +115,26 @@ pr_series_has(pr_ledger *l, uint64_t person, int64_t occurrence, struct pr_error
 	return r;
 }
 
+/* A fact; `otherwise`: it is not there. */
+static int64_t
+number_of(pr_ledger *l, const char *key, int64_t otherwise)
+{
+	struct pr_buf text = {0};
+	int64_t n = pr_ledger_get(l, key, &text) == 0 ? strtoll(text.data, NULL, 10) : otherwise;
+	pr_buf_finish(&text);
+	return n;
+}
+
 int64_t
 pr_series_seen(pr_ledger *l)
 {
-	struct pr_buf text = {0};
-	int64_t seen = -1;
-	if (pr_ledger_get(l, PR_FACT_SERIES_SEEN, &text) == 0)
-		seen = strtoll(text.data, NULL, 10);
-	pr_buf_finish(&text);
-	return seen;
+	return number_of(l, PR_FACT_SERIES_SEEN, -1);
+}
+
+uint32_t
+pr_series_coupons(pr_ledger *l)
+{
+	return (uint32_t)number_of(l, FACT_COUPONS, 0);
 }
 
 int
@@ -237,7 +249,8 @@ read_due(pr_ledger *l, const struct pr_series_plan *p, int64_t now_ms, size_t ma
 		                                .occurrence = sqlite3_column_int64(s, 1),
 		                                .contact = sqlite3_column_int64(s, 2),
 		                                .entered_ms = sqlite3_column_int64(s, 3),
-		                                .step = step < 1 || step > p->n ? p->n : step};
+		                                .step = step < 1 || step > p->n ? p->n : step,
+		                                .coupon = (uint32_t)sqlite3_column_int64(s, 6)};
 		rows[n++] = (uint32_t)sqlite3_column_int64(s, 5);
 		r = 0;
 	}
@@ -302,6 +315,7 @@ take_step(pr_ledger *l, const struct pr_series_plan *p, const struct pr_series_m
 		sqlite3_bind_null(s, 4);
 	sqlite3_bind_int64(s, 5, row);
 	sqlite3_bind_int(s, 6, next ? PR_SERIES_UNDER_WAY : PR_SERIES_THROUGH);
+	sqlite3_bind_int64(s, 7, m->of.coupon);
 	r = pr_db_run(s, e);
 	if (r < 0)
 		return r;
@@ -315,6 +329,8 @@ move_one(pr_ledger *l, const struct pr_series_plan *p, struct progress *at,
          struct pr_series_move *m, int64_t now_ms, bool variants, struct pr_series_moved *out,
          struct pr_error *e)
 {
+	if (m->waits)
+		return 0;
 	if (m->end != PR_SERIES_UNDER_WAY)
 		return end_one(l, &m->of, m->end, &out->ended, e);
 	int r = take_step(l, p, m, (uint32_t)at->tally.rows + 1, now_ms, out, e);
@@ -324,6 +340,21 @@ move_one(pr_ledger *l, const struct pr_series_plan *p, struct progress *at,
 	out->pending += r == 0 && m->row.state == PR_PENDING;
 	out->skipped += r == 0 && m->row.state != PR_PENDING;
 	return r;
+}
+
+/* A code that was looked out for somebody is not given to anybody else, whatever came of it. */
+static int
+keep_coupons(pr_ledger *l, const struct pr_series_move *moves, size_t n, struct pr_error *e)
+{
+	uint32_t before = pr_series_coupons(l), last = before;
+	char text[12];
+	for (size_t i = 0; i < n; i++)
+		if (!moves[i].waits && moves[i].of.coupon > last)
+			last = moves[i].of.coupon;
+	if (last == before)
+		return 0;
+	snprintf(text, sizeof text, "%u", (unsigned)last);
+	return ledger_set(l, FACT_COUPONS, pr_str(text), e);
 }
 
 int
@@ -339,6 +370,8 @@ pr_series_move(pr_ledger *l, const struct pr_series_plan *p, struct pr_series_mo
 		return r;
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = move_one(l, p, &at, &moves[i], now_ms, variants, out, e);
+	if (r == 0)
+		r = keep_coupons(l, moves, n, e);
 	if (r == 0)
 		r = ledger_save_progress(l, &at, e);
 	r = pr_db_end(l->db, r, e);
@@ -372,6 +405,7 @@ pr_series_tally(pr_ledger *l, struct pr_series_tally *out, struct pr_error *e)
 			out->of[end] += (uint64_t)sqlite3_column_int64(s, 1);
 		r = 0;
 	}
+	out->coupons = pr_series_coupons(l);
 	if (l->p.mark.state != PR_STATES)
 		pr_series_cancel(out);
 	return r;

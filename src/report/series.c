@@ -31,7 +31,7 @@ report_add_series(struct pr_buf *b, const struct pr_campaign_view *v)
 	for (int i = 0; i < PR_SERIES_ENDS; i++)
 		pr_buf_addf(b, ",\"%s\":%llu", pr_series_end_word((enum pr_series_end)i),
 		            (unsigned long long)v->series.of[i]);
-	pr_buf_addc(b, '}');
+	pr_buf_addf(b, ",\"coupons\":%u}", (unsigned)v->series.coupons);
 }
 
 void
@@ -46,7 +46,13 @@ section_series(struct pr_buf *b, const struct model *m)
 	section_begin(b, "series", "The series", NULL);
 	pr_buf_adds(b, "<p><b>");
 	add_number(b, all);
-	pr_buf_adds(b, "</b> entered it; somebody who entered twice counts twice.</p>");
+	pr_buf_adds(b, "</b> entered it; somebody who entered twice counts twice.");
+	if (t->coupons) {
+		pr_buf_adds(b, " <b>");
+		add_number(b, t->coupons);
+		pr_buf_adds(b, "</b> codes were given away.");
+	}
+	pr_buf_adds(b, "</p>");
 	table_begin(b, "What became of those who entered", columns);
 	for (int i = 0; i < PR_SERIES_ENDS; i++) {
 		struct share s = share_of(t->of[i], all);

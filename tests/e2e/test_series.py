@@ -246,6 +246,69 @@ class StepsTest(SeriesCase):
         self.wait_got(*more, ("ann", "Tips"))
 
 
+class CouponTest(SeriesCase):
+    STEPS = {"hello": {"subject": "Welcome"}, "again": {"subject": "Again", "after": "1d"}}
+
+    def write(self, name, where=None, codes=(), **manifest):
+        folder = super().write(name, where, **manifest)
+        with open(os.path.join(folder, "codes.csv"), "w", encoding="utf-8") as f:
+            f.write("\n".join(codes) + "\n")
+        with open(os.path.join(folder, "body.txt"), "w", encoding="utf-8") as f:
+            f.write("Your code: {{ coupon }}.\n")
+        return folder
+
+    def codes(self):
+        got = {}
+        for record, octets in zip(self.sink.messages(), self.sink.mails()):
+            mail = email.message_from_bytes(octets, policy=email.policy.default)
+            code = mail.get_content().split(":")[1].strip(" .\r\n")
+            got[record["to"][0].split("@")[0], mail["subject"]] = code
+        return got
+
+    def sign_up(self, *names):
+        self.happen(*[(n + "@a.example", "signup", "2027-03-01T08:00:00") for n in names])
+
+    def wait_codes(self, n):
+        pt.wait_until(lambda: len(self.codes()) == n, "%d messages" % n, timeout=20)
+
+    def replace(self, n, codes):
+        where = os.path.join(self.folder, "v%d" % n)
+        os.makedirs(where)
+        folder = self.write("gift", where, codes, trigger={"event": "signup"}, steps=self.STEPS,
+                            coupons="codes.csv")
+        return self.daemon.cli("replace", self.daemon.campaign("gift")["id"], folder, check=False)
+
+    def test_each_gets_one_code_for_all_their_messages_and_waits_when_there_is_none(self):
+        names = ["p%d" % n for n in range(5)]
+        self.start("2027-03-01T08:00:00")
+        self.put(["email,first_name"] + [n + "@a.example,P" for n in names])
+        self.run_on("gift", codes=["A1", "B2", "C3"], trigger={"event": "signup"},
+                    steps=self.STEPS, coupons="codes.csv")
+        self.sign_up("p0", "p1")
+        self.wait_codes(2)
+        self.daemon.kill()
+        self.daemon.start()
+        self.sign_up("p2", "p3", "p4")
+        self.wait_codes(3)
+        pt.wait_until(lambda: "used up" in (self.daemon.campaign("gift")["last_error"] or ""),
+                      "the error")
+        first = {name: code for (name, _), code in self.codes().items()}
+        self.assertEqual(sorted(first.values()), ["A1", "B2", "C3"])
+        self.assertEqual(self.daemon.campaign("gift")["series"]["coupons"], 3)
+        wrong = self.replace(2, ["A1", "C3", "B2", "D4", "E5"])
+        self.assertIn("code 2 is another one, and 3 are given away", wrong.stdout + wrong.stderr)
+        good = self.replace(3, ["A1", "B2", "C3", "D4", "E5"])
+        self.assertEqual(good.returncode, 0, good.stdout + good.stderr)
+        self.set_clock("2027-03-01T08:01:00")
+        self.wait_codes(5)
+        first = {name: code for (name, _), code in self.codes().items()}
+        self.assertEqual(sorted(first.values()), ["A1", "B2", "C3", "D4", "E5"])
+        self.set_clock("2027-03-02T08:05:00")
+        self.wait_codes(10)
+        self.assertEqual({n: c for (n, s), c in self.codes().items() if s == "Again"}, first)
+        self.assertIsNone(self.daemon.campaign("gift")["last_error"])
+
+
 class LastingTest(SeriesCase):
     def test_who_does_not_order_for_sixty_days_is_written_to_once_until_the_next_order(self):
         self.start("2027-03-01T12:00:00")
@@ -359,7 +422,6 @@ class RefusedTest(SeriesCase):
             ({"steps": {"a": {"subject": "A"}}}, "what begins them?"),
             ({"trigger": {"event": "signup"}, "steps": {"a": {"skip": True}}}, "all are skipped"),
             ({"trigger": {"event": "signup"}, "steps": {"a b": {}}}, "cannot be a name"),
-            ({"trigger": {"event": "signup"}, "coupons": "codes.csv"}, "coupons stand beside"),
             ({"trigger": {"event": "signup"}, "variants": {"a": {}, "b": {"subject": "x"}}},
              "variants stand beside trigger"),
         ]

@@ -246,7 +246,6 @@ choose_source(int which)
 	comment("    stay:", "\n# The messages");
 	comment("variants:\n", "\n# liquid, or");
 	comment("exclude:\n", "\n# A series");
-	comment("coupons:\n", "\n#");
 	comment("  hour: best", "\n");
 	comment("seeds:", "\n");
 }

@@ -16,10 +16,11 @@
 struct pr_series_source {
 	const struct pr_manifest *manifest; /* one with a trigger */
 	const struct pr_config *config;
-	pr_audience *audience; /* of this thread */
-	pr_ledger *ledger;     /* likewise, READ */
-	int64_t begun_ms;      /* UTC, when it began to send: what was before is not for it */
-	int64_t now_ms;        /* UTC */
+	pr_audience *audience;     /* of this thread */
+	pr_ledger *ledger;         /* likewise, READ */
+	const pr_coupons *coupons; /* of the version in force; NULL: it has none */
+	int64_t begun_ms;          /* UTC, when it began to send: what was before is not for it */
+	int64_t now_ms;            /* UTC */
 };
 
 /* The steps as the ledger wants them. */
@@ -42,9 +43,16 @@ void pr_series_found_finish(struct pr_series_found *f);
 int pr_series_look(const struct pr_series_source *s, struct pr_series_found *out,
                    struct pr_error *e);
 
-/* n at most PR_SERIES_MAKE_MAX. Texts of moves are of the arena. Errors as above. */
+/* n at most PR_SERIES_MAKE_MAX. Texts of moves are of the arena. Whoever has no code of `coupons`
+ * gets the next one with their first message, and the same with the later ones; when all are used
+ * up they wait. Errors as above. */
 #define PR_SERIES_MAKE_MAX 500u
 int pr_series_make(const struct pr_series_source *s, const struct pr_series_due *due, size_t n,
                    struct pr_arena *arena, struct pr_series_move *moves, struct pr_error *e);
+
+/* May `now` follow `before`, of which so many codes are given away? They are known by their place.
+ * PR_EINVAL: told. */
+int pr_series_coupons_follow(const pr_coupons *before, const pr_coupons *now, size_t given,
+                             const struct pr_text *at, struct pr_problems *problems);
 
 #endif

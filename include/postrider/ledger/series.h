@@ -75,12 +75,15 @@ unsigned pr_series_next(const struct pr_series_plan *p, unsigned step); /* behin
 
 struct pr_series_tally { /* people; of[PR_SERIES_UNDER_WAY]: those who are */
 	uint64_t of[PR_SERIES_ENDS];
+	uint32_t coupons; /* codes that were given away */
 };
 void pr_series_cancel(struct pr_series_tally *t); /* the campaign has ended for who is under way */
 struct pr_series_due {
 	uint64_t person;
 	int64_t occurrence, contact, entered_ms;
 	unsigned step;
+	uint32_t
+	    coupon; /* the code of its messages, by its place in the file from 1; 0: none yet */
 };
 struct pr_series_asked {
 	struct pr_series_due *due; /* room for `max` */
@@ -98,7 +101,8 @@ int pr_series_ask(pr_ledger *l, const struct pr_series_plan *p, int64_t now_ms,
                   struct pr_series_asked *a, struct pr_error *e);
 
 struct pr_series_move {
-	struct pr_series_due of;
+	struct pr_series_due of;  /* with the code it has from now on */
+	bool waits;               /* nothing happens to it yet */
 	enum pr_series_end end;   /* else UNDER_WAY: `row` is added, and the next step begins */
 	struct pr_ledger_new row; /* its number is made; pending, or skipped with a reason */
 };
@@ -113,6 +117,9 @@ int pr_series_move(pr_ledger *l, const struct pr_series_plan *p, struct pr_serie
                    struct pr_error *e);
 
 /* ---- what is known ---- */
+
+/* Codes that were given away: the first so many. Any mode. */
+uint32_t pr_series_coupons(pr_ledger *l);
 
 /* Looks at all of them; after a mark nobody is under way. Any mode. */
 int pr_series_tally(pr_ledger *l, struct pr_series_tally *out, struct pr_error *e);
