@@ -34,6 +34,7 @@ enum watched { NOT_WATCHED, ASKED, WATCHED };
 
 struct series {
 	bool busy;
+	bool dropped;             /* the round ends as soon as it can */
 	enum watched watched;     /* of an event: its coming is kept */
 	bool more;                /* the last look did not find all */
 	int64_t look_ms, step_ms; /* wall clock: when to look, to ask, again; 0: at once */
@@ -270,9 +271,12 @@ fail(struct series_job *j)
 static bool
 goes_on(struct series_job *j)
 {
+	struct series *s = j->campaign->series;
+	if (j->result >= 0 && s->dropped)
+		s->look_ms = s->step_ms = 0;
 	if (j->result < 0)
 		fail(j);
-	else if (!may_go_on(j->campaign))
+	else if (s->dropped || !may_go_on(j->campaign))
 		end(j);
 	else
 		return true;
@@ -294,6 +298,7 @@ round_begin(struct pr_campaign *c)
 	snprintf(j->path, sizeof j->path, "%s/ledger.db", c->dir);
 	pr_arena_init(&j->arena);
 	c->series->busy = true;
+	c->series->dropped = false;
 	return j;
 }
 
@@ -529,6 +534,20 @@ bool
 series_is_busy(const struct pr_campaign *c)
 {
 	return c->series && c->series->busy;
+}
+
+void
+series_drop(struct pr_campaign *c)
+{
+	if (c->series)
+		c->series->dropped = c->series->busy;
+}
+
+void
+series_count(struct pr_campaign *c, const struct pr_series_tally *t)
+{
+	if (c->series)
+		c->series->tally = *t;
 }
 
 const struct pr_series_tally *
