@@ -149,10 +149,12 @@ class ReplaceTest(accounted.TestCase):
         self.daemon.drop(pt.make_campaign(self.folder, "spring", rows=40, manifest=self.keys))
         campaign = self.daemon.wait_state("spring", "sending")
         self.id = campaign["id"]
-        deferred = pt.wait_until(lambda: self.daemon.campaign("spring")["counts"]["deferred"],
-                                 "deferrals")
-        pt.wait_until(lambda: self.daemon.campaign("spring")["counts"]["pending"] == 0, "a pass")
-        deferred = self.daemon.campaign("spring")["counts"]["deferred"]
+        pt.wait_until(lambda: self.daemon.campaign("spring")["counts"]["deferred"], "deferrals")
+
+        def passed():
+            counts = self.daemon.campaign("spring")["counts"]
+            return counts if counts["pending"] + counts["sending"] == 0 else None
+        deferred = pt.wait_until(passed, "a pass")["deferred"]
         path = "/v1/campaigns/%s/recipients?state=deferred" % self.id
         pt.wait_until(lambda: len(self.daemon.get(path)["recipients"]) == deferred, "the fold")
         for row in self.daemon.get(path)["recipients"]:
