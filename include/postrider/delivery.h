@@ -307,6 +307,17 @@ struct pr_delivery_uncount {   /* the caller's until done */
 	struct pr_error error;
 };
 void pr_delivery_uncount(pr_delivery *d, struct pr_delivery_uncount *u);
+/*
+ * Rounds of series that looked for people before this begin anew; done, on the loop, when nothing
+ * of them is written any more. Who was no contact by then neither enters nor gets a row.
+ */
+struct pr_delivery_rounds { /* the caller's until done */
+	void (*done)(struct pr_delivery_rounds *r);
+	struct pr_job job; /* delivery's */
+};
+void pr_delivery_drop_rounds(pr_delivery *d, struct pr_delivery_rounds *r);
+/* People of series were erased in their ledgers: who is under way is counted anew, soon. */
+void pr_delivery_recount(pr_delivery *d);
 /* Errors and replies in memory that name the address name it no more: reports quote them. */
 void pr_delivery_mask(pr_delivery *d, const struct pr_trace *t);
 

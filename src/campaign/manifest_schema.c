@@ -232,7 +232,8 @@ static const struct pr_yaml_row schedule_rows[] = {
 	{.key = "hour", .type = PR_YAML_PARSED, .parse = parse_best, .size = sizeof(bool),
 	 .example = "best", .offset = offsetof(struct pr_schedule, best_hour)},
 	{.key = "fallback_hour", .type = PR_YAML_PARSED, .parse = pr_manifest_parse_hour, .size = sizeof(int),
-	 .fallback = "10:00", .offset = offsetof(struct pr_schedule, fallback_minute)},
+	 .fallback = "10:00", .example = "10:00",
+	 .offset = offsetof(struct pr_schedule, fallback_minute)},
 	{0},
 };
 static const struct pr_yaml_schema schedule_schema = {

@@ -133,6 +133,11 @@ check_one(const struct pr_manifest *m, struct pr_problems *problems)
 	const struct pr_manifest_recipients *f = &m->recipients;
 	const struct pr_text *file = f->file.line ? &f->file : f->email.p ? &f->email : NULL;
 	const struct pr_text *other = f->campaign.p ? &f->campaign : file;
+	if (pr_manifest_is_series(m) && other)
+		return pr_text_problem(problems, PR_MANIFEST_FILE, other,
+		                       "take it out, and say in audience whom it is for",
+		                       "recipients stand beside trigger: they are the contacts it "
+		                       "happens to");
 	if (pr_manifest_by_audience(m) && other)
 		return pr_text_problem(problems, PR_MANIFEST_FILE, other,
 		                       "keep audience or recipients",

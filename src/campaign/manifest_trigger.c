@@ -67,7 +67,8 @@ static const struct pr_yaml_row trigger_rows[] = {
 	{.key = "once", .type = PR_YAML_BOOL, .fallback = "false", .at = TRIGGER(at),
 	 .offset = TRIGGER(once)},
 	{.key = "hour", .type = PR_YAML_PARSED, .parse = pr_manifest_parse_hour,
-	 .size = sizeof(int), .fallback = "09:00", .at = TRIGGER(at), .offset = TRIGGER(minute)},
+	 .size = sizeof(int), .fallback = "09:00", .example = "09:00", .at = TRIGGER(at),
+	 .offset = TRIGGER(minute)},
 	{.key = "again", .type = PR_YAML_PARSED, .parse = parse_maybe, .size = sizeof(int64_t),
 	 .fallback = "auto", .example = "30d", .at = TRIGGER(at), .offset = TRIGGER(again_ms)},
 	{.key = "late", .type = PR_YAML_PARSED, .parse = parse_maybe, .size = sizeof(int64_t),
@@ -209,21 +210,32 @@ check_steps(struct checking *k)
 		     "steps: all are skipped");
 }
 
+/* Where it says whom; NULL: nobody. */
+static const struct pr_text *
+excludes(const struct pr_manifest *m)
+{
+	const struct pr_manifest_exclude *x = &m->exclude;
+	return x->list.n        ? &x->list.items[0]
+	       : x->segment.p   ? &x->segment
+	       : x->campaigns.n ? &x->campaigns.items[0]
+	       : x->within_ms   ? &m->trigger.at
+	                        : NULL;
+}
+
 /* Rows come to a series one by one: what looks at all of them at once has nothing to look at. */
 static void
 check_beside(struct checking *k)
 {
 	const struct pr_manifest *m = k->m;
 	const struct pr_manifest_trigger *t = &m->trigger;
-	const struct pr_manifest_exclude *x = &m->exclude;
 	if (m->variants.n)
 		tell(k, &pr_manifest_variant(m, 1)->name,
 		     "take variants out, or send them as a campaign without trigger",
 		     "variants stand beside trigger: they are compared in one campaign");
 	if (m->test.at.line)
 		tell(k, &m->test.at, "take it out", "test stands beside trigger");
-	if (x->list.n || x->segment.p || x->campaigns.n || x->within_ms)
-		tell(k, &t->at, "write audience: {exclude: {list: ..., segment: ...}}",
+	if (excludes(m))
+		tell(k, excludes(m), "write audience: {exclude: {list: ..., segment: ...}}",
 		     "exclude stands beside trigger");
 	if (m->seeds.n)
 		tell(k, &m->seeds.items[0],

@@ -9,6 +9,9 @@
  * Between the two steps a refill may read such a row. It finds the address suppressed and settles
  * the row itself; `settled` tells, for the answer of that refill cannot be folded before this job
  * has come back.
+ *
+ * To series rows come while a person is forgotten, of whom a round has found before: rounds are
+ * dropped first. Erasing ends who is under way: they are counted anew behind it.
  */
 #include "internal.h"
 
@@ -188,6 +191,82 @@ pr_delivery_uncount(pr_delivery *d, struct pr_delivery_uncount *u)
 	u->fold_to = pr_journal_end(d->journal);
 	u->waiter.durable = uncount_durable;
 	pr_journal_wait(d->journal, &u->waiter);
+}
+
+/* ---- series ---- */
+
+static void
+work_nothing(struct pr_job *job, void *worker)
+{
+	(void)job;
+	(void)worker;
+}
+
+static void
+rounds_done(struct pr_job *job)
+{
+	struct pr_delivery_rounds *r = PR_CONTAINER(job, struct pr_delivery_rounds, job);
+	r->done(r);
+}
+
+/* What a round has handed to the folder lane already is written before this job has its turn. */
+void
+pr_delivery_drop_rounds(pr_delivery *d, struct pr_delivery_rounds *r)
+{
+	PR_LIST_EACH(link, &d->campaigns)
+		series_drop(PR_CONTAINER(link, struct pr_campaign, link));
+	r->job.work = work_nothing;
+	r->job.done = rounds_done;
+	pr_lane_submit(d->folder_lane, &r->job);
+}
+
+struct recount_job {
+	struct pr_job job;
+	struct pr_campaign *campaign;
+	pr_ledger *ledger;
+	struct pr_series_tally tally;
+	int result;
+	struct pr_error error;
+};
+
+static void
+work_recount(struct pr_job *job, void *worker)
+{
+	(void)worker;
+	struct recount_job *j = PR_CONTAINER(job, struct recount_job, job);
+	j->result = pr_series_tally(j->ledger, &j->tally, &j->error);
+}
+
+/* Jobs of the lane come home in their order: what rounds add is added to it, or is in it. */
+static void
+recount_done(struct pr_job *job)
+{
+	struct recount_job *j = PR_CONTAINER(job, struct recount_job, job);
+	struct pr_campaign *c = j->campaign;
+	if (j->result == 0)
+		series_count(c, &j->tally);
+	else
+		campaign_note_error(c, j->error.text);
+	c->resolving--;
+	campaign_check_end(c);
+	free(j);
+}
+
+void
+pr_delivery_recount(pr_delivery *d)
+{
+	PR_LIST_EACH(link, &d->campaigns) {
+		struct pr_campaign *c = PR_CONTAINER(link, struct pr_campaign, link);
+		if (is_at_rest(c) || !c->series || !c->ledger || c->finishing)
+			continue;
+		struct recount_job *j = pr_calloc(1, sizeof *j);
+		j->job.work = work_recount;
+		j->job.done = recount_done;
+		j->campaign = c;
+		j->ledger = c->ledger;
+		c->resolving++;
+		pr_lane_submit(d->folder_lane, &j->job);
+	}
 }
 
 void

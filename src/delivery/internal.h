@@ -687,6 +687,8 @@ void series_second(struct pr_campaign *c);
 bool series_runs_on(const struct pr_campaign *c); /* more rows may come: it does not end */
 bool series_is_busy(const struct pr_campaign *c);
 bool series_tally(const struct pr_campaign *c, struct pr_series_tally *out); /* false: none */
+void series_drop(struct pr_campaign *c); /* what its round found is not written, but found again */
+void series_count(struct pr_campaign *c, const struct pr_series_tally *t); /* as it is */
 
 /* ---- due.c ---- */
 /* Rows that a due batch has handed out: the ledger alone knows of it. They are copied; n 0:

@@ -33,6 +33,7 @@ enum watched { NOT_WATCHED, ASKED, WATCHED };
 struct series {
 	bool busy;
 	bool failed;              /* the last round: its error is the campaign's last one */
+	bool dropped;             /* the round ends as soon as it can */
 	enum watched watched;     /* of an event: its coming is kept */
 	bool more;                /* the last look did not find all */
 	int64_t look_ms, step_ms; /* wall clock: when to look, to ask, again; 0: at once */
@@ -114,9 +115,12 @@ lacks_coupons(struct series_job *j)
 static bool
 goes_on(struct series_job *j)
 {
+	struct series *s = j->campaign->series;
+	if (j->result >= 0 && s->dropped)
+		s->look_ms = s->step_ms = 0;
 	if (j->result < 0)
 		fail(j);
-	else if (!may_go_on(j->campaign))
+	else if (s->dropped || !may_go_on(j->campaign))
 		end(j);
 	else
 		return true;
@@ -140,6 +144,7 @@ round_begin(struct pr_campaign *c, pr_lane *lane)
 	j->version = c->version;
 	pr_arena_init(&j->arena);
 	c->series->busy = true;
+	c->series->dropped = false;
 	return j;
 }
 
@@ -401,6 +406,20 @@ bool
 series_is_busy(const struct pr_campaign *c)
 {
 	return c->series && c->series->busy;
+}
+
+void
+series_drop(struct pr_campaign *c)
+{
+	if (c->series)
+		c->series->dropped = c->series->busy;
+}
+
+void
+series_count(struct pr_campaign *c, const struct pr_series_tally *t)
+{
+	if (c->series)
+		c->series->tally = *t;
 }
 
 bool

@@ -5,7 +5,8 @@
  *
  * and a pass:
  *
- *   wait while a campaign is importing: its rows are nobody's yet
+ *   rounds of series that may have found the person are dropped (delivery)
+ *   -> wait while a campaign is importing: its rows are nobody's yet
  *   -> find (lane): the person's rows in ledgers of campaigns under way
  *   -> settle (delivery), campaign by campaign; a message that is on its way is waited for
  *   -> what frequency caps count goes (delivery)
@@ -58,6 +59,7 @@ struct pr_privacy {
 	struct found *found;
 	size_t found_n, at;
 	struct pr_delivery_forgetting forgetting;
+	struct pr_delivery_rounds rounds;
 	struct pr_delivery_uncount uncount;
 	struct pr_job job;
 	int result;
@@ -213,6 +215,7 @@ erase_done(struct pr_job *job)
 		if (p->pass.again)
 			pass_left(&p->pass, "a database was in use all the time: its log may hold "
 			                    "the address until the next start");
+		pr_delivery_recount(p->options.delivery);
 		submit(p, work_end, end_done);
 	}
 }
@@ -345,8 +348,11 @@ list_campaigns(pr_privacy *p)
 }
 
 static void
-begin_pass(pr_privacy *p)
+rounds_dropped(struct pr_delivery_rounds *r)
 {
+	pr_privacy *p = PR_CONTAINER(r, pr_privacy, rounds);
+	if (p->stopping)
+		return;
 	if (!list_campaigns(p)) {
 		later(p, on_again);
 		return;
@@ -354,6 +360,13 @@ begin_pass(pr_privacy *p)
 	pr_buf_clear(&p->pass.left); /* of the pass before */
 	p->pass.again = false;
 	submit(p, work_find, find_done);
+}
+
+static void
+begin_pass(pr_privacy *p)
+{
+	p->rounds.done = rounds_dropped;
+	pr_delivery_drop_rounds(p->options.delivery, &p->rounds);
 }
 
 /* ---- close ---- */

@@ -1,12 +1,14 @@
 """Series: campaigns with a trigger, which write to people when something happens to them, each once,
 whatever happens to the daemon."""
 import collections
+import contextlib
 import datetime
 import email
 import email.policy
 import json
 import mmap
 import os
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -398,6 +400,92 @@ class KillTest(SeriesCase):
             return campaign if done and (not total or under_way <=
                                          campaign["counts"]["in_doubt"]) else None
         return pt.wait_until(settled, "all rows", timeout=40)
+
+
+class ForgottenTest(SeriesCase):
+    def traces(self, *addresses):
+        """Files under spool and state that hold one of them, in any letter case."""
+        found = []
+        for root in (self.daemon.spool, self.daemon.state):
+            for folder, _, names in os.walk(root):
+                for path in (os.path.join(folder, name) for name in names):
+                    try:
+                        with open(path, "rb") as f:
+                            octets = f.read().lower()
+                    except FileNotFoundError:
+                        continue
+                    found += [path for a in addresses if a.lower().encode() in octets]
+        return found
+
+    def entries(self):
+        """(person, contact, due, outcome) of all who ever entered, by their first step's time."""
+        ledger = os.path.join(self.daemon.spool, "active",
+                              self.daemon.campaign("welcome")["id"], "ledger.db")
+        with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % ledger, uri=True)) as db:
+            return db.execute("SELECT person, contact, due_ms, outcome FROM series"
+                              " ORDER BY occurrence").fetchall()
+
+    def series(self):
+        series = self.daemon.campaign("welcome")["series"]
+        return {k: v for k, v in series.items() if v}
+
+    def test_who_is_forgotten_gets_nothing_more_and_is_nobody(self):
+        self.start("2027-03-01T08:00:00")
+        self.put(["email,first_name"] + ["%s@a.example,X" % n for n in ("ann", "bob", "Eve")])
+        self.run_on("welcome", trigger={"event": "signup", "after": "1h"}, steps={
+            "hello": {"subject": "Welcome"}, "tips": {"subject": "Tips", "after": "2d"}})
+        self.happen(("ann@a.example", "signup", "2027-03-01T08:05:00"),
+                    ("bob@a.example", "signup", "2027-03-01T08:06:00"))
+        self.set_clock("2027-03-01T09:07:00")
+        welcome = [("ann", "Welcome"), ("bob", "Welcome")]
+        self.wait_got(*welcome)
+        self.happen(("eve@a.example", "signup", "2027-03-01T09:05:00"))  # has no row yet
+        pt.wait_until(lambda: self.series() == {"entered": 3, "under_way": 3}, "all to enter")
+        before = self.entries()
+        self.assertEqual(len(before), 3)
+        for address in ("Ann@A.example", "eve@a.example"):
+            answer = json.loads(self.daemon.cli("forget", address).stdout)
+            self.assertEqual(answer["left"], [])
+        self.assertEqual(self.traces("ann@a.example", "eve@a.example"), [])
+        (ann, bob, eve) = self.entries()
+        self.assertEqual(bob, before[1])
+        for was, entry in ((before[0], ann), (before[2], eve)):
+            self.assertNotEqual(entry[0], was[0])
+            self.assertEqual(entry[1:], (0, None, 6))
+        pt.wait_until(lambda: self.series() == {"entered": 3, "under_way": 1, "gone": 2},
+                      "the tally")
+        self.happen(("ann@a.example", "signup", "2027-03-01T09:06:00"))  # does not come back
+        self.set_clock("2027-03-01T10:10:00")
+        self.assert_still(*welcome)
+        self.set_clock("2027-03-03T09:09:00")
+        self.wait_got(*welcome, ("bob", "Tips"))
+        self.daemon.kill()
+        self.daemon.start()
+        self.assert_still(*welcome, ("bob", "Tips"))
+        self.assertEqual(self.series(), {"entered": 3, "through": 1, "gone": 2})
+        counts = self.daemon.campaign("welcome")["counts"]
+        self.assertEqual((counts["total"], counts["delivered"]), (3, 3))
+        self.assertEqual(self.traces("ann@a.example", "eve@a.example"), [])
+
+
+    def test_who_is_forgotten_while_many_enter_is_left_out_of_all_of_it(self):
+        n, gone = 3000, [17, 401, 999, 1500, 2222, 2999]
+        self.start("2027-03-01T12:00:00")
+        self.put(["email,first_name"] + ["p%d-@a.example,P" % k for k in range(n)])
+        self.run_on("welcome", trigger={"event": "signup"}, steps={
+            "a": {"subject": "A"}, "b": {"subject": "B", "after": "30d"}})
+        self.happen(*[("p%d-@a.example" % k, "signup", "2027-03-01T12:00:00") for k in range(n)])
+        for k in gone:
+            self.daemon.cli("forget", "p%d-@a.example" % k)
+            time.sleep(0.2)
+        pt.wait_until(lambda: self.series().get("under_way") == n - len(gone), "all others")
+        self.assertEqual(self.traces(*["p%d-@a.example" % k for k in gone]), [])
+        entries = self.entries()
+        self.assertEqual([e for e in entries if e[3] == 6 and e[1] != 0], [])
+        self.assertEqual(len([e for e in entries if e[3] == 0]), n - len(gone))
+        pt.wait_until(lambda: not any(self.daemon.campaign("welcome")["counts"][s] for s in
+                                      ("pending", "sending")), "step a")
+        self.assertEqual(self.traces(*["p%d-@a.example" % k for k in gone]), [])
 
 
 class RefusedTest(SeriesCase):

@@ -357,6 +357,90 @@ static const struct {
     {"stop_loss: {bounces: 0%}", "3:22 stop_loss.bounces: 0% is out of range (0.001% to 100%) -> "
                                  "write a value from 0.001% to 100%"},
     {"from: b@c.example", "3:1 from is there twice, first on line 1 -> keep one of them"},
+    /* series */
+    {"trigger: {date: birthday}", NULL},
+    {"trigger: {date: birthday, before: 7d, hour: 8:30, late: 12h, once: true}", NULL},
+    {"trigger: {event: signup, after: 1h, exit: {event: [order, visit], when: points > 3}}", NULL},
+    {"trigger: {absence: order, after: 60d, existing: true, again: 30d}", NULL},
+    {"trigger: {segment: points > 3, existing: true, exit: {stay: true}}", NULL},
+    {"trigger: {event: signup}\nsteps: {a: {}, b: {after: 2d, subject: x}, c: {skip: true}}", NULL},
+    {"trigger: {event: signup}\naudience: {list: a, exclude: {list: b}}", NULL},
+    {"trigger: {hour: 9:00}",
+     "3:17 trigger: of what? -> add one of date, event, absence and segment"},
+    {"trigger: {date: birthday, event: signup}",
+     "3:34 trigger: is one of date, event, absence and segment -> keep one; another series can "
+     "have the other"},
+    {"trigger: {evnt: signup}", "3:11 unknown key \"evnt\" in trigger -> did you mean \"event\"?"},
+    {"trigger: {date: Birth Day}",
+     "3:17 trigger.date cannot be the name of an attribute -> name an attribute of contacts, as "
+     "`contacts export` does"},
+    {"trigger: {date: d, before: 1d, after: 1d}",
+     "3:39 trigger: before and after its day? -> keep one of them"},
+    {"trigger: {date: d, after: 3h}",
+     "3:27 trigger: before and after a date are days -> write whole days, and the time of day as "
+     "hour"},
+    {"trigger: {date: d, before: 367d}",
+     "3:28 trigger.before: 367d is out of range (0s to 366d) -> write a value from 0s to 366d"},
+    {"trigger: {date: d, hour: noon}",
+     "3:26 trigger.hour: \"noon\" is not a time of the day -> write it like 09:00"},
+    {"schedule: {fallback_hour: noon}",
+     "3:27 schedule.fallback_hour: \"noon\" is not a time of the day -> write it like 10:00"},
+    {"trigger: {date: d, late: soon}",
+     "3:26 trigger.late: \"soon\" is not a duration -> write it like 1d"},
+    {"trigger: {date: d, again: 3661d}",
+     "3:27 trigger.again: \"3661d\" is out of range (0 to 3660d) -> write it like 30d"},
+    {"trigger: {event: signup, before: 7d}", "3:34 trigger.before is for a date -> take it out"},
+    {"trigger: {event: signup, once: true}", "3:32 trigger.once is for a date -> take it out"},
+    {"trigger: {event: sign up}",
+     "3:18 trigger: no event can be called so -> use letters, digits, '-', '_' and '.'"},
+    {"trigger: {absence: a!, after: 1d}",
+     "3:20 trigger: no event can be called so -> use letters, digits, '-', '_' and '.'"},
+    {"trigger: {event: a, exit: {event: [b, c d]}}",
+     "3:39 trigger: no event can be called so -> use letters, digits, '-', '_' and '.'"},
+    {"trigger: {absence: order}",
+     "3:20 trigger.absence: absent for how long? -> add how long: after: 60d"},
+    {"trigger: {event: a, existing: true}",
+     "3:31 trigger.existing is for an absence or a segment: nothing else lasts -> take it out"},
+    {"trigger: {segment: '(a'}",
+     "3:21 trigger.segment: at 3: a ) is missing -> correct the condition"},
+    {"trigger: {event: a, exit: {when: '(a'}}",
+     "3:35 trigger.exit.when: at 3: a ) is missing -> correct the condition"},
+    {"trigger: {event: a, exit: {stay: true}}",
+     "3:27 trigger.exit.stay is for a segment -> take it out"},
+    {"steps: {a: {subject: x}}",
+     "3:9 steps: what begins them? There is no trigger -> add a trigger, or make a campaign of "
+     "each"},
+    {"trigger: {event: a}\nsteps: {a: {skip: true}, b: {skip: true}}",
+     "4:9 steps: all are skipped -> let one of them be sent"},
+    {"trigger: {event: a}\nsteps: {a: {}, \"b c\": {}}",
+     "4:17 steps: \"b c\" cannot be a name -> use up to 64 letters, digits, '-', '_' and '.'"},
+    {"trigger: {event: a}\nsteps: {a: {from: x@other.example}}",
+     "4:19 steps.a.from is not of the campaign's domain, acme.example -> make another campaign "
+     "for another domain"},
+    {"trigger: {event: a}\nsteps: {a: {weight: 3}}",
+     "4:13 unknown key \"weight\" in steps.a -> known keys: after skip from subject preheader html "
+     "text"},
+    {"trigger: {event: a}\nvariants: {a: {}, b: {}}",
+     "4:12 variants stand beside trigger: they are compared in one campaign -> take variants out, "
+     "or send them as a campaign without trigger"},
+    {"trigger: {event: a}\ntest: {holdout: 5%}", "4:17 test stands beside trigger -> take it out"},
+    {"trigger: {event: a}\ncoupons: codes.csv", NULL},
+    {"trigger: {event: a}\nexclude: {list: b}",
+     "4:17 exclude stands beside trigger -> write audience: {exclude: {list: ..., segment: ...}}"},
+    {"trigger: {event: a}\nexclude: {segment: b}",
+     "4:20 exclude stands beside trigger -> write audience: {exclude: {list: ..., segment: ...}}"},
+    {"trigger: {event: a}\nexclude: {campaigns: b}",
+     "4:22 exclude stands beside trigger -> write audience: {exclude: {list: ..., segment: ...}}"},
+    {"trigger: {event: a}\nexclude: {within: 9d}",
+     "3:18 exclude stands beside trigger -> write audience: {exclude: {list: ..., segment: ...}}"},
+    {"trigger: {event: a}\nseeds: [a@b.example]",
+     "4:9 seeds stand beside trigger: there is no start with which they could go -> take them out; "
+     "`postrider proof` sends each step to you"},
+    {"trigger: {event: a}\nschedule: {hour: best}",
+     "3:18 schedule.hour stands beside trigger -> take it out; a date has trigger.hour"},
+    {"trigger: {event: a}\nrecipients: r.csv", "4:13 recipients stand beside trigger: they are the "
+                                               "contacts it happens to -> take it out, and "
+                                               "say in audience whom it is for"},
 };
 
 START_TEST(each_fault_is_told_with_its_line_and_remedy)
@@ -368,6 +452,58 @@ START_TEST(each_fault_is_told_with_its_line_and_remedy)
 	ck_assert_msg(strcmp(told(), bad[_i].told ? wanted : "") == 0,
 	              "\n  text: %s\n  told: %s\nwanted: %s", bad[_i].text, told(), wanted);
 	ck_assert(!bad[_i].told == (m && m->sound));
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	int kind;
+	int64_t again_ms, late_ms;
+	int minute;
+} triggers[] = {
+    {"{date: d}", PR_TRIGGER_DATE, 0, PR_DAY_MS, 9 * 60},
+    {"{date: d, hour: 18:30, late: 2h, again: 3d}", PR_TRIGGER_DATE, 3 * PR_DAY_MS, 2 * PR_HOUR_MS,
+     18 * 60 + 30},
+    {"{event: a}", PR_TRIGGER_EVENT, 0, 7 * PR_DAY_MS, 9 * 60},
+    {"{event: a, late: 0s}", PR_TRIGGER_EVENT, 0, 0, 9 * 60},
+    {"{absence: a, after: 1d, again: auto}", PR_TRIGGER_ABSENCE, 0, 7 * PR_DAY_MS, 9 * 60},
+    {"{segment: a}", PR_TRIGGER_SEGMENT, 30 * PR_DAY_MS, 7 * PR_DAY_MS, 9 * 60},
+    {"{segment: a, again: 0s}", PR_TRIGGER_SEGMENT, 0, 7 * PR_DAY_MS, 9 * 60},
+};
+
+START_TEST(a_trigger_says_what_suits_its_kind_where_nothing_is_said)
+{
+	char text[200];
+	snprintf(text, sizeof text, LEAST "trigger: %s\n", triggers[_i].text);
+	ck_assert_msg(parse(text) == 0, "%s", told());
+	const struct pr_manifest_trigger *t = &m->trigger;
+	ck_assert(pr_manifest_is_series(m) && pr_manifest_by_audience(m));
+	ck_assert_int_eq(t->kind, triggers[_i].kind);
+	ck_assert_int_eq(t->again_ms, triggers[_i].again_ms);
+	ck_assert_int_eq(t->late_ms, triggers[_i].late_ms);
+	ck_assert_int_eq(t->minute, triggers[_i].minute);
+	ck_assert_uint_eq(pr_manifest_steps(m), 1);
+}
+END_TEST
+
+START_TEST(steps_are_wordings_and_leave_to_the_campaign_what_they_do_not_say)
+{
+	ck_assert_msg(parse(LEAST "html: body.html\ntrigger: {event: signup}\nsteps:\n"
+	                          "  hello: {}\n"
+	                          "  tips: {after: 2d, subject: Tips, html: tips.html,"
+	                          " from: tips@acme.example}\n") == 0,
+	              "%s", told());
+	ck_assert_uint_eq(pr_manifest_steps(m), 2);
+	ck_assert_uint_eq(m->wordings_n, 2);
+	const struct pr_manifest_wording *hello = pr_manifest_wording(m, 1),
+					 *tips = pr_manifest_wording(m, 2);
+	ck_assert_str_eq(hello->name, "hello");
+	ck_assert_str_eq(hello->editions[0].subject.p, "s");
+	ck_assert_str_eq(hello->from->mailbox.address, "news@acme.example");
+	ck_assert_str_eq(tips->editions[0].subject.p, "Tips");
+	ck_assert_str_eq(tips->from->mailbox.address, "tips@acme.example");
+	ck_assert(pr_manifest_is_body(m, "tips.html") && pr_manifest_is_body(m, "body.html"));
+	ck_assert_int_eq(pr_manifest_step(m, 2)->after_ms, 2 * PR_DAY_MS);
 }
 END_TEST
 
@@ -675,6 +811,8 @@ main(void)
 	    {full_manifest_of_the_formats_is_understood},
 	    {manifest_may_be_json},
 	    {each_fault_is_told_with_its_line_and_remedy, ROWS(bad)},
+	    {a_trigger_says_what_suits_its_kind_where_nothing_is_said, ROWS(triggers)},
+	    {steps_are_wordings_and_leave_to_the_campaign_what_they_do_not_say},
 	    {all_faults_are_told_in_the_order_of_lines},
 	    {names_are_bounded_and_never_empty},
 	    {routes_brands_and_domains_are_those_of_the_configuration},

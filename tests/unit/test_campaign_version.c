@@ -204,6 +204,58 @@ START_TEST(variants_stay_as_they_are)
 }
 END_TEST
 
+#define ON_SIGNUP "trigger: {event: signup}\n"
+#define STEPS "steps: {hello: {}, tips: {after: 2d}}\n"
+
+/* Who is under way knows its step by its number, and what it entered for by the trigger. */
+static const struct {
+	const char *first, *second, *told; /* told NULL: may be so */
+} series[] = {
+    {ON_SIGNUP STEPS, ON_SIGNUP STEPS, NULL},
+    {ON_SIGNUP STEPS, ON_SIGNUP "steps: {hello: {subject: B}, tips: {after: 9d, skip: true}}\n",
+     NULL},
+    {ON_SIGNUP STEPS, ON_SIGNUP "steps: {hello: {}, tips: {}, more: {after: 1d}}\n", NULL},
+    {ON_SIGNUP, ON_SIGNUP STEPS, NULL},
+    {ON_SIGNUP STEPS, ON_SIGNUP "steps: {tips: {}, hello: {}}\n",
+     "campaign.yaml:12:9: error: steps: number 1 was hello, and people are under way by numbers"},
+    {ON_SIGNUP STEPS, ON_SIGNUP "steps: {hello: {}, more: {}, tips: {}}\n",
+     "campaign.yaml:12:20: error: steps: number 2 was tips"},
+    {ON_SIGNUP STEPS, ON_SIGNUP "steps: {hello: {}}\n",
+     "campaign.yaml:11:18: error: steps: number 2 was tips"},
+    {ON_SIGNUP STEPS, ON_SIGNUP, "campaign.yaml:11:18: error: steps: number 1 was hello"},
+    {ON_SIGNUP, "trigger: {event: signup, after: 1h, late: 1d, exit: {event: order}}\n", NULL},
+    {ON_SIGNUP, "trigger: {event: order}\n",
+     "campaign.yaml:11:18: error: replace does not change what a series is triggered by"},
+    {ON_SIGNUP, "trigger: {absence: signup, after: 9d}\n", "is triggered by"},
+    {ON_SIGNUP, "trigger: {date: signup}\n", "is triggered by"},
+    {ON_SIGNUP, "trigger: {segment: points > 3}\n", "is triggered by"},
+    {ON_SIGNUP, "", "is triggered by"},
+    {"", ON_SIGNUP, "is triggered by"},
+    {"trigger: {date: birthday}\n", "trigger: {date: wedding}\n", "is triggered by"},
+    {"trigger: {date: birthday}\n", "trigger: {date: birthday, before: 7d}\n", NULL},
+    {"trigger: {absence: order, after: 9d}\n", "trigger: {absence: order, after: 60d}\n", NULL},
+    {"trigger: {absence: order, after: 9d}\n", "trigger: {absence: visit, after: 9d}\n",
+     "is triggered by"},
+    {"trigger: {segment: points > 3}\n", "trigger: {segment: points > 4}\n", NULL},
+};
+
+START_TEST(a_series_keeps_its_trigger_and_the_order_of_its_steps)
+{
+	struct pr_buf text = {0};
+	pr_buf_addf(&text, "%s%s", FIRST, series[_i].first);
+	put(campaign, "campaign.yaml", text.data);
+	pr_manifest_destroy(now);
+	ck_assert_msg(pr_manifest_load(campaign, "campaign", &problems, &now) == 0, "%s", told());
+	pr_buf_clear(&text);
+	pr_buf_addf(&text, "%s%s", OTHER SCHEDULE, series[_i].second);
+	put(corrected, "campaign.yaml", text.data);
+	pr_buf_finish(&text);
+	ck_assert_msg(take(2) == (series[_i].told ? PR_EINVAL : 0), "%s", told());
+	ck_assert_msg(!series[_i].told || strstr(told(), series[_i].told), "%s", told());
+	ck_assert(exists("versions/2") == !series[_i].told);
+}
+END_TEST
+
 START_TEST(everything_that_is_wrong_is_told_in_one_go)
 {
 	put(corrected, "campaign.yaml", OTHER "priority: 1\nroute: fast\n");
@@ -254,6 +306,7 @@ main(void)
 	    {version_is_a_whole_copy_without_recipients},
 	    {what_cannot_change_any_more_is_refused_by_name, ROWS(changes)},
 	    {variants_stay_as_they_are, ROWS(replaced)},
+	    {a_series_keeps_its_trigger_and_the_order_of_its_steps, ROWS(series)},
 	    {everything_that_is_wrong_is_told_in_one_go},
 	    {leftovers_of_a_kill_are_replaced_and_swept},
 	    {versions_of_a_folder_that_comes_back_are_not_the_users},
