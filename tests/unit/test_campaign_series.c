@@ -61,7 +61,12 @@ series(const char *keys, int64_t begun_ms)
 	ck_assert_msg(r == 0, "%s: %s", keys, problems.n ? problems.items[0].what : "");
 	pr_buf_finish(&text);
 	pr_problems_finish(&problems);
-	source = (struct pr_series_source){manifest, &config, audience, ledger, begun_ms, begun_ms};
+	source = (struct pr_series_source){.manifest = manifest,
+	                                   .config = &config,
+	                                   .audience = audience,
+	                                   .ledger = ledger,
+	                                   .begun_ms = begun_ms,
+	                                   .now_ms = begun_ms};
 }
 
 enum { FIRST_NAME, BIRTHDAY, POINTS, AGREED, ATTRIBUTES };
