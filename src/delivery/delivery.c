@@ -60,6 +60,13 @@ meter_recent(struct meter *m, int64_t now_ms)
 	return running > before ? running : before;
 }
 
+bool
+meter_is_ripe(struct meter *m, int64_t now_ms)
+{
+	meter_turn(m, now_ms);
+	return m->counts[(m->second + RATE_SECONDS - 1) % (RATE_SECONDS + 1)] > 0;
+}
+
 /* ---- the due clock ---- */
 
 int64_t
@@ -90,11 +97,22 @@ on_pace(struct pr_timer *t)
 }
 
 static void
-on_read_again(struct pr_timer *t)
+ask_all(struct pr_delivery *d)
 {
-	struct pr_delivery *d = PR_CONTAINER(t, struct pr_delivery, read_again);
 	PR_LIST_EACH(link, &d->campaigns)
 		refill_ask(PR_CONTAINER(link, struct pr_campaign, link));
+}
+
+static void
+on_read_again(struct pr_timer *t)
+{
+	ask_all(PR_CONTAINER(t, struct pr_delivery, read_again));
+}
+
+static void
+on_due(struct pr_timer *t)
+{
+	ask_all(PR_CONTAINER(t, struct pr_delivery, due));
 }
 
 static void
@@ -268,6 +286,7 @@ pr_delivery_open(const struct pr_delivery_options *options, pr_delivery **out, s
 	pr_turn_hook_init(&d->pump, d->loop, PR_TURN_WORK, on_pump);
 	pr_timer_init(&d->pace, d->loop, on_pace);
 	pr_timer_init(&d->read_again, d->loop, on_read_again);
+	pr_timer_init(&d->due, d->loop, on_due);
 	pr_timer_init(&d->second, d->loop, on_second);
 	pr_timer_init(&d->fold_timer, d->loop, on_fold_timer);
 	drain_init(d);
@@ -310,6 +329,7 @@ stop_timers(struct pr_delivery *d)
 {
 	pr_timer_stop(&d->pace);
 	pr_timer_stop(&d->read_again);
+	pr_timer_stop(&d->due);
 	pr_timer_stop(&d->second);
 	pr_timer_stop(&d->fold_timer);
 	pr_timer_stop(&d->drain_timer);

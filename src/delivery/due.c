@@ -64,9 +64,9 @@ wait_of(struct pr_campaign *c, const struct pr_row *row)
 		return PUT_OFF_MAX_MS;
 	double rate = site_rate(f->site);
 	int64_t wait = rate > 0 ? (int64_t)(f->rows_n * 500.0 / rate) : PUT_OFF_NEW_MS;
-	return wait < PUT_OFF_MIN_MS   ? PUT_OFF_MIN_MS
-	       : wait > PUT_OFF_MAX_MS ? PUT_OFF_MAX_MS
-	                               : wait;
+	/* What a site has done in its first moments looks slow: connections had to be made. */
+	int64_t most = site_has_pace(f->site) ? PUT_OFF_MAX_MS : PUT_OFF_NEW_MS;
+	return wait < PUT_OFF_MIN_MS ? PUT_OFF_MIN_MS : wait > most ? most : wait;
 }
 
 static void

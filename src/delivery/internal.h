@@ -116,6 +116,7 @@ struct meter {
 void meter_add(struct meter *m, int64_t now_ms);
 double meter_rate(struct meter *m, int64_t now_ms);
 double meter_recent(struct meter *m, int64_t now_ms);
+bool meter_is_ripe(struct meter *m, int64_t now_ms); /* it has run for a whole second */
 
 /* Times of the rows of a campaign: timed.c. */
 struct timed {
@@ -435,6 +436,8 @@ struct pr_delivery {
 	struct pr_turn_hook pump;
 	struct pr_timer pace;       /* the earliest time a pacing limit allows another */
 	struct pr_timer read_again; /* rows that nobody asks for are read, too: dispatch.c */
+	struct pr_timer due;        /* rows become due before the second has passed: refill.c */
+	int64_t due_at_ms;          /* monotonic: when it fires */
 	struct pr_timer second;     /* gates, meters, space, clock: once a second */
 	struct pr_timer fold_timer;
 	bool fold_running;
@@ -475,8 +478,9 @@ void outlet_destroy(struct outlet *o);
 /* domain: whose alone it is; NULL: of all that have these exchangers. */
 struct site *site_of(struct outlet *o, const char *key, const char *domain,
                      const struct pr_exchanger *to, size_t n);
-void site_ask(struct site *s);          /* look at it in this turn: something may go */
-double site_rate(const struct site *s); /* results a second, of late */
+void site_ask(struct site *s);            /* look at it in this turn: something may go */
+double site_rate(const struct site *s);   /* results a second, of late */
+bool site_has_pace(const struct site *s); /* for long enough to be judged by that */
 bool site_has_healthy_lane(const struct site *s);
 /* A try to reach it failed once more, the first one at since_ms (due clock). */
 void site_unreached(struct site *s, const struct pr_smtp_result *r, int64_t since_ms);

@@ -284,11 +284,25 @@ refill_ask(struct pr_campaign *c)
 	behind_ask(c, NULL);
 }
 
+/* What is due later is found by the look of each second. */
+static void
+wake_at(struct pr_delivery *d, int64_t wait_ms)
+{
+	int64_t at = pr_loop_now_ms(d->loop) + wait_ms;
+	if (wait_ms <= 0 || wait_ms >= PR_SECOND_MS || d->closing ||
+	    (pr_timer_running(&d->due) && d->due_at_ms <= at))
+		return;
+	d->due_at_ms = at;
+	pr_timer_start(&d->due, wait_ms);
+}
+
 void
 refill_note_due(struct pr_campaign *c, int64_t due_ms)
 {
-	if (due_ms < c->next_due_ms && due_ms < PR_LEDGER_PARKED_MS)
-		c->next_due_ms = due_ms;
+	if (due_ms >= c->next_due_ms || due_ms >= PR_LEDGER_PARKED_MS)
+		return;
+	c->next_due_ms = due_ms;
+	wake_at(c->delivery, due_ms - campaign_now(c));
 }
 
 bool

@@ -186,6 +186,16 @@ site_rate(const struct site *s)
 	return rate;
 }
 
+bool
+site_has_pace(const struct site *s)
+{
+	int64_t now = pr_loop_now_ms(s->outlet->delivery->loop);
+	PR_LIST_EACH(link, &s->lanes)
+		if (meter_is_ripe(&PR_CONTAINER(link, struct lane, of_site)->meter, now))
+			return true;
+	return false;
+}
+
 /* One that does not fail, and may send before that time. */
 static bool
 has_lane(const struct site *s, int64_t by_ms)
