@@ -220,7 +220,8 @@ exclusion_read(const struct pr_manifest *m, const struct pr_recipients_from *fro
 		exclusion_free(x);
 		return r;
 	}
-	qsort(x->hashes, x->n, sizeof *x->hashes, compare);
+	if (x->n) /* else there is no array */
+		qsort(x->hashes, x->n, sizeof *x->hashes, compare);
 	*out = x;
 	return 0;
 }
