@@ -3,7 +3,7 @@
  *
  * A file of its own and not a table of audience.db: its one writer is the folder lane, whose folds
  * would wait for slices of the desk there, and the desk for folds. Write-ahead, synced once a
- * flush: slices in between may be lost, the journal has them (caps_fold.c).
+ * flush: steps in between may be lost, the journal has them (caps_flush.c).
  */
 #include "caps_internal.h"
 
@@ -219,6 +219,8 @@ sweep_sent(pr_caps *c, int64_t before_ms, struct pr_error *e)
 int
 pr_caps_sweep(pr_caps *c, int64_t before_ms, int64_t end_mono_ms, struct pr_error *e)
 {
+	if (c->log_pages >= CAPS_LOG_PAGES)
+		return caps_bring_home(c, e);
 	int r = pr_db_begin(c->db, e);
 	if (r < 0)
 		return r;
@@ -309,6 +311,15 @@ load(pr_caps *c, struct pr_error *e)
 	return r;
 }
 
+/* In place of SQLite's own: which would bring its log home within a commit. */
+static int
+on_commit(void *context, sqlite3 *db, const char *name, int pages)
+{
+	(void)db, (void)name;
+	((pr_caps *)context)->log_pages = pages;
+	return SQLITE_OK;
+}
+
 static int
 open_in(pr_caps *c, bool write, struct pr_error *e)
 {
@@ -323,6 +334,8 @@ open_in(pr_caps *c, bool write, struct pr_error *e)
 		                       "PRAGMA journal_size_limit=67108864;"
 		                     : "PRAGMA query_only=1; PRAGMA cache_size=-1000;",
 		               e);
+	if (r == 0 && write)
+		sqlite3_wal_hook(c->db, on_commit, c);
 	if (r == 0 && write)
 		r = pr_db_settle(c->db, c->path, &kind, c, e);
 	return r == 0 ? load(c, e) : r;
@@ -357,7 +370,7 @@ pr_caps_close(pr_caps *c)
 	caps_table_finish(&c->flushing);
 	pr_map_finish(&c->voided);
 	pr_map_finish(&c->granted);
-	free(c->sorted);
+	caps_flush_finish(&c->flush);
 	free(c->slots);
 	free(c->path);
 	free(c);

@@ -3,7 +3,8 @@
  *
  *   caps.c       what people write, and judging
  *   caps_file.c  tables, opening, one person's slots, erasing
- *   caps_fold.c  records become entries in memory, entries become rows of the file
+ *   caps_fold.c  records become entries in memory
+ *   caps_flush.c entries become rows of the file
  *
  * Tables
  *   facts  'folded': the journal is in the file below this; 'offset': due clock less wall clock,
@@ -13,7 +14,7 @@
  *   void   campaigns that were ended as a whole: what they hold as deferred is given back
  *
  * Entries in memory: a *table* of the latest entry of each row since the last flush, also by
- * person. While one is flushed in slices another takes what comes. What is asked is the latest of
+ * person. While one is flushed in steps another takes what comes. What is asked is the latest of
  * the three: young, flushing, file.
  */
 #ifndef AUDIENCE_CAPS_INTERNAL_H
@@ -21,11 +22,15 @@
 
 #include "postrider/audience/caps.h"
 #include "postrider/base/arena.h"
+#include "postrider/base/heap.h"
 #include "postrider/ledger/db.h"
 
 #define CAPS_APPLICATION 0x50524350 /* "PRCP" */
 #define CAPS_SCHEMA 1
 #define CAPS_FLUSH_ENTRIES (128u << 10) /* in memory, before they are flushed */
+#define CAPS_RUN 1024u                  /* entries that are sorted at once */
+#define CAPS_STEP_ENTRIES 512u          /* that are written at once */
+#define CAPS_LOG_PAGES 256              /* SQLite's log, before it is brought home */
 /* Or once the file lags so many octets of the journal, which cannot go before; less where there is
  * nothing but the place to write. */
 #define CAPS_LAG_MAX (32u << 20)
@@ -48,9 +53,26 @@ struct caps_entry {
 };
 
 struct caps_table {
-	struct pr_map by_row;    /* campaign << 32 | row -> entry */
-	struct pr_map by_person; /* person without class -> the first of its entries */
+	struct pr_map by_row;        /* campaign << 32 | row -> entry */
+	struct pr_map by_person;     /* person without class -> the first of its entries */
+	struct caps_entry **entries; /* all of them, in sorted runs of CAPS_RUN; the last is not */
+	size_t n, cap;
 	struct pr_arena arena;
+};
+
+struct caps_run {
+	struct pr_heap_node node; /* by the person at `at` */
+	size_t at, end;           /* in `entries` */
+};
+
+struct caps_flush {
+	bool is_on;
+	uint64_t lsn; /* what is flushed ends here */
+	int64_t offset_ms;
+	struct caps_run *runs;
+	struct pr_heap heap; /* of the runs that are not at their end */
+	struct caps_entry *step[CAPS_STEP_ENTRIES];
+	unsigned step_n; /* taken from the runs, not yet in the file */
 };
 
 enum caps_statement {
@@ -81,10 +103,8 @@ struct pr_caps {
 	struct pr_map voided;  /* campaign -> behind its mark */
 	struct pr_map granted; /* campaign << 32 | row -> person: no outcome yet */
 	struct caps_table young, flushing;
-	struct caps_entry **sorted; /* the flushing ones by person; NULL: none are */
-	size_t sorted_n, sorted_at;
-	uint64_t flush_lsn; /* the flushing ones end here */
-	int64_t flush_offset_ms;
+	struct caps_flush flush;
+	int log_pages;    /* SQLite's log has so many, as of its last commit */
 	int64_t sweep_at; /* person */
 	struct pr_cap_slot *slots;
 	size_t slots_n, slots_cap;
@@ -105,5 +125,9 @@ const struct caps_entry *caps_find(const pr_caps *c, uint32_t campaign, uint32_t
 int caps_held(pr_caps *c, uint32_t campaign, uint32_t row, struct caps_entry *out,
               struct pr_error *e);
 void caps_table_finish(struct caps_table *t);
+struct caps_entry *caps_table_add(struct caps_table *t, uint64_t person); /* others are 0 */
+void caps_flush_finish(struct caps_flush *f);
+/* What is in SQLite's log is brought to its place in the file. */
+int caps_bring_home(pr_caps *c, struct pr_error *e);
 
 #endif

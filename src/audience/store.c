@@ -172,10 +172,10 @@ static const char *const texts[AU_N] = {
     [AU_EVENTS_OF] = "SELECT name, at_ms, amount FROM events WHERE contact = ? AND name NOT IN"
 		     " (SELECT id FROM event_names WHERE name IN ('unsubscribe', 'complaint',"
 		     " 'bounce', 'sent')) ORDER BY name, at_ms",
-    /* Names 2 and 3: "open", "click". */
+    /* Names 2 and 3: "open", "click". In the order of the key, backwards: nothing is sorted. */
     [AU_ENGAGED] = "SELECT at_ms, name = 3 FROM events WHERE contact ="
 		   " (SELECT id FROM contacts WHERE address = ?1) AND name IN (2, 3)"
-		   " AND at_ms >= ?2 ORDER BY at_ms DESC",
+		   " AND at_ms >= ?2 ORDER BY name DESC, at_ms DESC",
     [AU_ENGAGED_FROM] = "SELECT at_ms, name = 3, c.timezone FROM (SELECT id, timezone"
 			" FROM contacts WHERE id >= ?1 ORDER BY id LIMIT 1) c JOIN events"
 			" ON contact = c.id WHERE name IN (2, 3) AND at_ms >= ?2",

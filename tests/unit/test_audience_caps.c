@@ -501,6 +501,110 @@ START_TEST(a_person_who_is_forgotten_leaves_no_trace)
 }
 END_TEST
 
+/* ---- steps of a flush ---- */
+
+#define MANY (2 * CAPS_RUN + 300)
+
+static void
+send_to_many(void)
+{
+	for (uint32_t i = 1; i <= MANY; i++) {
+		grant(1, i, pr_mix64(i) & ~1ull);
+		outcome(1, i, PR_DELIVERED, 1, 0, 0, NOW);
+		if (i % 100 == 0 || i == MANY) {
+			fold();
+			records_n = folded_n = 0;
+		}
+	}
+}
+
+static int64_t
+ask_file(const char *sql)
+{
+	struct pr_error e = {0};
+	sqlite3_stmt *s;
+	ok(pr_db_prepare(caps->db, sql, &s, &e), &e);
+	ck_assert_int_eq(pr_db_step(s, &e), 1);
+	int64_t value = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return value;
+}
+
+START_TEST(entries_are_sorted_run_by_run_as_they_come)
+{
+	send_to_many();
+	const struct caps_table *t = &caps->young;
+	ck_assert_uint_eq(t->n, MANY);
+	for (size_t i = 1; i < 2 * CAPS_RUN; i++)
+		if (i % CAPS_RUN)
+			ck_assert_int_lt((int64_t)t->entries[i - 1]->person,
+			                 (int64_t)t->entries[i]->person);
+}
+END_TEST
+
+START_TEST(a_step_writes_few_and_they_come_in_order)
+{
+	send_to_many();
+	int64_t written = 0, last = INT64_MIN;
+	int more = 1;
+	for (unsigned steps = 0; more; steps++) {
+		more = flush(true, 0);
+		int64_t now = ask_file("SELECT count(*) FROM sent");
+		ck_assert_int_le(now - written, CAPS_STEP_ENTRIES);
+		if (now > written) {
+			char sql[120];
+			snprintf(sql, sizeof sql, "SELECT count(*) FROM sent WHERE person > %lld",
+			         (long long)last);
+			ck_assert_int_eq(ask_file(sql), steps ? now - written : now);
+			last = ask_file("SELECT max(person) FROM sent");
+		}
+		written = now;
+		ck_assert_uint_le(steps, MANY / CAPS_STEP_ENTRIES + 1);
+		ck_assert(more || ask_file("SELECT value FROM facts WHERE key = 'folded'") > 0);
+	}
+	ck_assert_int_eq(written, MANY);
+	ck_assert_uint_eq(caps->flushing.n, 0);
+}
+END_TEST
+
+START_TEST(a_long_log_is_brought_home_by_a_step_of_its_own)
+{
+	send_to_many();
+	ck_assert_int_eq(flush(true, 0), 1);
+	ck_assert_int_gt(caps->log_pages, 0); /* as told by SQLite */
+	int64_t written = ask_file("SELECT count(*) FROM sent");
+	caps->log_pages = CAPS_LOG_PAGES;
+	ck_assert_int_eq(flush(true, 0), 1);
+	ck_assert_int_eq(caps->log_pages, 0);
+	ck_assert_int_eq(ask_file("SELECT count(*) FROM sent"), written);
+	int log, home;
+	ck_assert_int_eq(
+	    sqlite3_wal_checkpoint_v2(caps->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log, &home),
+	    SQLITE_OK);
+	ck_assert_int_eq(log, home);
+	flush_all();
+	ck_assert_int_eq(ask_file("SELECT count(*) FROM sent"), MANY);
+}
+END_TEST
+
+START_TEST(a_step_that_fails_is_made_again)
+{
+	struct pr_error e = {0};
+	sqlite3 *other;
+	send_to_many();
+	ck_assert_int_eq(flush(true, 0), 1);
+	ok(pr_db_open(path, SQLITE_OPEN_READWRITE, &other, &e), &e);
+	ok(pr_db_begin(other, &e), &e);
+	sqlite3_busy_timeout(caps->db, 0);
+	ck_assert_int_eq(pr_caps_flush(caps, 1, true, 0, &e), PR_EAGAIN);
+	ck_assert_int_eq(pr_caps_flush(caps, 1, true, 0, &e), PR_EAGAIN);
+	ok(pr_db_end(other, 0, &e), &e);
+	sqlite3_close(other);
+	flush_all();
+	ck_assert_int_eq(ask_file("SELECT count(*) FROM sent"), MANY);
+}
+END_TEST
+
 /* ---- at random, against a model ---- */
 
 #define MODEL_ROWS 40
@@ -662,6 +766,10 @@ main(void)
 	    {times_follow_the_due_clock},
 	    {what_is_old_goes},
 	    {a_person_who_is_forgotten_leaves_no_trace},
+	    {entries_are_sorted_run_by_run_as_they_come},
+	    {a_step_writes_few_and_they_come_in_order},
+	    {a_long_log_is_brought_home_by_a_step_of_its_own},
+	    {a_step_that_fails_is_made_again},
 	    {random_histories_and_kills_come_to_the_same_slots, 20},
 	    {a_file_of_another_program_is_refused},
 	};

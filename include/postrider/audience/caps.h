@@ -97,8 +97,9 @@ void pr_caps_close(pr_caps *c); /* what is not flushed is in the journal. NULL: 
 int pr_caps_fold(pr_caps *c, const struct pr_record *r, struct pr_error *e);
 /* Where a restart must begin to read: durable. */
 uint64_t pr_caps_needs(const pr_caps *c);
-/* All below lsn was given to pr_caps_fold. Flushes for a slice, if it is time or `now` (all that
- * is in memory). 1: there is more to flush. */
+/* All below lsn was given to pr_caps_fold. Flushes, if it is time or `now` (all that is in memory),
+ * in small steps: one at least, more until end_mono_ms, or later where more comes than is flushed.
+ * 1: there is more to flush. */
 int pr_caps_flush(pr_caps *c, uint64_t lsn, bool now, int64_t end_mono_ms, struct pr_error *e);
 /* Entries that nobody can ask for any more go, in slices, round and round. */
 int pr_caps_sweep(pr_caps *c, int64_t before_ms, int64_t end_mono_ms, struct pr_error *e);

@@ -24,7 +24,8 @@ void pr_hours_add(struct pr_hours *h, int64_t local_ms, int64_t age_ms, bool cli
 /* 0 to 23; -1: not known. everybody: may be empty. */
 int pr_hours_best(const struct pr_hours *h, const struct pr_hours *everybody);
 
-/* The openings and clicks of an address since then; no contact: none. */
+/* The clicks of an address since then, then its openings, each the latest first, 400 at most in
+ * all; no contact: none. */
 int pr_engaged_times(pr_audience *a, struct pr_str address, int64_t since_ms,
                      void (*each)(void *context, int64_t at_ms, bool click), void *context,
                      struct pr_error *e);
