@@ -83,6 +83,14 @@ class SeriesCase(accounted.TestCase):
         while self.got() != expected and time.monotonic() < end:
             time.sleep(0.1)
         self.assertEqual(self.got(), expected)
+        pt.wait_until(self.is_folded, "the ledgers")
+
+    def is_folded(self):
+        """All that the sink has taken is in the ledgers: a clock that is put forward before lets
+        the next step wait for the outcome of the last, for a while of that clock."""
+        if any(c["counts"]["sending"] for c in self.daemon.campaigns()):
+            return False
+        return "\npostrider_fold_lag_records 0\n" in self.daemon.get("/metrics")
 
     def assert_still(self, *expected):
         time.sleep(2.5)  # a look each second, as far as the clock has moved
