@@ -25,11 +25,11 @@ static void
 setup(void)
 {
 	static const struct pr_str columns[] = {PR_STR("first_name"), PR_STR("gone"),
-	                                        PR_STR("email")};
+	                                        PR_STR("email"), PR_STR("coupon")};
 	struct pr_ledger_identity i = identity();
 	make_world();
 	audience = open_store(PR_AUDIENCE_WRITE);
-	ok(pr_ledger_create(ledger_path, &i, columns, 3, &ledger, &e), &e);
+	ok(pr_ledger_create(ledger_path, &i, columns, 4, &ledger, &e), &e);
 	ok(pr_ledger_import_done(ledger, &e), &e);
 	index_all(ledger);
 	pr_arena_init(&arena);
@@ -811,6 +811,103 @@ START_TEST(what_is_required_may_become_an_attribute_later)
 }
 END_TEST
 
+/* ---- coupons ---- */
+
+static pr_coupons *
+codes_of(const char *text)
+{
+	static const struct pr_coupons_source file = {.file = {.p = "codes.csv", .n = 9}};
+	struct pr_problems problems = {0};
+	pr_coupons *c = NULL;
+	int dir = open(folder, O_RDONLY | O_DIRECTORY);
+	int fd = openat(dir, "codes.csv", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	ok(pr_coupons_read(&file, dir, &c, &problems, &e), &e);
+	close(dir);
+	pr_problems_finish(&problems);
+	return c;
+}
+
+/* "A1 - C3": the codes of the moves made last; "-": who waits. */
+static const char *
+codes_made(size_t n)
+{
+	static char text[100];
+	struct pr_str f[4];
+	*text = 0;
+	for (size_t i = 0; i < n; i++) {
+		pr_fields_unpack(moves[i].row.data, f, 4);
+		snprintf(text + strlen(text), sizeof text - strlen(text), "%s%.*s", i ? " " : "",
+		         moves[i].waits ? 1 : (int)f[3].n, moves[i].waits ? "-" : f[3].p);
+	}
+	return text;
+}
+
+START_TEST(each_has_one_code_for_all_their_messages_and_waits_where_there_is_none)
+{
+	struct pr_series_due due[3];
+	struct pr_series_entry in[3];
+	struct pr_series_moved moved;
+	series("trigger: {event: signup}\ncoupons: codes.csv\n"
+	       "steps: {a: {}, b: {after: 1d}}",
+	       NOW);
+	pr_coupons *two = codes_of("A1\nB2\n"), *four = codes_of("A1\nB2\nC3\nD4\n");
+	for (int i = 0; i < 3; i++) {
+		char address[40];
+		snprintf(address, sizeof address, "%s@a.example", names[i]);
+		put((struct person){.address = address, .values = {"X"}});
+		due[i] = due_of(address, NOW);
+		in[i] = (struct pr_series_entry){due[i].person, NOW, due[i].contact, NOW};
+	}
+	struct pr_series_entering entering = {.entries = in, .n = 3, .seen = -1, .step = 1};
+	ok(pr_series_enter(ledger, &entering, &e), &e);
+	struct pr_series_plan plan = pr_series_plan_of(manifest);
+	source.coupons = two;
+	make(due, 3, NOW);
+	ck_assert_str_eq(codes_made(3), "A1 B2 -");
+	ok(pr_series_move(ledger, &plan, moves, 3, NOW, true, &moved, &e), &e);
+	ck_assert_uint_eq(moved.pending, 2);
+	ck_assert_uint_eq(pr_series_coupons(ledger), 2);
+	struct pr_series_due found_due[3];
+	struct pr_series_asked asked = {.due = found_due, .max = 3};
+	ok(pr_series_ask(ledger, &plan, NOW, &asked, &e), &e);
+	ck_assert(asked.n == 1 && asked.due[0].coupon == 0); /* who waits is still due */
+	source.coupons = four;
+	due[0].coupon = 1; /* as the ledger has it */
+	make(due, 3, NOW);
+	ck_assert_str_eq(codes_made(3), "A1 C3 D4"); /* bob asks as if for the first time */
+	pr_coupons_free(two);
+	pr_coupons_free(four);
+}
+END_TEST
+
+static const struct {
+	const char *now;
+	const char *told; /* NULL: nothing */
+} follows[] = {
+    {"A1\nB2\nC3\nD4\n", NULL},
+    {"A1\nB2\nX9\n", NULL}, /* the third was not given away */
+    {"A1\nB2\n", NULL},
+    {"A1\nC3\nB2\n", "coupons: code 2 is another one, and 2 are given away"},
+    {"A1\n", "coupons: code 2 is another one, and 2 are given away"},
+};
+
+START_TEST(codes_that_are_given_away_stay_in_their_place)
+{
+	static const struct pr_text at = {.p = "codes.csv", .n = 9, .line = 3};
+	struct pr_problems problems = {0};
+	pr_coupons *before = codes_of("A1\nB2\nC3\n"), *now = codes_of(follows[_i].now);
+	int r = pr_series_coupons_follow(before, now, 2, &at, &problems);
+	ck_assert_int_eq(r, follows[_i].told ? PR_EINVAL : 0);
+	if (follows[_i].told)
+		ck_assert_str_eq(problems.items[0].what, follows[_i].told);
+	pr_problems_finish(&problems);
+	pr_coupons_free(before);
+	pr_coupons_free(now);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -834,6 +931,8 @@ main(void)
 	    {who_is_due_twice_gets_both_and_each_ends_by_its_own_occurrence},
 	    {as_many_as_may_be_due_at_once_are_made},
 	    {what_is_required_may_become_an_attribute_later},
+	    {each_has_one_code_for_all_their_messages_and_waits_where_there_is_none},
+	    {codes_that_are_given_away_stay_in_their_place, ROWS(follows)},
 	};
 	return suite_run("campaign_series", setup, teardown, tests, ROWS(tests));
 }
