@@ -19,6 +19,7 @@
 
 #define AGAIN_OF_SEGMENT (30 * PR_DAY_MS)
 #define LATE_OF_DATE PR_DAY_MS
+#define LATE_OF_DATE_MAX (60 * PR_DAY_MS) /* as many days are looked at: PR_OCCUR_DAYS_MAX */
 #define LATE (7 * PR_DAY_MS)
 
 /* ---- schemas ---- */
@@ -150,6 +151,8 @@ check_date(struct checking *k)
 		     "trigger.date cannot be the name of an attribute");
 	if (t->before_ms && t->after_ms)
 		tell(k, &t->at, "keep one of them", "trigger: before and after its day?");
+	if (t->late_ms > LATE_OF_DATE_MAX)
+		tell(k, &t->at, "write at most 60d", "trigger.late: a date is not met so late");
 	if (t->before_ms % PR_DAY_MS || t->after_ms % PR_DAY_MS)
 		tell(k, &t->at, "write whole days, and the time of day as hour",
 		     "trigger: before and after a date are days");

@@ -359,6 +359,9 @@ static const struct {
     {"from: b@c.example", "3:1 from is there twice, first on line 1 -> keep one of them"},
     /* series */
     {"trigger: {date: birthday}", NULL},
+    {"trigger: {date: birthday, late: 60d}", NULL},
+    {"trigger: {date: birthday, late: 61d}",
+     "3:33 trigger.late: a date is not met so late -> write at most 60d"},
     {"trigger: {date: birthday, before: 7d, hour: 8:30, late: 12h, once: true}", NULL},
     {"trigger: {event: signup, after: 1h, exit: {event: [order, visit], when: points > 3}}", NULL},
     {"trigger: {absence: order, after: 60d, existing: true, again: 30d}", NULL},
