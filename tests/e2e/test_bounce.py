@@ -379,6 +379,26 @@ class CommandTest(BounceCase):
         self.assertNotEqual(self.daemon.cli("feedback", check=False, input="").returncode, 0)
 
 
+    def test_a_complaint_reaches_the_contact_who_leaves_all_lists(self):
+        self.sink = self.enter(pt.Sink(self.folder, maildir=True))
+        self.daemon = self.enter(pt.Daemon(self.folder, relay=self.sink, config=self.configure()))
+        path = os.path.join(self.folder, "people.csv")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write('email,lists\nuser1@example.com,"news,vip"\nuser2@example.com,news\n')
+        self.daemon.cli("contacts", "import", path)
+        campaign = self.send("one", 3, list="news")
+        path, octets = self.sent()["user1@example.com"]
+        self.feed(arf(octets, "abuse", "Original-Mail-From: <%s>\n" % path))
+        self.assertEqual(self.daemon.get("/v1/contact?address=user1@example.com")["lists"], [])
+        self.assertEqual(self.daemon.get("/v1/contact?address=user2@example.com")["lists"],
+                         ["news"])
+
+        def told():
+            events = self.daemon.get("/v1/contact?address=user1@example.com")["events"]
+            return ("complaint", campaign["id"]) in [(e["name"], e["item"]) for e in events]
+        pt.wait_until(told, "the complaint", timeout=15)
+
+
 class MaildirTest(BounceCase):
     def test_mails_of_a_maildir_are_taken_and_moved(self):
         maildir = os.path.join(self.folder, "bounces")
