@@ -14,6 +14,7 @@
 
 #include <math.h>
 
+#define NAMES_KNOWN 16u
 #define LOOK_EVERY 32u      /* events between two looks at the clock */
 #define HALF_LIFE_DAYS 30.0 /* of engagement */
 
@@ -123,15 +124,22 @@ pr_derived_of(pr_audience *a, int64_t contact, struct pr_derived *out, struct pr
 
 /* ---- putting ---- */
 
+/* A name of events: its text is the batch's. */
+struct known {
+	struct pr_str name;
+	int64_t id;
+	bool watched; /* its coming is kept */
+};
+
 struct putting {
 	pr_audience *a;
 	struct pr_event_batch *b;
 	struct pr_str address; /* of the contact at hand, as the batch has it */
 	int64_t contact;       /* 0: none, or a forgotten one */
 	bool touched;          /* it has got an event */
-	struct pr_str name;    /* the last, its id, and whether its coming is kept */
-	int64_t name_id;
-	bool watched;
+	struct known *name;    /* of the event at hand */
+	struct known known[NAMES_KNOWN];
+	unsigned known_n;
 };
 
 static int
@@ -164,22 +172,37 @@ audience_event_name(pr_audience *a, struct pr_str name, int64_t *id, struct pr_e
 }
 
 static int
-find_name(struct putting *p, struct pr_str name, struct pr_error *e)
+learn_name(struct putting *p, struct pr_str name, struct known *k, struct pr_error *e)
 {
 	sqlite3_stmt *s;
-	if (p->name_id && pr_str_eq(name, p->name))
-		return 0;
-	p->name = name;
-	int r = audience_event_name(p->a, name, &p->name_id, e);
+	*k = (struct known){.name = name};
+	int r = audience_event_name(p->a, name, &k->id, e);
 	if (r == 0)
 		r = audience_statement(p->a, AU_WATCHED, &s, e);
 	if (r < 0)
 		return r;
-	sqlite3_bind_int64(s, 1, p->name_id);
+	sqlite3_bind_int64(s, 1, k->id);
 	r = pr_db_step(s, e);
-	p->watched = r == 1;
+	k->watched = r == 1;
 	sqlite3_reset(s);
 	return r < 0 ? r : 0;
+}
+
+/* Most shops have a handful of names, which take turns: those that came are kept, the last place is
+ * used anew. */
+static int
+find_name(struct putting *p, struct pr_str name, struct pr_error *e)
+{
+	for (unsigned i = 0; i < p->known_n; i++)
+		if (pr_str_eq(name, p->known[i].name)) {
+			p->name = &p->known[i];
+			return 0;
+		}
+	p->name = &p->known[p->known_n < NAMES_KNOWN ? p->known_n : NAMES_KNOWN - 1];
+	int r = learn_name(p, name, p->name, e);
+	if (r == 0 && p->known_n < NAMES_KNOWN)
+		p->known_n++;
+	return r;
 }
 
 static int
@@ -233,7 +256,7 @@ is_there(struct putting *p, const struct pr_customer_event *v, struct pr_error *
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(s, 1, p->contact);
-	sqlite3_bind_int64(s, 2, p->name_id);
+	sqlite3_bind_int64(s, 2, p->name->id);
 	pr_db_bind_text(s, 3, v->id);
 	pr_db_bind_text(s, 4, v->item);
 	r = pr_db_step(s, e);
@@ -277,7 +300,7 @@ put_event(struct putting *p, const struct pr_customer_event *v, struct pr_error 
 	if ((r = audience_statement(p->a, AU_EVENT_PUT, &s, e)) < 0)
 		return r;
 	sqlite3_bind_int64(s, 1, p->contact);
-	sqlite3_bind_int64(s, 2, p->name_id);
+	sqlite3_bind_int64(s, 2, p->name->id);
 	sqlite3_bind_int64(s, 3, v->at_ms);
 	pr_db_bind_text(s, 4, v->id);
 	pr_db_bind_text(s, 5, v->item);
@@ -288,8 +311,8 @@ put_event(struct putting *p, const struct pr_customer_event *v, struct pr_error 
 	p->b->added += added;
 	p->b->there += r == 0 && !added;
 	p->touched |= added;
-	if (added && p->watched)
-		r = audience_arrive(p->a, p->contact, p->name_id, v->at_ms, e);
+	if (added && p->name->watched)
+		r = audience_arrive(p->a, p->contact, p->name->id, v->at_ms, e);
 	return r < 0 ? r : credit(p, v, added, e);
 }
 
