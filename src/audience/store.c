@@ -169,9 +169,12 @@ static const char *const texts[AU_N] = {
 		       " AND contact = (SELECT id FROM contacts WHERE address = ?1)",
     [AU_CREDITS_GONE] = "DELETE FROM credits WHERE contact = ?",
     /* What somebody did not do, or did to get away, is no engagement. */
-    [AU_EVENTS_OF] = "SELECT name, at_ms, amount FROM events WHERE contact = ? AND name NOT IN"
-		     " (SELECT id FROM event_names WHERE name IN ('unsubscribe', 'complaint',"
-		     " 'bounce', 'sent')) ORDER BY name, at_ms",
+    /* The first names, 1 to 6, are none of these. A list of their ids would be a table made anew
+     * for each contact: it took half of all time of an import. */
+    [AU_EVENTS_OF] = "SELECT name, at_ms, amount FROM events WHERE contact = ?"
+		     " AND (name <= 6 OR NOT EXISTS (SELECT 1 FROM event_names n"
+		     " WHERE n.id = events.name AND n.name IN ('unsubscribe', 'complaint',"
+		     " 'bounce', 'sent'))) ORDER BY name, at_ms",
     /* Names 2 and 3: "open", "click". In the order of the key, backwards: nothing is sorted. */
     [AU_ENGAGED] = "SELECT at_ms, name = 3 FROM events WHERE contact ="
 		   " (SELECT id FROM contacts WHERE address = ?1) AND name IN (2, 3)"
