@@ -236,6 +236,11 @@ int pr_ledger_parked(pr_ledger *l, uint64_t *out, struct pr_error *e); /* how ma
 int pr_ledger_hits(pr_ledger *l, uint32_t row,
                    bool (*each)(void *context, const struct pr_hit *hit, struct pr_str detail),
                    void *context, struct pr_error *e);
+/* The address of each row with a click, or an opening where `opens`, people's or machines'; in no
+ * order. Looks at all hits. `each` returns false to stop. */
+int pr_ledger_emails_engaged(pr_ledger *l, bool opens,
+                             bool (*each)(void *context, struct pr_str email), void *context,
+                             struct pr_error *e);
 
 /* ---- a person is forgotten ---- */
 /* Every row with its address, in order; `each` returns false to stop. Looks at all of them. */

@@ -9,9 +9,14 @@
  * files, so campaigns of long ago cost a look at their folder. The newest LEDGERS_MAX are looked
  * at.
  *
+ * Of ledgers at rest, as most are, it is learned who has a touch at all, a few ledgers a round;
+ * then they are opened for those only (touched.h).
+ *
  * An address is looked for as it is told and in lower case: ledgers keep what their files say.
  */
 #include "find.h"
+
+#include "touched.h"
 
 #include "postrider/statedb.h"
 
@@ -23,15 +28,21 @@
 #define LEDGERS_MAX 1000u
 #define WINDOW_MAX (90 * PR_DAY_MS)
 #define HITS_MAX 200u
+#define REST_MS (10 * PR_MINUTE_MS) /* since it was written, before it is read for all */
+#define LEARN_MAX 2u                /* ledgers a round */
 
 struct campaign { /* a folder with a ledger */
 	char dir[4400];
 	int64_t written_ms;
+	struct ledger_mark mark;
 };
 
 struct finder {
 	char *spool;
 	pr_statedb *statedb;
+	struct touched *touched;
+	unsigned learned;  /* in this round */
+	int64_t listed_ms; /* wall clock: before the campaigns were listed */
 	struct campaign *campaigns;
 	size_t n, cap;
 };
@@ -51,6 +62,7 @@ finder_create(const char *spool, const char *state_path, struct pr_error *e)
 {
 	struct finder *f = pr_calloc(1, sizeof *f);
 	f->spool = pr_strdup(spool);
+	f->touched = touched_create();
 	if (pr_statedb_open(state_path, &f->statedb, e) < 0) {
 		finder_destroy(f);
 		return NULL;
@@ -64,6 +76,7 @@ finder_destroy(struct finder *f)
 	if (!f)
 		return;
 	pr_statedb_close(f->statedb);
+	touched_destroy(f->touched);
 	free(f->campaigns);
 	free(f->spool);
 	free(f);
@@ -71,30 +84,36 @@ finder_destroy(struct finder *f)
 
 /* ---- which ledgers ---- */
 
-static int64_t
-written_ms(const char *dir, const char *file)
+static bool
+look_at(const char *dir, const char *file, struct stat *st)
 {
 	char path[4500];
-	struct stat st;
 	snprintf(path, sizeof path, "%s/%s", dir, file);
-	return stat(path, &st) < 0
-	           ? 0
-	           : (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	return stat(path, st) == 0;
+}
+
+static int64_t
+written_ms(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
 }
 
 static void
 add_campaign(struct finder *f, const char *parent, const char *name, int64_t since_ms)
 {
 	struct campaign c;
+	struct stat ledger, log;
 	if (snprintf(c.dir, sizeof c.dir, "%s/%s/%s", f->spool, parent, name) >= (int)sizeof c.dir)
 		return;
-	int64_t wal = written_ms(c.dir, "ledger.db-wal");
-	c.written_ms = written_ms(c.dir, "ledger.db");
-	if (c.written_ms == 0) /* importing, or no campaign */
+	bool logged = look_at(c.dir, "ledger.db-wal", &log);
+	if (!look_at(c.dir, "ledger.db", &ledger)) /* importing, or no campaign */
 		return;
-	c.written_ms = wal > c.written_ms ? wal : c.written_ms;
+	c.written_ms = written_ms(&ledger);
+	if (logged && written_ms(&log) > c.written_ms)
+		c.written_ms = written_ms(&log);
 	if (c.written_ms < since_ms)
 		return;
+	c.mark = ledger_mark_of(&ledger, logged ? &log : NULL);
 	if (f->n == f->cap) {
 		f->cap = f->cap ? 2 * f->cap : 16;
 		f->campaigns = pr_realloc(f->campaigns, f->cap * sizeof *f->campaigns);
@@ -115,7 +134,9 @@ list_campaigns(struct finder *f, int64_t since_ms)
 	/* One that moves meanwhile is seen at least once; twice does no harm. */
 	static const char *const parents[] = {"active", "done"};
 	char path[4200];
-	f->n = 0;
+	f->n = f->learned = 0;
+	f->listed_ms = pr_utc_ms();
+	touched_round(f->touched);
 	for (unsigned i = 0; i < 2; i++) {
 		snprintf(path, sizeof path, "%s/%s", f->spool, parents[i]);
 		DIR *d = opendir(path);
@@ -178,6 +199,7 @@ struct looking { /* in one ledger */
 	pr_ledger *ledger;
 	uint32_t serial;
 	struct pr_conversion_rule rule;
+	bool own_rule;       /* the ledger's, not of a configuration that may change */
 	struct asked *asked; /* the one at hand */
 	struct row_hits w;
 };
@@ -190,8 +212,9 @@ begin_looking(struct looking *k, pr_ledger *l, const struct pr_config *config)
 	pr_ledger_identity(l, &id);
 	k->ledger = l;
 	k->serial = id.serial;
-	if (pr_ledger_get(l, "conversions", &text) < 0 ||
-	    !pr_conversion_rule_read(pr_buf_str(&text), &k->rule))
+	k->own_rule = pr_ledger_get(l, "conversions", &text) == 0 &&
+	              pr_conversion_rule_read(pr_buf_str(&text), &k->rule);
+	if (!k->own_rule)
 		pr_conversion_rule_of(NULL, config, &k->rule);
 	pr_buf_finish(&text);
 }
@@ -280,11 +303,39 @@ accepted_ms(struct finder *f, uint32_t serial)
 	return pr_statedb_campaign(f->statedb, serial, &a, &e) < 0 ? 0 : a.accepted_ms;
 }
 
+static bool
+is_open(const struct asked *a)
+{
+	return !a->fixed && a->event->address.n;
+}
+
+static bool
+may_hold_any(struct finder *f, const struct campaign *c, const struct asked *all, size_t n)
+{
+	if (!touched_knows(f->touched, &c->mark))
+		return true;
+	for (size_t i = 0; i < n; i++)
+		if (is_open(&all[i]) &&
+		    touched_may_hold(f->touched, &c->mark, all[i].event->address))
+			return true;
+	return false;
+}
+
+static void
+learn(struct finder *f, const struct campaign *c, const struct looking *k)
+{
+	if (!k->own_rule || f->learned >= LEARN_MAX || touched_knows(f->touched, &c->mark) ||
+	    c->written_ms > f->listed_ms - REST_MS)
+		return;
+	touched_learn(f->touched, &c->mark, k->ledger, k->rule.after);
+	f->learned++;
+}
+
 static void
 look_in(struct finder *f, const struct pr_config *config, const struct campaign *c,
         struct asked *all, size_t n)
 {
-	pr_ledger *l = open_in(c->dir);
+	pr_ledger *l = may_hold_any(f, c, all, n) ? open_in(c->dir) : NULL;
 	if (!l)
 		return;
 	struct looking *k = pr_calloc(1, sizeof *k);
@@ -292,11 +343,12 @@ look_in(struct finder *f, const struct pr_config *config, const struct campaign 
 	int64_t accepted = accepted_ms(f, k->serial);
 	for (size_t i = 0; i < n; i++) {
 		const struct pr_customer_event *v = all[i].event;
-		if (!all[i].fixed && v->address.n && v->at_ms + PR_TOUCH_SLACK_MS >= accepted &&
+		if (is_open(&all[i]) && v->at_ms + PR_TOUCH_SLACK_MS >= accepted &&
 		    v->at_ms - k->rule.window_ms <= c->written_ms &&
 		    pr_conversion_counts(&k->rule, v->name))
 			find_address(k, &all[i]);
 	}
+	learn(f, c, k);
 	free(k);
 	pr_ledger_close(l);
 }

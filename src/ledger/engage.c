@@ -349,3 +349,20 @@ pr_ledger_hits(pr_ledger *l, uint32_t row,
 	sqlite3_reset(s);
 	return r < 0 ? r : 0;
 }
+
+int
+pr_ledger_emails_engaged(pr_ledger *l, bool opens, bool (*each)(void *context, struct pr_str email),
+                         void *context, struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = ledger_statement(l, ST_EMAILS_ENGAGED, &s, e);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int(s, 1, PR_ENGAGEMENT_CLICK);
+	sqlite3_bind_int(s, 2, opens ? PR_ENGAGEMENT_OPEN : PR_ENGAGEMENT_CLICK);
+	while ((r = pr_db_step(s, e)) == 1)
+		if (!each(context, pr_db_text(s, 0)))
+			break;
+	sqlite3_reset(s);
+	return r < 0 ? r : 0;
+}

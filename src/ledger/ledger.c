@@ -171,6 +171,8 @@ static const char *const texts[ST_N] = {
 			   " LIMIT ?",
     [ST_CONVERSIONS_ERASE] = "UPDATE conversions SET order_id = '' WHERE row = ?",
     [ST_EMAILS] = "SELECT row, email, domain FROM rows ORDER BY row",
+    [ST_EMAILS_ENGAGED] = "SELECT email FROM (SELECT DISTINCT row FROM hits WHERE kind IN (?1, ?2))"
+			  " CROSS JOIN rows USING (row)",
     [ST_ROW_ERASE] = "UPDATE rows SET email = '', data = x'' WHERE row = ?",
     [ST_ENTRY_ERASE] = "UPDATE state SET reply = '' WHERE row = ?",
     [ST_HITS_ERASE] = "UPDATE hits SET detail = '', visitor = 0 WHERE row = ?",
