@@ -196,13 +196,6 @@ int pr_ledger_email(pr_ledger *l, uint32_t row, struct pr_buf *out, struct pr_er
 int pr_ledger_find(pr_ledger *l, struct pr_str address,
                    bool (*each)(void *context, const struct pr_known *k), void *context,
                    struct pr_error *e);
-/* Tallies for the report: class -> count, for one state; largest domains. */
-int pr_ledger_tally_classes(pr_ledger *l, enum pr_state state, uint64_t tally[PR_CLASSES],
-                            struct pr_error *e);
-int pr_ledger_tally_domains(pr_ledger *l, unsigned limit,
-                            bool (*each)(void *context, struct pr_str domain,
-                                         const uint64_t of[PR_STATES]),
-                            void *context, struct pr_error *e);
 
 /* What came back: people and machines (people.h). */
 struct pr_engaged {

@@ -260,6 +260,38 @@ pr_earned_roi(const struct pr_earned *r, uint64_t delivered, double *out, bool *
 	return true;
 }
 
+/* ---- line by line ---- */
+
+/* Of a statement whose lines are: what, currency, conversions, micros. */
+static int
+begin_tally(pr_ledger *l, enum statement which, unsigned limit, sqlite3_stmt **s,
+            struct pr_error *e)
+{
+	int r = ledger_statement(l, which, s, e);
+	if (r == 0)
+		sqlite3_bind_int64(*s, 1, limit);
+	return r;
+}
+
+/* 1: a line, and what its revenue is. */
+static int
+next_tally(sqlite3_stmt *s, struct pr_money *revenue, struct pr_error *e)
+{
+	int r = pr_db_step(s, e);
+	if (r != 1)
+		return r;
+	*revenue = (struct pr_money){.micros = sqlite3_column_int64(s, 3)};
+	copy_currency(s, 1, revenue->currency);
+	return 1;
+}
+
+static int
+end_lines(sqlite3_stmt *s, int r)
+{
+	sqlite3_reset(s);
+	return r < 0 ? r : 0;
+}
+
 int
 pr_ledger_tally_converted(pr_ledger *l, unsigned limit,
                           bool (*each)(void *context, uint32_t link, struct pr_str url,
@@ -267,19 +299,15 @@ pr_ledger_tally_converted(pr_ledger *l, unsigned limit,
                           void *context, struct pr_error *e)
 {
 	sqlite3_stmt *s;
-	int r = ledger_statement(l, ST_CONVERTED_LINKS, &s, e);
+	struct pr_money m;
+	int r = begin_tally(l, ST_CONVERTED_LINKS, limit, &s, e);
 	if (r < 0)
 		return r;
-	sqlite3_bind_int64(s, 1, limit);
-	while ((r = pr_db_step(s, e)) == 1) {
-		struct pr_money m = {.micros = sqlite3_column_int64(s, 3)};
-		copy_currency(s, 1, m.currency);
+	while ((r = next_tally(s, &m, e)) == 1)
 		if (!each(context, (uint32_t)sqlite3_column_int64(s, 0), pr_db_text(s, 4),
 		          (uint64_t)sqlite3_column_int64(s, 2), &m))
 			break;
-	}
-	sqlite3_reset(s);
-	return r < 0 ? r : 0;
+	return end_lines(s, r);
 }
 
 int
@@ -289,19 +317,15 @@ pr_ledger_conversion_hours(pr_ledger *l, unsigned limit,
                            void *context, struct pr_error *e)
 {
 	sqlite3_stmt *s;
-	int r = ledger_statement(l, ST_CONVERTED_HOURS, &s, e);
+	struct pr_money m;
+	int r = begin_tally(l, ST_CONVERTED_HOURS, limit, &s, e);
 	if (r < 0)
 		return r;
-	sqlite3_bind_int64(s, 1, limit);
-	while ((r = pr_db_step(s, e)) == 1) {
-		struct pr_money m = {.micros = sqlite3_column_int64(s, 3)};
-		copy_currency(s, 1, m.currency);
+	while ((r = next_tally(s, &m, e)) == 1)
 		if (!each(context, sqlite3_column_int64(s, 0) * 3600000,
 		          (uint64_t)sqlite3_column_int64(s, 2), &m))
 			break;
-	}
-	sqlite3_reset(s);
-	return r < 0 ? r : 0;
+	return end_lines(s, r);
 }
 
 static void
@@ -336,6 +360,5 @@ pr_ledger_each_conversion(pr_ledger *l, uint32_t row,
 		if (!each(context, &c))
 			break;
 	}
-	sqlite3_reset(s);
-	return r < 0 ? r : 0;
+	return end_lines(s, r);
 }

@@ -124,14 +124,11 @@ static const char *const texts[ST_N] = {
     [ST_BY_DOMAIN_ADD] = "INSERT INTO by_domain VALUES (?, ?)",
     [ST_BY_DOMAIN_LAST] = "SELECT domain, row FROM by_domain"
 			  " ORDER BY domain DESC, row DESC LIMIT 1",
-    [ST_CLASSES] = "SELECT class, count(*) FROM state WHERE state = ? AND row < " PR_SEED_BASE_TEXT
-		   " GROUP BY class",
+    [ST_CLASS_COUNT] = "SELECT count(*) FROM state WHERE state = ? AND class = ?"
+		       " AND row < " PR_SEED_BASE_TEXT,
     [ST_DOMAINS] = "SELECT d.name, d.id FROM (SELECT domain AS id, count(*) AS n FROM by_domain"
 		   " GROUP BY domain ORDER BY n DESC, id LIMIT ?) t"
 		   " CROSS JOIN domains d ON d.id = t.id ORDER BY t.n DESC, d.id",
-    [ST_DOMAIN_STATES] = "SELECT s.state, count(*) FROM by_domain b"
-			 " LEFT JOIN state s ON s.row = b.row WHERE b.domain = ?"
-			 " GROUP BY s.state",
     [ST_HITS_GET] = "SELECT lsn, at_ms, kind, device, evidence, link, visitor, machine, detail"
 		    " FROM hits WHERE row = ? ORDER BY lsn",
     [ST_HIT_ADD] = "INSERT INTO hits VALUES (?,?,?,?,?,?,?,?,?,?)",
@@ -359,13 +356,18 @@ save_capped(pr_ledger *l, uint64_t n, struct pr_error *e)
 static int
 count_capped(pr_ledger *l, struct pr_error *e)
 {
-	uint64_t classes[PR_CLASSES];
+	sqlite3_stmt *s;
 	if (l->p.tally.of[PR_SKIPPED] == 0 || load_capped(l, &l->p.tally.capped))
 		return 0;
-	int r = pr_ledger_tally_classes(l, PR_SKIPPED, classes, e);
-	if (r == 0)
-		l->p.tally.capped = classes[PR_CLASS_CAPPED];
-	return r;
+	int r = ledger_statement(l, ST_CLASS_COUNT, &s, e);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int(s, 1, PR_SKIPPED);
+	sqlite3_bind_int(s, 2, PR_CLASS_CAPPED);
+	if ((r = pr_db_step(s, e)) == 1)
+		l->p.tally.capped = (uint64_t)sqlite3_column_int64(s, 0);
+	sqlite3_reset(s);
+	return r < 0 ? r : 0;
 }
 
 int

@@ -1,5 +1,5 @@
 /*
- * What is known: counts, pages of rows, rows of an address, tallies for the report.
+ * What is known: counts, pages of rows, rows of an address.
  *
  * The mark is considered in every answer, so a mass change shows at once and in full,
  * whether its entries are rewritten already or not.
@@ -180,69 +180,6 @@ pr_ledger_find(pr_ledger *l, struct pr_str address,
 	while (more && (r = pr_db_step(s, e)) == 1) {
 		uint32_t row = (uint32_t)sqlite3_column_int64(s, 0);
 		if ((r = show_if_same(l, row, address, &more, each, context, e)) < 0)
-			break;
-	}
-	sqlite3_reset(s);
-	return r < 0 ? r : 0;
-}
-
-/* ---- tallies ---- */
-
-int
-pr_ledger_tally_classes(pr_ledger *l, enum pr_state state, uint64_t tally[PR_CLASSES],
-                        struct pr_error *e)
-{
-	sqlite3_stmt *s;
-	int r = ledger_statement(l, ST_CLASSES, &s, e);
-	if (r < 0)
-		return r;
-	memset(tally, 0, PR_CLASSES * sizeof *tally);
-	sqlite3_bind_int(s, 1, (int)state);
-	while ((r = pr_db_step(s, e)) == 1) {
-		int class_ = sqlite3_column_int(s, 0);
-		if (class_ < 0 || class_ >= PR_CLASSES)
-			class_ = PR_CLASS_UNDETERMINED;
-		tally[class_] += (uint64_t)sqlite3_column_int64(s, 1);
-	}
-	return r;
-}
-
-static int
-domain_states(pr_ledger *l, int64_t domain, uint64_t of[PR_STATES], struct pr_error *e)
-{
-	sqlite3_stmt *s;
-	int r = ledger_statement(l, ST_DOMAIN_STATES, &s, e);
-	if (r < 0)
-		return r;
-	sqlite3_bind_int64(s, 1, domain);
-	while ((r = pr_db_step(s, e)) == 1) {
-		int state =
-		    sqlite3_column_type(s, 0) == SQLITE_NULL ? PR_STATES : sqlite3_column_int(s, 0);
-		if (state < 0 || state > PR_STATES)
-			state = PR_STATES;
-		of[ledger_effective(&l->p.mark, (enum pr_state)state)] +=
-		    (uint64_t)sqlite3_column_int64(s, 1);
-	}
-	return r;
-}
-
-int
-pr_ledger_tally_domains(pr_ledger *l, unsigned limit,
-                        bool (*each)(void *context, struct pr_str domain,
-                                     const uint64_t of[PR_STATES]),
-                        void *context, struct pr_error *e)
-{
-	sqlite3_stmt *s;
-	int r = l->mode == PR_LEDGER_READ ? ledger_load_progress(l, e) : 0;
-	if (r == 0)
-		r = ledger_statement(l, ST_DOMAINS, &s, e);
-	if (r < 0)
-		return r;
-	sqlite3_bind_int64(s, 1, limit);
-	while ((r = pr_db_step(s, e)) == 1) {
-		uint64_t of[PR_STATES] = {0};
-		if ((r = domain_states(l, sqlite3_column_int64(s, 1), of, e)) < 0 ||
-		    !each(context, pr_db_text(s, 0), of))
 			break;
 	}
 	sqlite3_reset(s);

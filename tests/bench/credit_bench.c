@@ -53,9 +53,8 @@ add_rows(pr_ledger *l, unsigned serial, unsigned n)
 static void
 add_clicks(pr_ledger *l, unsigned serial, unsigned n)
 {
-	struct pr_engagement g = {.kind = PR_ENGAGEMENT_CLICK,
-	                          .link = 1,
-	                          .detail = PR_STR("https://shop.example/")};
+	struct pr_engagement g = {
+	    .kind = PR_ENGAGEMENT_CLICK, .link = 1, .detail = PR_STR("https://shop.example/")};
 	struct pr_record *records = pr_calloc(n, sizeof *records);
 	struct pr_buf payload = {0};
 	size_t k = 0;

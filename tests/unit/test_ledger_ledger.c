@@ -709,35 +709,16 @@ START_TEST(index_is_the_same_after_a_restart_at_any_slice)
 }
 END_TEST
 
-static bool
-check_domain(void *context, struct pr_str domain, const uint64_t of[PR_STATES])
+START_TEST(who_is_over_a_cap_is_counted_where_the_ledger_does_not_say_it)
 {
-	unsigned *n = context;
-	uint64_t sum = 0;
-	for (int i = 0; i < PR_STATES; i++)
-		sum += of[i];
-	ck_assert_uint_eq(sum, *n ? 14 : 15); /* 100 rows over 7: two domains have 15 */
-	if (pr_str_is(domain, "d1.example"))
-		ck_assert_uint_eq(of[PR_DELIVERED], 1);
-	++*n;
-	return *n < 3;
-}
-
-START_TEST(tallies_count_classes_and_largest_domains)
-{
-	pr_ledger *l = make_ledger(99, 7); /* d1 has 15 rows, the others 14 */
+	pr_ledger *l = make_ledger(20, 2); /* two are skipped as bad */
 	struct pr_error e = {0};
-	uint64_t classes[PR_CLASSES];
-	unsigned n = 0;
-	fold_one(l, 1, delivered);
-	fold_one(l, 2, deferred(1, 10));
-	fold_one(l, 3, deferred(1, 10));
-	index_all(l);
-	ok(pr_ledger_tally_classes(l, PR_DEFERRED, classes, &e), &e);
-	ck_assert_uint_eq(classes[PR_CLASS_GREYLISTED], 2);
-	ck_assert_uint_eq(classes[PR_CLASS_DELIVERED], 0);
-	ok(pr_ledger_tally_domains(l, 7, check_domain, &n, &e), &e);
-	ck_assert_uint_eq(n, 3);
+	fold_one(l, 1, (struct pr_outcome){.state = PR_SKIPPED, .class_ = PR_CLASS_CAPPED});
+	ck_assert_uint_eq(counts_of(l).capped, 1);
+	ok(pr_db_exec(l->db, "DELETE FROM meta WHERE key = 'capped'", &e), &e);
+	l = reopen(l);
+	ck_assert_uint_eq(counts_of(l).capped, 1);
+	ck_assert_uint_eq(counts_of(l).of[PR_SKIPPED], 3);
 	pr_ledger_close(l);
 }
 END_TEST
@@ -1076,7 +1057,7 @@ main(void)
 	    {pages_hold_the_rows_of_a_state_in_order},
 	    {rows_of_an_address_are_found_and_colliding_hashes_are_not_believed},
 	    {index_is_the_same_after_a_restart_at_any_slice},
-	    {tallies_count_classes_and_largest_domains},
+	    {who_is_over_a_cap_is_counted_where_the_ledger_does_not_say_it},
 	    {domains_beyond_the_cache_keep_their_numbers},
 	    {facts_survive_and_readers_see_commits},
 	    {full_disk_fails_the_fold_whole_and_it_works_later},
