@@ -7,12 +7,20 @@ the others from the start of smtp-source until the sink has the last message.
 --tls: STARTTLS to the sink, AES-GCM. --dkim rsa|ed25519: each message is signed; beside it what
 `openssl speed` signs on all cores right after. --track: twelve links, pages, an open pixel and a
 return path of its own in each message. --contacts: all recipients are contacts, so what comes back
-about them is looked for in the journal."""
+about them is looked for in the journal. --caps: each message counts for a frequency cap of its
+person. --zones: each at their own hour, in eight time zones, which has passed everywhere.
+
+--each N: N rounds of Postrider alone: as the other options say, then with one more of track, caps,
+zones and contacts each, then with all of them; the median of each, the least and the most."""
+import datetime
+import itertools
 import os
 import re
 import socket
+import statistics
 import subprocess
 import time
+import types
 import unittest
 
 import bench
@@ -72,6 +80,33 @@ def tracking(folder, args):
             {"brand": "acme", "list": "news"})
 
 
+ZONES = ("Europe/Berlin", "Europe/London", "America/New_York", "America/Los_Angeles",
+         "Asia/Tokyo", "Asia/Kolkata", "Australia/Sydney", "America/Sao_Paulo")
+
+
+def capping(args):
+    """Configuration of a cap that nobody reaches."""
+    return {"caps": [{"messages": 100, "per": "7d"}]} if args.caps else {}
+
+
+def zoning(args):
+    """Schedule of a campaign whose hour has passed for everybody."""
+    if not args.zones:
+        return {}
+    start = datetime.date.today() - datetime.timedelta(days=2)
+    return {"schedule": {"start": "%sT09:00" % start, "timezone": "recipient", "passed": "now",
+                         "fallback_timezone": "Europe/Berlin", "late": "30d"}}
+
+
+def add_zones(path):
+    """A column `timezone` for the recipients."""
+    with open(path, encoding="utf-8") as f:
+        lines = f.read().splitlines()
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(lines[0] + ",timezone\n")
+        f.writelines("%s,%s\n" % pair for pair in zip(lines[1:], itertools.cycle(ZONES)))
+
+
 def openssl_speed(algorithm):
     """Signatures a second of all cores."""
     bench.note("openssl speed ...")
@@ -85,7 +120,9 @@ def run_postrider(folder, args):
     bench.note("Postrider: %d messages ..." % args.count)
     config, links, manifest = tracking(folder, args)
     campaign = pt.make_campaign(folder, "bench", args.count, args.domains, bench.OCTETS,
-                                manifest=manifest)
+                                manifest={**(manifest or {}), **zoning(args)})
+    if args.zones:
+        add_zones(os.path.join(campaign, "recipients.csv"))
     if links:
         with open(os.path.join(campaign, "body.html"), "r+", encoding="utf-8") as f:
             html = f.read()
@@ -94,7 +131,7 @@ def run_postrider(folder, args):
     env = slow_sync(folder, args.slow_sync)
     with pt.Sink(folder, *(["--tls", "required"] if args.tls else []), log=False) as sink, \
          pt.Daemon(folder, sink, args.connections, env=env, start=False,
-                   config={**signing(folder, args), **config}) as daemon:
+                   config={**signing(folder, args), **capping(args), **config}) as daemon:
         if args.tls:
             daemon.config["routes"]["default"]["tls"] = "required"
             daemon.write_config()
@@ -152,6 +189,33 @@ def run_postfix(folder, args):
                       totals["cpu_us"], server.peak_kb())
 
 
+PARTS = ("track", "caps", "zones", "contacts")
+EACH_COLUMNS = (("what", "with", "%s"), ("rate", "messages/s", "%.0f"), ("least", "least", "%.0f"),
+                ("most", "most", "%.0f"), ("cpu_us", "CPU us/message", "%.1f"),
+                ("cpu_least", "least", "%.1f"), ("cpu_most", "most", "%.1f"))
+
+
+def run_each(args):
+    """Rounds of plain and of each part, so that what the machine does besides hits all alike."""
+    kinds = [("plain", ())] + [(part, (part,)) for part in PARTS] + [("all", PARTS)]
+    seen = {what: [] for what, _ in kinds}
+    for _ in range(args.each):
+        for what, parts in kinds:
+            bench.note(what)
+            with bench.Folder(args) as folder:
+                with_parts = types.SimpleNamespace(**{**vars(args),
+                                                      **{part: True for part in parts}})
+                seen[what].append(run_postrider(folder, with_parts))
+    rows = []
+    for what, runs in seen.items():
+        rates, cpu = [r["rate"] for r in runs], [r["cpu_us"] for r in runs]
+        rows.append({"what": what, "rate": statistics.median(rates), "least": min(rates),
+                     "most": max(rates), "cpu_us": statistics.median(cpu), "cpu_least": min(cpu),
+                     "cpu_most": max(cpu)})
+    bench.show(args, "throughput", rows, EACH_COLUMNS, {"rounds": args.each})
+    return 0
+
+
 def main():
     args = bench.options(
         __doc__, count=(200000, "messages of Postrider and smtp-source"),
@@ -160,8 +224,12 @@ def main():
         tls=(False, "STARTTLS to the sink"), dkim=("", "sign with a key: rsa or ed25519"),
         track=(False, "links, pages, pixel and return paths"),
         contacts=(False, "all recipients are contacts"),
+        caps=(False, "a frequency cap is in force"), zones=(False, "recipients' time zones"),
+        each=(0, "rounds of plain, each of track, caps, zones and contacts, and all"),
         only=("", "run only postrider, postfix or smtp-source"),
         timeout=(600.0, "seconds for each"))
+    if args.each:
+        return run_each(args)
     rows, facts = [], {}
     for name, runner in (("postrider", run_postrider), ("postfix", run_postfix),
                          ("smtp-source", run_source)):
