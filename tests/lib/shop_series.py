@@ -156,6 +156,9 @@ class Series(ShopCase):
     def begin_win_back(self):
         self.courses = []
         self.inside = set()
+        # Who may become lost within the days that are told here.
+        self.long_ago = [p for p in self.shop.people if p.newsletter and
+                         self.is_lost(p, EVE + 7 * DAY)]
         self.back = self.begin(
             "win-back", BACK_AFTER, {"stays": self.is_lost}, subject=BACK[0],
             trigger={"segment": "lost", "existing": True},
@@ -167,7 +170,7 @@ class Series(ShopCase):
 
     def look_at_lost(self, now):
         """Those who have become so, on the list and twice customers, enter."""
-        there = {p.email for p in self.shop.people if p.newsletter and self.is_lost(p, now) and
+        there = {p.email for p in self.long_ago if p.newsletter and self.is_lost(p, now) and
                  p.email not in self.deleted and len(shop_model.order_lines(p, now)) >= 2}
         for address in there - self.inside - set(self.back.under_way):
             self.back.enter(address, now)
@@ -191,8 +194,8 @@ class Series(ShopCase):
         """Those whose day it is enter when it is nine there."""
         for day in (FIRST_DAY, FIRST_DAY + datetime.timedelta(1)):
             text = day.isoformat()[5:]
-            for p in self.shop.people:
-                if p.birthday[5:] != text or (p.email, day) in self.met or not p.newsletter:
+            for p in self.born[text]:
+                if (p.email, day) in self.met or not p.newsletter:
                     continue
                 due = self.nine_of(day, p.zone)
                 if due <= now and p.email not in self.deleted:
@@ -201,6 +204,9 @@ class Series(ShopCase):
 
     def first_day(self):
         """The world around, at nine of each zone."""
+        self.born = collections.defaultdict(list)
+        for p in self.shop.people:
+            self.born[p.birthday[5:]].append(p)
         for at in sorted({self.nine_of(FIRST_DAY, p.zone) for p in self.shop.people}):
             self.stop_at(at + 2, self.celebrate)
         birthdays = {a for a, day in self.met}
