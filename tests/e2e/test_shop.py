@@ -1,8 +1,8 @@
 """A shop of many customers and three years of orders goes through its spring: segments, a sale that
-tests two variants and reaches each at nine by their own clock, people and machines who act on it, and
-its report. Each figure that the daemon tells is held against a count
-made by other means: of the generator's own data, of what the receivers took, and of what the people
-were made to do (tests/lib/shop*.py).
+tests two variants and reaches each at nine by their own clock, people and machines who act on it,
+its report, and series: welcome, birthdays, win-back. Each figure that the daemon tells is held
+against a count made by other means: of the generator's own data, of what the receivers took, and
+of what the people were made to do (tests/lib/shop*.py).
 
 The daemon's clock is set, so all of it happens in the spring of 2024. Times are printed.
 POSTRIDER_SHOP_PEOPLE=200000 makes the shop larger; below 60,000 its test finds no winner in time."""
@@ -10,225 +10,35 @@ import collections
 import datetime
 import decimal
 import gc
+import hashlib
 import json
-import mmap
 import os
 import random
-import struct
+import subprocess
 import sys
 import time
 import unittest
 import zoneinfo
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import accounted  # noqa: E402
-import dns_server  # noqa: E402
 import postrider_test as pt  # noqa: E402
 import shop  # noqa: E402
-import shop_crowd  # noqa: E402
 import shop_model  # noqa: E402
+import shop_series  # noqa: E402
+from shop_world import (CAP, FALLBACK_ZONE, HOUR, LINKS, MINUTE, PATIENCE,  # noqa: E402
+                        euros)
 
 PEOPLE = int(os.environ.get("POSTRIDER_SHOP_PEOPLE", "60000"))
-DAY, HOUR, MINUTE = shop.DAY, 3600, 60
-PATIENCE = 120  # seconds
-KEEPER = {"inbox.example"}  # whose letters are kept, and those of the first hoster's domains
-SOON = {"first": "1s", "factor": 1, "jitter": 0, "max": "1s", "give_up": "7d"}
-CAP = 3
-RULES = ["on=rcpt,match=gone.*,reply=550 5.1.1 no such user here",
-         "on=rcpt,match=full.*,reply=552 5.2.2 the mailbox is full",
-         "on=rcpt,match=*@letterbox.test,share=20%,tries=1,reply=451 4.7.1 come back later"]
-GONE, FULL, LATER = range(3)
-SALE_DAY = datetime.date(2024, 4, 1)  # Europe has had summer time for a day, America for three weeks
+SALE_DAY = datetime.date(2024, 4, 1)  # Europe's summer time is a day old, America's three weeks
+AGAIN = shop.NOW + 11 * shop.DAY
 SALE_COST, SALE_EACH = decimal.Decimal("1200"), decimal.Decimal("0.0008")
-TESTED = 4  # so many times of day come before the test is decided
-FALLBACK_ZONE = "Europe/Berlin"
+TESTED = 3  # so many times of day come before the test is decided
 SUBJECTS = {"plain": {"en": "The spring sale", "de": "Der Frühling ist da", "ja": "春のセール"},
             "bold": {"en": "Only today: 30 % off", "de": "Nur heute: 30 % weniger",
                      "ja": "本日限り30％オフ"}}
-LINKS = ["https://shop.example/%s?c=spring&p=%d" % (page, n)
-         for n, page in enumerate(("sale", "coats", "shoes"), 1)]
-BODY = """<html><body><h1>Hello {{ first_name }} in {{ city }}</h1><p>%s</p>
-<p><a href="%s">To the sale</a> <a href="%s">Coats</a> <a href="%s">Shoes</a></p>
-<p>Your code: {{ coupon }}</p><p>{{ postal_address }} <a href="{{ unsubscribe_url }}">Leave</a></p>
-</body></html>
-"""
-LINK_TEXT = tuple(link.replace("&", "&amp;") for link in LINKS)
-EVENTS_KEY = "an events key of enough characters"
-SECRET = "a secret of thirty-two octets or so"
 
 
-def euros(cents):
-    return "%d.%02d" % divmod(cents, 100)
-
-
-def complaint(octets):
-    """A report of a feedback loop (RFC 5965) with the message in question."""
-    return ("From: fbl@receiver.example\nTo: fbl@acme.example\nSubject: complaint\n"
-            "MIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report; "
-            "boundary=\"=r\"\n\n--=r\nContent-Type: text/plain\n\nAn abuse report.\n\n--=r\n"
-            "Content-Type: message/feedback-report\n\nFeedback-Type: abuse\nUser-Agent: R/1\n"
-            "Version: 1\n\n--=r\nContent-Type: message/rfc822\n\n%s\n--=r--\n"
-            % octets.decode().replace("\r\n", "\n"))
-
-
-class Receivers:
-    """Two sinks by one port: one takes nearly all, the other keeps what it takes."""
-
-    def __init__(self, test):
-        self.bulk = test.enter(pt.Sink(test.folder, rules=RULES))
-        kept = os.path.join(test.folder, "kept")
-        os.makedirs(kept)
-        self.keeper = test.enter(pt.Sink(kept, rules=RULES, maildir=True,
-                                         listen="127.0.0.2:%d" % self.bulk.port))
-        self.port = self.bulk.port
-        self._logs = [test.enter(open(s.log_path, encoding="utf-8"))
-                      for s in (self.bulk, self.keeper)]
-
-    def take(self):
-        """What was taken since the last time: (address, when in ms UTC, file or None)."""
-        found = []
-        for sink, log in zip((self.bulk, self.keeper), self._logs):
-            sink.totals()  # now the log is complete
-            for line in log:
-                m = json.loads(line)
-                if m["event"] == "message" and m["code"] == 250:
-                    found.append((m["to"][0], m["ms"], m.get("file")))
-        return found
-
-    def letter(self, file):
-        with open(os.path.join(self.keeper.maildir, "new", file), "rb") as f:
-            return shop_crowd.Letter(f.read())
-
-    def fired(self, rule):
-        """How many recipients heard it so far."""
-        return sum(s.totals()["rules"][rule] for s in (self.bulk, self.keeper))
-
-
-class Campaign:
-    """One campaign as this test saw it: who got it, when, the letters that were kept, the tally."""
-
-    def __init__(self, id_):
-        self.id = id_
-        self.arrived = {}   # address -> the shop's time, seconds UTC
-        self.files = {}     # address -> file of the keeper
-        self.letters = {}   # those read so far
-        self.tally = shop_crowd.Tally()
-
-
-class ShopCase(pt.TestCase):
-    # ---- the shop's clock ----
-
-    def set_clock(self, seconds):
-        """The daemon's wall clock, UTC."""
-        self.off = seconds - time.time()
-        self.offset[:8] = struct.pack("<q", int(self.off * 1000))
-
-    def now(self):
-        return time.time() + self.off
-
-    def start_clock(self):
-        path = os.path.join(self.folder, "clock_offset")
-        with open(path, "wb") as f:
-            f.write(bytes(16))
-        self.offset = self.enter(mmap.mmap(self.enter(open(path, "r+b")).fileno(), 16))
-        self.env = dict(accounted.shim(self.folder, "clock"), CLOCK_OFFSET=path)
-        self.set_clock(shop.NOW)
-
-    # ---- programs ----
-
-    def key_file(self, name, text):
-        path = os.path.join(self.folder, name)
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(text + "\n")
-        os.chmod(path, 0o600)
-        return path
-
-    def start(self):
-        self.start_clock()
-        self.receivers = Receivers(self)
-        mx = {d: ["mx." + d if d in KEEPER else host] for d, host in shop.exchangers().items()}
-        hosts = {h: "127.0.0.1" for (h,) in mx.values()}
-        hosts.update({h: "127.0.0.2" for h in ["mx." + d for d in KEEPER] + [shop.hoster_of(0)]})
-        names = self.enter(dns_server.Dns(self.folder, hosts=hosts, mx={
-            d: [(10, h)] for d, (h,) in mx.items()}))
-        self.port = dns_server.free_port()
-        self.crowd = shop_crowd.Crowd(self.port, EVENTS_KEY)
-        self.daemon = pt.Daemon(self.folder, start=False, env=self.env, config={
-            "dns": {"servers": [names.server]}, "preflight": "off", "retry": SOON,
-            "secrets": [{"id": "a", "file": self.key_file("token.key", SECRET)}],
-            "segments": {"lost": "stage = 'lost'", "recent": "days_since('order') < 7"},
-            "caps": [{"class": "marketing", "messages": CAP, "per": "7d"}],
-            "track": {"listen": "127.0.0.1:%d" % self.port, "url": "https://t.acme.example",
-                      "rate": "100000/s", "proxies": ["127.0.0.1"],
-                      "events_key_file": self.key_file("events.key", EVENTS_KEY)}})
-        self.daemon.config["routes"] = {"default": {"via": "mx", "port": self.receivers.port}}
-        self.daemon.shape()
-        self.daemon.start()
-        self.enter(self.daemon)
-
-    def cli(self, *words, **run):
-        """What a command answers; it goes by the shop's clock as well."""
-        done = self.daemon.cli(*words, env=dict(os.environ, **self.env), **run)
-        return json.loads(done.stdout)
-
-    def timed(self, what, call, *arguments):
-        began = time.monotonic()
-        answer = call(*arguments)
-        print("  %-38s %6.1f s" % (what, time.monotonic() - began), flush=True)
-        return answer
-
-    # ---- campaigns ----
-
-    def drop(self, name, body="News", coupons=0, **manifest):
-        keys = dict({"subject": "Hello {{ first_name }}", "list": "newsletter", "text": None,
-                     "recipients": None, "postal_address": "1 Main St, Lisbon"}, **manifest)
-        files = {"body.html": BODY % ((body,) + LINK_TEXT)}
-        if coupons:
-            files["codes.csv"] = "code\n" + "".join("%s-%06d\n" % (name, n)
-                                                    for n in range(coupons))
-            keys["coupons"] = "codes.csv"
-        path = pt.make_campaign(self.folder, name, rows=1, manifest=keys, files=files)
-        os.remove(os.path.join(path, "recipients.csv"))
-        os.remove(os.path.join(path, "body.txt"))
-        self.daemon.drop(path)
-
-    def arrivals(self, campaign):
-        """Note what has come of it. Before the clock is set anew, for times to be right."""
-        for address, ms, file in self.receivers.take():
-            self.assertNotIn(address, campaign.arrived, "twice")
-            campaign.arrived[address] = ms / 1000 + self.off
-            self.got[address] += 1
-            if file:
-                campaign.files[address] = file
-
-    def read_letters(self, campaign):
-        """address -> letter, of those that were kept since the last time."""
-        fresh = {a: self.receivers.letter(f) for a, f in sorted(campaign.files.items())
-                 if a not in campaign.letters}
-        campaign.letters.update(fresh)
-        return fresh
-
-    def finish(self, name):
-        return self.daemon.wait_state(name, "finished", timeout=PATIENCE)
-
-    def report(self, campaign, format_="json"):
-        status, body = self.daemon.request("GET", "/v1/campaigns/%s/report?format=%s"
-                                           % (campaign.id, format_))
-        self.assertEqual(status, 200, body)
-        return body
-
-    def wait_told(self, campaign, **expected):
-        """Until the campaign object says so; what people did is folded a little later."""
-        def told():
-            c = self.daemon.get("/v1/campaigns/" + campaign.id)
-            return {k: c[k] for k in expected}
-        try:
-            pt.wait_until(lambda: told() == expected, "figures", timeout=30, every=0.2)
-        except AssertionError:
-            self.assertEqual(told(), expected)
-
-
-class SpringTest(ShopCase):
+class SpringTest(shop_series.Series):
     maxDiff = None
 
     def test_a_shop_goes_through_its_spring(self):
@@ -236,8 +46,6 @@ class SpringTest(ShopCase):
         gc.freeze()  # nothing of them is ever garbage
         self.people = {p.email: p for p in self.shop.people}
         self.dice = random.Random(5)
-        self.got = collections.Counter()  # marketing mails by address
-        self.closed = set()               # whom no marketing mail may go to
         self.start()
         self.timed("contacts and events imported", self.import_shop)
         self.timed("segments counted", self.check_segments)
@@ -245,6 +53,9 @@ class SpringTest(ShopCase):
         self.timed("the sale at nine of each", self.send_sale)
         self.timed("people open, click, leave and buy", self.people_act)
         self.timed("its report", self.check_sale)
+        self.timed("its files", self.check_files)
+        self.timed("again to those who did not look", self.send_again)
+        self.timed("welcome, birthdays, win-back", self.run_series)
 
     # ---- what is known ----
 
@@ -308,11 +119,11 @@ class SpringTest(ShopCase):
             asked = {p.email for p in vips if self.agreed(p)}
             good = asked - self.closed
             refused = {a for a in good if a.startswith(("gone.", "full."))}
+            campaign = self.follow("preview-%d" % n)
             self.drop("preview-%d" % n, audience={"list": "vip", "consent": "marketing"},
                       coupons=len(vips), subject="Preview %d" % n)
             told = self.finish("preview-%d" % n)
-            campaign = Campaign(told["id"])
-            self.arrivals(campaign)
+            self.arrivals()
             self.assertEqual(set(campaign.arrived), good - refused)
             self.assert_states(told, total=len(vips), delivered=len(good - refused),
                                bounced=len(refused), suppressed=len(asked & self.closed),
@@ -342,23 +153,24 @@ class SpringTest(ShopCase):
         self.set_clock(chosen)
         told = pt.wait_until(lambda: (self.daemon.campaign("spring-sale") or {}).get("indexed") and
                              self.daemon.campaign("spring-sale"), "the choice", PATIENCE)
-        self.sale = Campaign(told["id"])
+        self.sale.id = told["id"]
         self.choose(chosen, told)
         for at in times[:TESTED]:
             self.set_clock(at + 1)
             self.quiet()
-            self.arrivals(self.sale)
+            self.arrivals()
         self.tested = set(self.sale.arrived)
         self.decide(times[TESTED])
         for at in times[TESTED:]:
             self.set_clock(at + 1)
             self.wait_left(at)
-            self.arrivals(self.sale)
+            self.arrivals()
         self.finish("spring-sale")
-        self.arrivals(self.sale)
+        self.arrivals()
         self.check_arrivals()
 
     def drop_sale(self):
+        self.sale = self.follow("spring-sale")
         self.drop("spring-sale", "The spring sale begins.", coupons=len(self.shop.people),
                   language={"column": "language", "fallback": "en"}, subject=SUBJECTS["plain"],
                   audience={"list": "newsletter", "consent": "marketing",
@@ -380,7 +192,7 @@ class SpringTest(ShopCase):
         good = len(asked - self.closed)
         self.assertLess(abs(len(self.held_out) - good * 0.05), 4 * (good * 0.05 * 0.95) ** 0.5)
         self.good = asked - self.closed - self.held_out
-        self.capped = {a for a in self.good if self.got[a] >= CAP}
+        self.over_cap = {a for a in self.good if self.capped(a)}
         self.unconsented = set(audience) - asked
         self.suppressed = asked & self.closed
         self.assert_states(told, total=len(audience), pending=len(self.good),
@@ -429,7 +241,7 @@ class SpringTest(ShopCase):
 
     def decide(self, before):
         """People where it is day by now click, most in the bold one: it is to win."""
-        began = sum(self.nines[self.people[a].zone] < before for a in self.good - self.capped)
+        began = sum(self.nines[self.people[a].zone] < before for a in self.good - self.over_cap)
         self.assertLess(abs(len(self.tested) / began - 0.3), 0.1, "the share of the test")
         self.set_clock(self.now() + 20 * MINUTE)
         self.read_and_click(self.sale, {"bold": 0.5, "plain": 0.1})
@@ -444,40 +256,17 @@ class SpringTest(ShopCase):
         self.assertEqual(told["variant"], "bold")
         self.assertIn("better", told["verdict"])
         self.wait_left(before - 1)
-        self.arrivals(self.sale)
+        self.arrivals()
 
     def variant_of(self, letter):
         return next(v for v, s in SUBJECTS.items() if letter.subject in s.values())
 
-    def read_and_click(self, campaign, rates, variant_of=None):
-        """What the receivers kept and nobody has looked at: gateways scan some of it, proxies load
-        pictures, then people read, and so many of each variant click."""
-        tally, machines, reads, clicks = campaign.tally, [], [], []
-        for address, letter in self.read_letters(campaign).items():
-            number, roll = self.people[address].number, self.dice.random
-            if roll() < 0.04:
-                machines += tally.scan(number, address, letter)
-            if roll() < 0.06:
-                machines.append(tally.preload(number, address, letter))
-            device = self.dice.choice(("desktop", "desktop", "mobile", "mobile", "unknown"))
-            will = roll()
-            if will < 0.5 and roll() < 0.9:  # some load no pictures
-                reads.append(tally.read(number, address, letter, device))
-            if will < rates[(variant_of or self.variant_of)(letter)]:
-                # One: of two at the same time nobody could say which was the last.
-                link = self.dice.choice((1, 1, 2, 3))
-                clicks.append(tally.click(number, address, letter, device, link))
-        self.crowd.run(machines)
-        self.set_clock(self.now() + 5 * MINUTE)
-        self.crowd.run(reads)
-        self.crowd.run(clicks)
-
     def check_arrivals(self):
         """Each got it once, at nine by their own clock or, of the first zones, when it was decided;
         in their language, with a code of their own."""
-        self.refused = {a for a in self.good - self.capped if a.startswith(("gone.", "full."))}
+        self.refused = {a for a in self.good - self.over_cap if a.startswith(("gone.", "full."))}
         sale, decides = self.sale, sorted(set(self.nines.values()))[TESTED]
-        self.assertEqual(set(sale.arrived), self.good - self.capped - self.refused)
+        self.assertEqual(set(sale.arrived), self.good - self.over_cap - self.refused)
         for address, at in sale.arrived.items():
             p = self.people[address]
             nine = self.nines[p.zone]
@@ -506,8 +295,6 @@ class SpringTest(ShopCase):
     # ---- what people do then ----
 
     def people_act(self):
-        self.books = {}   # campaign -> {order id: (address, cents, currency)}
-        self.serial = 0
         self.set_clock(self.now() + 2 * HOUR)
         self.read_and_click(self.sale, {"bold": 0.3, "plain": 0.15})
         self.wait_told(self.sale, clicks=self.sale.tally.click_figures())
@@ -518,6 +305,8 @@ class SpringTest(ShopCase):
         self.crowd.run([tally.leave(a, self.sale.letters[a]) for a in leaving])
         self.complain(self.sale, self.dice.sample(sorted(set(letters) - tally.left), 5))
         self.closed |= tally.left | tally.complained
+        for address in tally.left | tally.complained:
+            self.people[address].newsletter = False
         clicked = sorted(tally.clicked)
         buyers = self.dice.sample(clicked, len(clicked) // 4)
         others = [a for a in letters if a not in tally.clicked]
@@ -525,46 +314,6 @@ class SpringTest(ShopCase):
         buyers += sorted(tally.machine_clicked - set(tally.clicked))[:20]
         self.tell_orders(buyers, 0.03)
         self.import_orders(self.dice.sample(clicked, len(clicked) // 10))
-
-    def complain(self, campaign, addresses):
-        for address in addresses:
-            campaign.tally.complained.add(address)
-            told = self.cli("feedback", input=complaint(campaign.letters[address].octets))
-            self.assertEqual(told["kind"], "arf", told)
-
-    def credited_to(self, address):
-        """The campaign in which the person clicked last, if any."""
-        return self.sale if address in self.sale.tally.clicked else None
-
-    def note_order(self, address, cents, currency):
-        """As the shop has it in its books; returns its id and who is to be credited."""
-        self.serial += 1
-        order = shop.Order(int(self.now()), "N%d" % self.serial, [("hat", cents)])
-        self.people[address].orders.append(order)
-        campaign = self.credited_to(address)
-        if campaign:
-            self.books.setdefault(campaign, {})[order.id] = (address, cents, currency)
-        return order.id, campaign
-
-    def tell_orders(self, buyers, abroad):
-        """By POST /e; each is asked whether it was credited. Then some take a part back."""
-        requests, expected, back = [], [], []
-        for n, address in enumerate(buyers):
-            cents = 100 + int(self.dice.expovariate(1 / 6000))
-            currency = "USD" if self.dice.random() < abroad else "EUR"
-            id_, campaign = self.note_order(address, cents, currency)
-            requests.append(self.crowd.order(address, id_, euros(cents), currency))
-            expected.append((id_, campaign is not None))
-            if campaign and n % 40 == 0:
-                self.books[campaign][id_] = (address, cents - 50, currency)
-                back.append(self.crowd.order(address, id_, "0.50", currency, "refund"))
-        answers = self.crowd.run(requests)
-        for request, answer in zip(shop_crowd.in_parts(requests), answers):
-            told, asked = json.loads(answer), json.loads(request[3])
-            self.assertEqual((told["new"], told["credited"]),
-                             (True, dict(expected)[asked["id"]]), asked)
-        self.assertGreater(len(back), 0)
-        self.crowd.run(back)
 
     def import_orders(self, buyers):
         """As a file, twice."""
@@ -583,19 +332,6 @@ class SpringTest(ShopCase):
 
     # ---- its report ----
 
-    def earned(self, campaign, of=None):
-        """conversions and revenue, of all or of some addresses."""
-        orders = [o for o in self.books.get(campaign, {}).values() if of is None or o[0] in of]
-        sums = collections.Counter()
-        for _, cents, currency in orders:
-            sums[currency] += cents
-        return {"conversions": {"total": len(orders), "unique": len({a for a, _, _ in orders})},
-                "revenue": {c: euros(n) for c, n in sorted(sums.items())}}
-
-    def roi(self, campaign, cost):
-        revenue = decimal.Decimal(self.earned(campaign)["revenue"].get("EUR", "0"))
-        return float((revenue - cost) / cost)
-
     def check_sale(self):
         sale, tally = self.sale, self.sale.tally
         self.wait_told(sale, opens=tally.open_figures(), clicks=tally.click_figures(),
@@ -606,7 +342,7 @@ class SpringTest(ShopCase):
                                            self.suppressed),
                            delivered=len(sale.arrived), bounced=len(self.refused),
                            suppressed=len(self.suppressed),
-                           skipped=len(self.unconsented | self.held_out | self.capped))
+                           skipped=len(self.unconsented | self.held_out | self.over_cap))
         cost = SALE_COST + SALE_EACH * len(sale.arrived)
         self.assertEqual((told["cost"]["currency"], decimal.Decimal(told["cost"]["amount"])),
                          ("EUR", cost))
@@ -620,10 +356,10 @@ class SpringTest(ShopCase):
         self.check_reasons(report)
         self.check_domains(report)
         self.check_links(report)
-        self.check_page(report)
+        self.check_page(report, self.report(self.sale, "html"))
 
     def fresh_report(self, campaign):
-        """The report, when it knows all that the campaign object knows; it is written now and then."""
+        """The report, when it knows all that the campaign object knows: it is written at times."""
         report, earned = self.report(campaign), self.earned(campaign)
         told = {key: report["campaign"][key] for key in (*earned, "opens", "clicks")}
         return told == dict(earned, opens=campaign.tally.open_figures(),
@@ -631,7 +367,7 @@ class SpringTest(ShopCase):
 
     def check_rates(self, report):
         sale, tally = self.sale, self.sale.tally
-        sent, accepted = len(self.good - self.capped), len(sale.arrived)
+        sent, accepted = len(self.good - self.over_cap), len(sale.arrived)
         self.assertEqual(report["sent"], sent)
         for key, part, whole in (("accepted", accepted, sent),
                                  ("bounced", len(self.refused), sent),
@@ -668,7 +404,7 @@ class SpringTest(ShopCase):
         self.assertEqual(told, {
             "has not consented": len(self.unconsented),
             "hold-out group": len(self.held_out),
-            "frequency cap: %d marketing messages in 7d" % CAP: len(self.capped)})
+            "frequency cap: %d marketing messages in 7d" % CAP: len(self.over_cap)})
 
     def per_domain(self, addresses):
         return collections.Counter(self.people[a].domain for a in addresses)
@@ -677,7 +413,7 @@ class SpringTest(ShopCase):
         tally = self.sale.tally
         expected = {"delivered": self.sale.arrived, "bounced": self.refused,
                     "suppressed": self.suppressed, "opened": tally.opened,
-                    "skipped": self.unconsented | self.held_out | self.capped,
+                    "skipped": self.unconsented | self.held_out | self.over_cap,
                     "clicked": tally.clicked, "unsubscribed": tally.left,
                     "complained": tally.complained}
         counts = {key: self.per_domain(people) for key, people in expected.items()}
@@ -706,8 +442,7 @@ class SpringTest(ShopCase):
         self.assertEqual(sum(h["conversions"] for h in report["conversions_by_hour"]),
                          len(self.books[self.sale]))
 
-    def check_page(self, report):
-        page = self.report(self.sale, "html")
+    def check_page(self, report, page):
         shares = report["rates"]
         for text in ("<b>{:,}</b> people were written to".format(report["sent"]),
                      "{:,}".format(len(self.sale.arrived)),
@@ -718,6 +453,105 @@ class SpringTest(ShopCase):
                      "return on what it cost"):
             self.assertIn(text, page)
         self.assertNotIn("@inbox.example", page)
+
+    # ---- its folder ----
+
+    def check_files(self):
+        folder = os.path.join(self.daemon.spool, "done", self.sale.id)
+        with open(os.path.join(folder, "report.json"), encoding="utf-8") as f:
+            report = json.load(f)
+        answered = self.report(self.sale)
+        self.assertTrue(report["final"])
+        for key in set(answered) - {"written", "campaign"}:
+            self.assertEqual(report[key], answered[key], key)
+        for key in ("counts", "opens", "clicks", "conversions", "revenue", "cost", "roi"):
+            self.assertEqual(report["campaign"][key], answered["campaign"][key], key)
+        with open(os.path.join(folder, "report.html"), encoding="utf-8") as f:
+            self.check_page(report, f.read())
+        results = {r["email"]: r for r in self.daemon.results({"id": self.sale.id})}
+        self.check_results(results)
+        self.check_variants(report, {a: r["variant"] for a, r in results.items()})
+
+    def check_results(self, results):
+        """A line for each recipient, with what became of them."""
+        states = collections.defaultdict(set)
+        for address, r in results.items():
+            states[r["state"]].add(address)
+        self.assertEqual(states, {
+            "delivered": set(self.sale.arrived), "bounced": self.refused,
+            "suppressed": self.suppressed,
+            "skipped": self.unconsented | self.held_out | self.over_cap})
+        ids = {results[a]["message_id"] for a in self.sale.arrived}
+        self.assertEqual(len(ids), len(self.sale.arrived))
+        for address in self.refused:
+            code = "552" if address.startswith("full.") else "550"
+            self.assertEqual((results[address]["code"], results[address]["attempts"]), (code, "1"))
+
+    def check_variants(self, report, variants):
+        """By the letters that came: who got which, and what each brought."""
+        seen = {a: self.variant_of(letter) for a, letter in self.sale.letters.items()}
+        self.assertEqual({a: variants[a] for a in seen}, seen)
+        late = set(self.sale.arrived) - self.tested
+        self.assertEqual({variants[a] for a in late if self.nines[self.people[a].zone] <
+                          self.decided}, {"bold"})
+        arrived = collections.Counter(variants[a] for a in self.sale.arrived)
+        buyers = {message for message, _, _ in self.books[self.sale].values()}
+        expected = {key: collections.Counter(seen[a] for a in whom) for key, whom in (
+            ("opens", self.sale.tally.opened), ("clicks", self.sale.tally.clicked),
+            ("conversions", buyers))}
+        names = {}
+        for told in report["variants"]:
+            name = names[told["variant"]] = told["name"]
+            self.assertEqual(told["delivered"], arrived[name])
+            for key, counts in expected.items():
+                self.assertEqual((told[key]["part"], told[key]["whole"]),
+                                 (counts[name], arrived[name]), (name, key))
+        self.assertEqual(sorted(names.values()), sorted(SUBJECTS))
+        earned = {names[told["variant"]]: {key: told[key] for key in ("conversions", "revenue")}
+                  for told in report["conversions_by_variant"]}
+        self.assertEqual(earned, {v: self.earned(self.sale, {a for a in seen if seen[a] == v})
+                                  for v in SUBJECTS})
+
+    # ---- a week later ----
+
+    def send_again(self):
+        """To those of one receiver whom only machines opened it for, or nobody. What those who had
+        clicked order now is not the sale's any more."""
+        self.let_pass(AGAIN - self.now())
+        tally = self.sale.tally
+        earned = self.earned(self.sale)
+        self.tell_orders(self.dice.sample(sorted(tally.clicked), 20), 0)
+        again = self.follow("again")
+        self.drop("again", subject="The sale ends", recipients={
+            "campaign": self.sale.id,
+            "where": "delivered and not opened and not clicked and domain = 'inbox.example'"})
+        told = self.finish("again")
+        again.id = told["id"]
+        self.arrivals()
+        chosen = {a for a in self.sale.arrived if self.people[a].domain == "inbox.example" and
+                  a not in tally.opened and a not in tally.clicked}
+        self.assertEqual(set(again.arrived), chosen - self.closed)
+        self.assert_states(told, total=len(chosen), delivered=len(chosen - self.closed),
+                           suppressed=len(chosen & self.closed))
+        self.assertGreater(len(chosen & tally.machine_opened), 0)
+        self.assertEqual(self.report(again)["opened_by_machines_before"],
+                         len(chosen & tally.machine_opened))
+        self.assertEqual(self.earned(self.sale), earned)
+        self.wait_told(self.sale, **earned)
+
+
+class GeneratorTest(unittest.TestCase):
+    def test_the_same_seed_makes_the_same_octets(self):
+        script = ("import hashlib, sys; sys.path.insert(0, %r); import shop; s = shop.Shop(2000, "
+                  "seed=int(sys.argv[1])); s.write_contacts('/dev/stdout'); "
+                  "s.write_events('/dev/stdout')" % os.path.dirname(shop.__file__))
+
+        def made(seed, hashes):
+            return hashlib.sha256(subprocess.run(
+                [sys.executable, "-c", script, seed], stdout=subprocess.PIPE, check=True,
+                env=dict(os.environ, PYTHONHASHSEED=hashes)).stdout).hexdigest()
+        self.assertEqual(made("1", "1"), made("1", "2"))
+        self.assertNotEqual(made("1", "1"), made("2", "1"))
 
 
 if __name__ == "__main__":

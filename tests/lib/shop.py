@@ -1,5 +1,5 @@
-"""A shop made up: its customers, and three years of what they did, by dice that fall the same way for
-the same seed. Standard library only, domains that are reserved (RFC 2606).
+"""A shop made up: its customers, and three years of what they did, by dice that fall the same way
+for the same seed. Standard library only, domains that are reserved (RFC 2606).
 
     shop = Shop(200000, seed=1)
     shop.write_contacts(path)     # as `postrider contacts import` reads it
@@ -18,8 +18,8 @@ import random
 
 DAY = 86400
 YEARS = 3
-# The shop's now: when its files are imported. In the past: files that the daemon writes have the true
-# time, and one that looks at them by a clock that is ahead takes them for old ones.
+# The shop's now: when its files are imported. In the past: files that the daemon writes have the
+# true time, and one that looks at them by a clock that is ahead takes them for old ones.
 NOW = int(datetime.datetime(2024, 3, 29, 19, tzinfo=datetime.timezone.utc).timestamp())
 # Nothing happened within so long of a whole day before NOW, so that whoever counts "within 30
 # days" may do so a little later.
@@ -149,6 +149,15 @@ class Shop:
         finally:
             gc.enable()
 
+    def newcomers(self, n, at):
+        """So many more, who sign up at that time (seconds UTC) and have done nothing else."""
+        dice, first = _Dice(self.seed + 1), len(self.people)
+        people = [self._person(number, dice) for number in range(first, first + n)]
+        for p in people:
+            p.signed_up, p.orders, p.visits, p.reviews = at, [], [], []
+        self.people += people
+        return people
+
     # ---- who they are ----
 
     def _person(self, number, dice):
@@ -223,11 +232,11 @@ class Shop:
             p.email, p.name, p.language, p.zone, p.country, p.city, p.birthday,
             rfc3339(p.signed_up), lists, "marketing" if agreed else "", agreed, until)
 
-    def write_contacts(self, path):
+    def write_contacts(self, path, people=None):
         with open(path, "w", encoding="utf-8", buffering=1 << 20) as f:
             f.write("email,first_name,language,timezone,country,city,birthday,joined,lists,"
                     "consent_purpose,consent_at,consent_until\n")
-            f.writelines(map(self.contact_line, self.people))
+            f.writelines(map(self.contact_line, people or self.people))
 
     @staticmethod
     def event_lines(p):
@@ -241,12 +250,12 @@ class Shop:
         for at, item in p.reviews:
             yield "%s,review,%s,,,%s,\n" % (p.email, rfc3339(at), item)
 
-    def write_events(self, path):
+    def write_events(self, path, people=None):
         """Returns how many."""
         n = 0
         with open(path, "w", encoding="utf-8", buffering=1 << 20) as f:
             f.write("email,event,time,amount,currency,item,id\n")
-            for p in self.people:
+            for p in people or self.people:
                 lines = list(self.event_lines(p))
                 n += len(lines)
                 f.writelines(lines)

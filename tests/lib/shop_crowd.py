@@ -1,8 +1,8 @@
 """The crowd of a shop: people and machines who open, click, leave and buy, by the links of the
 messages that arrived for them; and a tally of what they did, by which reports are judged.
 
-A Letter is what a receiver kept. A Crowd speaks HTTP over few connections, as many people behind one
-proxy do; each of them has an address of their own (X-Forwarded-For). A Tally counts, for one
+A Letter is what a receiver kept. A Crowd speaks HTTP over few connections, as many people behind
+one proxy do; each of them has an address of their own (X-Forwarded-For). A Tally counts, for one
 campaign, what the crowd did: it knows people from machines because it made them act.
 """
 import collections
@@ -14,8 +14,9 @@ import re
 
 DESKTOP = {"User-Agent": "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0",
            "Accept-Language": "de,en;q=0.5"}
-PHONE = {"User-Agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 "
-                       "(KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1",
+PHONE = {"User-Agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) "
+                       "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 "
+                       "Safari/604.1",
          "Accept-Language": "en"}
 GMAIL = {"User-Agent": "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via "
                        "ggpht.com GoogleImageProxy)"}
@@ -74,12 +75,15 @@ class Crowd:
         connection.close()
         return answers
 
-    def order(self, address, order_id, amount, currency, event="order"):
-        """The request by which a shop tells of it; its answer says whether it is credited."""
-        body = json.dumps({"event": event, "email": address, "id": order_id, "amount": amount,
-                           "currency": currency})
+    def event(self, event, address, id_, **more):
+        """The request by which a shop tells of what somebody did."""
+        body = json.dumps(dict({"event": event, "email": address, "id": id_}, **more))
         headers = {"Authorization": "Bearer " + self.key, "Content-Type": "application/json"}
         return "POST", "/e", headers, body, 200
+
+    def order(self, address, order_id, amount, currency, event="order"):
+        """The same with an amount; its answer says whether it is credited."""
+        return self.event(event, address, order_id, amount=amount, currency=currency)
 
 
 def visitor(number, agent):
