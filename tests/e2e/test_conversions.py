@@ -281,7 +281,8 @@ class WaysTest(ConversionCase):
         self.assertEqual(answers, [200] * 20 + [429] * 5)
         self.wait_earned("spring", 20, 1, EUR="100.00")
         with contextlib.closing(sqlite3.connect(self.daemon.state + "/audience.db")) as db:
-            self.assertEqual(db.execute("SELECT count(*), count(DISTINCT id) FROM events")
+            self.assertEqual(db.execute("SELECT count(*), count(DISTINCT id) FROM events WHERE name ="
+                                        " (SELECT id FROM event_names WHERE name = 'order')")
                              .fetchone(), (20, 20))
 
 
