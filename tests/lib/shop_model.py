@@ -4,6 +4,8 @@ them and from the generator's own data, without the daemon.
     model = Model(shop, now)                 # seconds UTC
     sum(model.stage(p) == "lost" for p in shop.people)
 """
+import bisect
+
 import shop
 
 YEAR = 365.25 * shop.DAY
@@ -56,22 +58,21 @@ class Model:
     def __init__(self, people, now):
         self.people, self.now = people, now
         customers = [p for p in people if p.orders]
-        self.bounds = {"recency": self._bounds([self.last(p) for p in customers]),
-                       "frequency": self._bounds([len(p.orders) for p in customers]),
-                       "monetary": self._bounds([revenue(p) for p in customers])}
+        self.values = {"recency": sorted(self.last(p) for p in customers),
+                       "frequency": sorted(len(p.orders) for p in customers),
+                       "monetary": sorted(revenue(p) for p in customers)}
 
     @staticmethod
     def last(p):
         return p.orders[-1].at
 
-    @staticmethod
-    def _bounds(values):
-        """The least value of the second to the fifth fifth."""
-        values.sort()
-        return [values[len(values) * i // 5] for i in range(1, 5)] if values else []
-
     def _score(self, name, p, value):
-        return 1 + sum(value(p) >= b for b in self.bounds[name]) if p.orders else None
+        """The fifth; those who are equal are all in the lowest of theirs."""
+        values = self.values[name]
+        if not p.orders:
+            return None
+        less = bisect.bisect_left(values, value(p))
+        return 1 + sum(less >= len(values) * i // 5 for i in range(1, 5))
 
     def recency(self, p):
         return self._score("recency", p, self.last)
