@@ -517,14 +517,15 @@ class SpringTest(shop_series.Series):
     # ---- a week later ----
 
     def send_again(self):
-        """To those of one receiver whom only machines opened it for, or nobody. What those who had
-        clicked order now is not the sale's any more."""
+        """To those of one receiver whom only machines opened it for, or nobody; all of them try the
+        variants. What those who had clicked order now is not the sale's any more."""
         self.let_pass(AGAIN - self.now())
         tally = self.sale.tally
         earned = self.earned(self.sale)
         self.tell_orders(self.dice.sample(sorted(tally.clicked), 20), 0)
         again = self.follow("again")
-        self.drop("again", subject="The sale ends", recipients={
+        self.drop("again", variants={v: {"subject": s["en"]} for v, s in SUBJECTS.items()},
+                  test={"metric": "clicks", "fallback": "plain"}, recipients={
             "campaign": self.sale.id,
             "where": "delivered and not opened and not clicked and domain = 'inbox.example'"})
         told = self.finish("again")
@@ -540,6 +541,29 @@ class SpringTest(shop_series.Series):
                          len(chosen & tally.machine_opened))
         self.assertEqual(self.earned(self.sale), earned)
         self.wait_told(self.sale, **earned)
+        self.compare(again)
+
+    def compare(self, again):
+        """All letters are there, so each figure of a variant is known."""
+        self.read_and_click(again, {"bold": 0.35, "plain": 0.15})
+        self.assertEqual(set(again.letters), set(again.arrived))
+        seen = {a: self.variant_of(letter) for a, letter in again.letters.items()}
+        report = pt.wait_until(lambda: self.fresh_report(again), "the report", timeout=60, every=1)
+        rates, numbers = {}, {}
+        for told in report["variants"]:
+            v = told["name"]
+            numbers[v] = told["variant"]
+            whole = sum(name == v for name in seen.values())
+            for key, people in (("opens", again.tally.opened), ("clicks", again.tally.clicked)):
+                part = sum(seen[a] == v for a in people)
+                self.assertEqual((told[key]["part"], told[key]["whole"]), (part, whole), (v, key))
+                rates[v] = part / whole
+        bold = next(told for told in report["variants"] if told["name"] == "bold")
+        difference = rates["bold"] - rates["plain"]
+        self.assertTrue(0 < bold["difference"]["low"] < difference < bold["difference"]["high"])
+        self.assertLess(bold["difference"]["p"], 0.05)
+        self.assertEqual(report["test"], {"metric": "clicks", "verdict": "winner",
+                                          "winner": numbers["bold"]})
 
 
 class GeneratorTest(unittest.TestCase):
