@@ -26,6 +26,7 @@
 #define LOOK_EVENTS_MS (2 * PR_SECOND_MS) /* a look at a log */
 #define LOOK_MS PR_MINUTE_MS              /* a pass over all contacts */
 #define LOOK_SHARE 20                     /* and no more of the time than one in so many */
+#define LOOK_MAX_MS (10 * PR_MINUTE_MS)   /* but at least so often */
 #define AGAIN_MS (10 * PR_SECOND_MS)      /* after something failed */
 
 enum watched { NOT_WATCHED, ASKED, WATCHED };
@@ -166,6 +167,7 @@ look_again_ms(const struct series_job *j)
 {
 	int64_t least = j->manifest->trigger.kind == PR_TRIGGER_EVENT ? LOOK_EVENTS_MS : LOOK_MS;
 	int64_t fair = j->took_ms * LOOK_SHARE;
+	fair = fair > LOOK_MAX_MS ? LOOK_MAX_MS : fair;
 	return j->found.more ? 0 : j->now_ms + (fair > least ? fair : least);
 }
 
