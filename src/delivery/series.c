@@ -36,7 +36,6 @@ struct series {
 	bool failed;              /* the last round: its error is the campaign's last one */
 	bool dropped;             /* the round ends as soon as it can */
 	enum watched watched;     /* of an event: its coming is kept */
-	bool more;                /* the last look did not find all */
 	int64_t look_ms, step_ms; /* wall clock: when to look, to ask, again; 0: at once */
 	struct pr_series_tally tally;
 	struct pr_manifest **retired; /* replaced while it was at work */
@@ -308,7 +307,8 @@ on_move(struct pr_job *job)
 
 struct watch {
 	struct pr_audience_work work;
-	struct pr_delivery *delivery;
+	struct pr_list link;
+	struct pr_delivery *delivery; /* NULL: it is gone */
 	uint32_t serial;
 	char name[PR_AUDIENCE_LIST_MAX + 1];
 };
@@ -325,13 +325,24 @@ static void
 watch_done(struct pr_audience_work *w, int result)
 {
 	struct watch *k = PR_CONTAINER(w, struct watch, work);
-	struct pr_campaign *c = pr_map_get(&k->delivery->by_serial, k->serial);
+	struct pr_campaign *c = k->delivery ? pr_map_get(&k->delivery->by_serial, k->serial) : NULL;
 	if (c && c->series) {
 		c->series->watched = result == 0 ? WATCHED : NOT_WATCHED;
 		if (result < 0 && result != PR_ESTATE)
 			campaign_note_error(c, w->error.text);
 	}
+	pr_list_remove(&k->link);
 	free(k);
+}
+
+void
+series_unwatch(struct series_reader *r)
+{
+	while (!pr_list_empty(&r->watches)) {
+		struct watch *k = PR_CONTAINER(r->watches.next, struct watch, link);
+		pr_list_remove(&k->link);
+		k->delivery = NULL;
+	}
 }
 
 /* True: what comes is kept, and can be looked at. */
@@ -339,7 +350,8 @@ static bool
 is_watched(struct pr_campaign *c)
 {
 	struct series *s = c->series;
-	if (c->manifest->trigger.kind != PR_TRIGGER_EVENT || s->watched == WATCHED)
+	bool of_event = c->manifest->trigger.kind == PR_TRIGGER_EVENT;
+	if (!of_event || s->watched == WATCHED || !c->delivery->series)
 		return true;
 	if (s->watched == ASKED)
 		return false;
@@ -350,6 +362,7 @@ is_watched(struct pr_campaign *c)
 	k->serial = c->serial;
 	snprintf(k->name, sizeof k->name, "%s", c->manifest->trigger.event.p);
 	s->watched = ASKED;
+	pr_list_push(&c->delivery->series->watches, &k->link);
 	pr_audience_desk_work(c->delivery->options.audience, &k->work);
 	return false;
 }
@@ -363,8 +376,7 @@ series_adopt(struct pr_campaign *c)
 	if (c->series || !pr_manifest_is_series(c->manifest))
 		return;
 	c->series = pr_calloc(1, sizeof *c->series);
-	if (c->delivery->series)
-		is_watched(c);
+	is_watched(c);
 }
 
 int

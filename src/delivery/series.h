@@ -6,6 +6,20 @@
 
 #include "postrider/campaign/series.h"
 
+/* What all series share. */
+struct series_reader {
+	struct pr_list watches; /* orders of the audience's desk, which outlives delivery */
+	pr_lane *lane;
+	const char *path;
+	pr_audience *audience; /* opened with the first look */
+	/* Of the series that asked last. */
+	pr_coupons *coupons;
+	uint32_t serial;
+	unsigned version;
+};
+/* Nobody is told of the orders that are under way. */
+void series_unwatch(struct series_reader *r);
+
 /* What a step of the round needs; the audience is the series lane's, the ledger the folder's. */
 struct series_job {
 	struct pr_job job;

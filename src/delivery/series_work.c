@@ -15,22 +15,13 @@
 
 /* ---- the series lane's connection ---- */
 
-struct series_reader {
-	pr_lane *lane;
-	const char *path;
-	pr_audience *audience; /* opened with the first look */
-	/* Of the series that asked last. */
-	pr_coupons *coupons;
-	uint32_t serial;
-	unsigned version;
-};
-
 void
 series_open(struct pr_delivery *d)
 {
 	if (!d->options.audience)
 		return;
 	struct series_reader *r = d->series = pr_calloc(1, sizeof *r);
+	pr_list_init(&r->watches);
 	r->path = pr_audience_desk_path(d->options.audience);
 }
 
@@ -42,6 +33,7 @@ series_close(struct pr_delivery *d)
 		return;
 	if (r->lane)
 		pr_lane_destroy(r->lane);
+	series_unwatch(r);
 	pr_audience_close(r->audience);
 	pr_coupons_free(r->coupons);
 	free(r);
