@@ -152,6 +152,8 @@ pr_engaged_put(pr_audience *a, struct pr_engaged_batch *b, int64_t end_mono_ms, 
 		r = put_row(a, b, &b->rows[b->at], e);
 		b->at++;
 	}
+	if (r == 0)
+		r = audience_drop_arrivals(a, b->added, e);
 	return r == 0 ? keep_position(a, b, e) : r;
 }
 

@@ -164,6 +164,8 @@ int audience_leave(pr_audience *a, struct pr_str normal, const struct pr_suppres
 /* occur.c: an event was put, which some series may wait for. */
 int audience_arrive(pr_audience *a, int64_t contact, int64_t name, int64_t at_ms,
                     struct pr_error *e);
+/* After so many events were put: what is too old for anybody goes, as many as may have come. */
+int audience_drop_arrivals(pr_audience *a, size_t n, struct pr_error *e);
 
 /* track.c: the id of an event's name, which is made where it is new (PR_ELIMIT: too many); what is
  * derived of a contact, made anew. */

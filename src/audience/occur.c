@@ -190,6 +190,18 @@ audience_arrive(pr_audience *a, int64_t contact, int64_t name, int64_t at_ms, st
 	return pr_db_run(s, e);
 }
 
+int
+audience_drop_arrivals(pr_audience *a, size_t n, struct pr_error *e)
+{
+	sqlite3_stmt *s;
+	int r = audience_statement(a, AU_ARRIVALS_OLD, &s, e);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, pr_utc_ms() - PR_ARRIVALS_KEPT_MS);
+	sqlite3_bind_int64(s, 2, (int64_t)n + 1);
+	return pr_db_run(s, e);
+}
+
 static int
 number_of(sqlite3_stmt *s, int64_t *out, struct pr_error *e)
 {

@@ -264,19 +264,6 @@ is_there(struct putting *p, const struct pr_customer_event *v, struct pr_error *
 	return r;
 }
 
-/* What everybody has seen by now; as many as may have come. */
-static int
-drop_arrivals(struct putting *p, size_t n, struct pr_error *e)
-{
-	sqlite3_stmt *s;
-	int r = audience_statement(p->a, AU_ARRIVALS_OLD, &s, e);
-	if (r < 0)
-		return r;
-	sqlite3_bind_int64(s, 1, pr_utc_ms() - PR_ARRIVALS_KEPT_MS);
-	sqlite3_bind_int64(s, 2, (int64_t)n + 1);
-	return pr_db_run(s, e);
-}
-
 static int
 credit(struct putting *p, const struct pr_customer_event *v, bool added, struct pr_error *e)
 {
@@ -346,7 +333,7 @@ pr_events_put(pr_audience *a, struct pr_event_batch *b, int64_t end_mono_ms, str
 	}
 	if (r == 0)
 		r = end_contact(&p, e);
-	return r == 0 ? drop_arrivals(&p, b->at - first, e) : r;
+	return r == 0 ? audience_drop_arrivals(a, b->at - first, e) : r;
 }
 
 static int

@@ -6,6 +6,7 @@
 
 #include "postrider/audience/contacts.h"
 #include "postrider/audience/engaged.h"
+#include "postrider/audience/occur.h"
 #include "postrider/audience/segment.h"
 #include "postrider/audience/track.h"
 
@@ -357,6 +358,37 @@ START_TEST(who_is_deleted_leaves_nothing)
 }
 END_TEST
 
+static int64_t
+number(pr_audience *a, const char *sql)
+{
+	struct pr_error e = {0};
+	sqlite3_stmt *s = NULL;
+	ok(pr_db_prepare(a->db, sql, &s, &e), &e);
+	ck_assert_int_eq(pr_db_step(s, &e), 1);
+	int64_t n = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return n;
+}
+
+START_TEST(a_click_arrives_for_a_series_and_what_is_old_there_goes)
+{
+	static const struct pr_engaged_event events[] = {OPENED(10, 3), CLICKED(11, 2)};
+	const struct pr_engaged_row row = ROW("ann@a.example", events);
+	struct pr_error e = {0};
+	pr_audience *a = open_people();
+	ok(pr_db_begin(a->db, &e), &e);
+	ok(pr_db_end(a->db, pr_occur_watch(a, PR_STR("click"), &e), &e), &e);
+	ok(pr_db_exec(a->db, "INSERT INTO arrivals VALUES (1, 3, 2, 0, 0)", &e), &e);
+	put(a, &row, 1, 100, INT64_MAX);
+	ck_assert_int_eq(number(a, "SELECT count(*) FROM arrivals"), 1);
+	ck_assert_int_eq(number(a, "SELECT name FROM arrivals"), 3);
+	ck_assert_int_eq(number(a, "SELECT contact FROM arrivals"), contact(a, "ann@a.example"));
+	put(a, &row, 1, 200, INT64_MAX); /* it is there: it does not arrive again */
+	ck_assert_int_eq(number(a, "SELECT count(*) FROM arrivals"), 1);
+	pr_audience_close(a);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -371,6 +403,7 @@ main(void)
 	    {a_consent_that_was_ended_is_not_made_to_last_by_the_same_file_again},
 	    {a_click_stands_for_no_opening_of_who_does_not_want_them_recorded},
 	    {who_is_deleted_leaves_nothing},
+	    {a_click_arrives_for_a_series_and_what_is_old_there_goes},
 	};
 	return suite_run("audience_engaged", make_world, remove_folder, tests, ROWS(tests));
 }

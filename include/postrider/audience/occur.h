@@ -3,9 +3,12 @@
  * something, they did not do it again. Whether anybody wants to write to them is not asked here.
  *
  * Words
- *   occurrence  what of it makes one time differ from another, as a number: the day (since
- * 1970-01-01), or the time of the event (ms, UTC) arrival     an event that has just become known,
- * whatever its own time; only of watched names, and of events younger than PR_ARRIVALS_KEPT_MS
+ *   occurrence  what makes one time differ from another, as a number: the day (since
+ *               1970-01-01), or the time of the event (ms, UTC)
+ *   arrival     an event that has just become known, whatever its own time; only of watched
+ *               names, of events younger than PR_ARRIVALS_KEPT_MS, and kept for so long
+ *
+ * 0, where it is not said otherwise; errors as in audience.h.
  */
 #ifndef POSTRIDER_AUDIENCE_OCCUR_H
 #define POSTRIDER_AUDIENCE_OCCUR_H
