@@ -160,7 +160,7 @@ static int
 give_rows(struct snapshot *s, struct pr_error *e)
 {
 	sqlite3_stmt *select = s->segment->query.select;
-	int r = s->rows->columns(s->rows->context, s->names, s->n);
+	int r = s->rows->columns ? s->rows->columns(s->rows->context, s->names, s->n) : 0;
 	while (r == 0 && (r = segment_query_step(s->segment, e)) == 1) {
 		for (size_t i = 0; i < s->n; i++)
 			s->fields[i] = pr_db_text(select, (int)i + 1);

@@ -144,15 +144,6 @@ add_campaigns(exclusion *x, const struct pr_manifest_exclude *m,
 /* ---- contacts ---- */
 
 static int
-no_columns(void *context, const struct pr_str *names, size_t n)
-{
-	(void)context;
-	(void)names;
-	(void)n;
-	return 0;
-}
-
-static int
 add_contact(void *context, int64_t id, const struct pr_str *fields, size_t n)
 {
 	(void)id;
@@ -165,7 +156,7 @@ add_contacts(exclusion *x, const struct pr_manifest_exclude *m,
              const struct pr_recipients_from *from, struct pr_problems *problems,
              struct pr_error *e)
 {
-	struct pr_snapshot_rows rows = {no_columns, add_contact, x};
+	struct pr_snapshot_rows rows = {.row = add_contact, .context = x};
 	struct pr_snapshot_ask ask = recipients_ask(from);
 	int r = 0;
 	ask.bare = true;

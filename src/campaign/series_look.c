@@ -219,15 +219,6 @@ come(struct members *m, int64_t contact, struct pr_str address)
 }
 
 static int
-no_columns(void *context, const struct pr_str *names, size_t n)
-{
-	(void)context;
-	(void)names;
-	(void)n;
-	return 0;
-}
-
-static int
 on_member(void *context, int64_t id, const struct pr_str *fields, size_t n)
 {
 	struct members *m = context;
@@ -246,7 +237,7 @@ static int
 look_at_segment(struct look *k)
 {
 	struct members m = {.look = k, .begins = pr_series_seen(k->s->ledger) < 0};
-	struct pr_snapshot_rows rows = {no_columns, on_member, &m};
+	struct pr_snapshot_rows rows = {.row = on_member, .context = &m};
 	struct pr_buf both = {0};
 	struct pr_snapshot_ask ask = series_ask(k->s, SERIES_BOTH, &both);
 	ask.order = PR_SNAPSHOT_ID;

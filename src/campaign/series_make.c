@@ -95,15 +95,6 @@ struct marking {
 };
 
 static int
-no_columns(void *context, const struct pr_str *names, size_t n)
-{
-	(void)context;
-	(void)names;
-	(void)n;
-	return 0;
-}
-
-static int
 mark(void *context, int64_t id, const struct pr_str *fields, size_t n)
 {
 	struct marking *k = context;
@@ -120,7 +111,7 @@ series_members(const struct pr_series_source *s, enum series_group group, const 
                size_t n, bool *in, struct pr_error *e)
 {
 	struct marking k = {.places = places_of(contacts, n), .in = in};
-	struct pr_snapshot_rows rows = {no_columns, mark, &k};
+	struct pr_snapshot_rows rows = {.row = mark, .context = &k};
 	struct pr_buf room = {0};
 	struct pr_snapshot_ask ask = series_ask(s, group, &room);
 	ask.only = contacts;

@@ -58,15 +58,7 @@ add_pair(pr_ledger *l, enum statement which, int64_t key, uint32_t row, struct p
 static int
 add_row(pr_ledger *l, const struct pr_ledger_new *n, uint32_t domain, struct pr_error *e)
 {
-	sqlite3_stmt *s;
-	int r = ledger_statement(l, ST_ROW_ADD, &s, e);
-	if (r < 0)
-		return r;
-	sqlite3_bind_int64(s, 1, n->row);
-	pr_db_bind_text(s, 2, n->email);
-	sqlite3_bind_int64(s, 3, domain);
-	pr_db_bind_blob(s, 4, n->data);
-	r = pr_db_run(s, e);
+	int r = ledger_add_row(l, n, domain, e);
 	if (r < 0 || domain == 0)
 		return r;
 	uint64_t hash = pr_siphash(l->identity.address_key, n->email.p, n->email.n);

@@ -184,8 +184,8 @@ domain_number(pr_ledger *l, struct pr_str name, uint32_t *out, struct pr_error *
 
 /* ---- rows ---- */
 
-static int
-add_row(pr_ledger *l, const struct pr_ledger_new *n, uint32_t domain, struct pr_error *e)
+int
+ledger_add_row(pr_ledger *l, const struct pr_ledger_new *n, uint32_t domain, struct pr_error *e)
 {
 	sqlite3_stmt *s;
 	int r = ledger_statement(l, ST_ROW_ADD, &s, e);
@@ -208,7 +208,7 @@ pr_ledger_add(pr_ledger *l, const struct pr_ledger_new *n, struct pr_error *e)
 	PR_ASSERT(n->state == PR_PENDING || n->state == PR_SKIPPED || n->state == PR_SUPPRESSED);
 	int r = domain_number(l, n->domain, &domain, e);
 	if (r == 0)
-		r = add_row(l, n, domain, e);
+		r = ledger_add_row(l, n, domain, e);
 	if (r < 0)
 		return r;
 	l->p.tally.rows += !seed;

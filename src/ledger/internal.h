@@ -170,6 +170,10 @@ extern const char ledger_state_indexes[];
 /* What a row counts as, the mark considered; entry PR_STATES: it has none. */
 enum pr_state ledger_effective(const struct mark *mark, enum pr_state entry);
 
+/* create.c: what came of a row, without an entry and indexes. */
+int ledger_add_row(pr_ledger *l, const struct pr_ledger_new *n, uint32_t domain,
+                   struct pr_error *e);
+
 /* One entry of `state`. */
 struct entry {
 	uint32_t row;

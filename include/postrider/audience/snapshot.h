@@ -40,7 +40,8 @@ struct pr_snapshot_ask {                         /* the caller's, with all its t
 extern const char *const pr_snapshot_derived[];
 
 struct pr_snapshot_rows { /* 0, or a negative code that ends it and is returned; views */
-	int (*columns)(void *context, const struct pr_str *names, size_t n); /* first, once */
+	/* First, once; NULL: nobody asks. */
+	int (*columns)(void *context, const struct pr_str *names, size_t n);
 	/* [0]: the address; id: of the contact. */
 	int (*row)(void *context, int64_t id, const struct pr_str *fields, size_t n);
 	void *context;
