@@ -20,6 +20,8 @@
 
 #define ASKED_AT_ONCE 500u
 #define DAYS_MAX PR_OCCUR_DAYS_MAX
+#define INSIDE_READ 1024u /* contacts of the ledger at once */
+#define NOBODY INT64_MAX
 
 struct candidate {
 	uint64_t person;
@@ -177,21 +179,25 @@ look_at_absences(struct look *k)
 
 struct members { /* of both, in order of their ids */
 	struct look *look;
-	int64_t *before; /* as the ledger has them */
-	size_t before_n, room, at;
+	int64_t before[INSIDE_READ]; /* some of them, as the ledger has them */
+	size_t n, at;
+	int64_t was; /* who was inside, at hand; NOBODY: no more */
 	bool begins; /* nobody was ever looked for */
 };
 
-static bool
-keep_before(void *context, int64_t contact)
+/* The next one that was inside. */
+static int
+next_before(struct members *m)
 {
-	struct members *m = context;
-	if (m->before_n == m->room) {
-		m->room = m->room ? 2 * m->room : 1024;
-		m->before = pr_realloc(m->before, m->room * sizeof *m->before);
+	int r = 0;
+	if (m->at == m->n && m->was != NOBODY) {
+		m->at = 0;
+		r = pr_series_inside(m->look->s->ledger, m->was, m->before, INSIDE_READ, &m->n,
+		                     m->look->e);
 	}
-	m->before[m->before_n++] = contact;
-	return true;
+	if (r == 0)
+		m->was = m->at < m->n ? m->before[m->at++] : NOBODY;
+	return r;
 }
 
 static void
@@ -223,13 +229,16 @@ on_member(void *context, int64_t id, const struct pr_str *fields, size_t n)
 {
 	struct members *m = context;
 	(void)n;
-	while (m->at < m->before_n && m->before[m->at] < id)
-		leave(m, m->before[m->at++]);
-	if (m->at < m->before_n && m->before[m->at] == id)
-		m->at++;
-	else
+	int r = 0;
+	while (r == 0 && m->was < id) {
+		leave(m, m->was);
+		r = next_before(m);
+	}
+	if (r == 0 && m->was == id)
+		r = next_before(m);
+	else if (r == 0)
 		come(m, id, fields[0]);
-	return 0;
+	return r;
 }
 
 /* Until all that are there at the beginning are in the ledger, nobody comes. */
@@ -241,15 +250,16 @@ look_at_segment(struct look *k)
 	struct pr_buf both = {0};
 	struct pr_snapshot_ask ask = series_ask(k->s, SERIES_BOTH, &both);
 	ask.order = PR_SNAPSHOT_ID;
-	int r = pr_series_inside(k->s->ledger, keep_before, &m, k->e);
+	int r = next_before(&m);
 	if (r == 0)
 		r = pr_snapshot(k->s->audience, &ask, &rows, k->e);
-	while (r == 0 && m.at < m.before_n)
-		leave(&m, m.before[m.at++]);
+	while (r == 0 && m.was != NOBODY) {
+		leave(&m, m.was);
+		r = next_before(&m);
+	}
 	if (r == 0 && m.begins && !k->out->more)
 		k->out->seen = 1;
 	pr_buf_finish(&both);
-	free(m.before);
 	return r;
 }
 

@@ -195,7 +195,7 @@ static const char *const texts[ST_N] = {
     /* 6: gone. */
     [ST_SERIES_ERASE] = "UPDATE series SET person = ?2, contact = 0, due_ms = NULL,"
 			" outcome = iif(outcome = 0, 6, outcome) WHERE person = ?1",
-    [ST_INSIDE] = "SELECT contact FROM inside ORDER BY contact",
+    [ST_INSIDE] = "SELECT contact FROM inside WHERE contact > ? ORDER BY contact LIMIT ?",
     [ST_INSIDE_ADD] = "INSERT OR IGNORE INTO inside VALUES (?)",
     [ST_INSIDE_GONE] = "DELETE FROM inside WHERE contact = ?",
     [ST_SURVEY_NAMES] = "SELECT id, name FROM domains",

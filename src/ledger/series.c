@@ -138,15 +138,19 @@ pr_series_coupons(pr_ledger *l)
 }
 
 int
-pr_series_inside(pr_ledger *l, bool (*each)(void *, int64_t), void *context, struct pr_error *e)
+pr_series_inside(pr_ledger *l, int64_t after, int64_t *out, size_t max, size_t *n,
+                 struct pr_error *e)
 {
 	sqlite3_stmt *s;
+	*n = 0;
 	int r = ledger_statement(l, ST_INSIDE, &s, e);
-	while (r == 0 && (r = pr_db_step(s, e)) == 1)
-		r = each(context, sqlite3_column_int64(s, 0)) ? 0 : 2;
-	if (r == 2)
-		sqlite3_reset(s);
-	return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, after);
+	sqlite3_bind_int64(s, 2, (int64_t)max);
+	while ((r = pr_db_step(s, e)) == 1)
+		out[(*n)++] = sqlite3_column_int64(s, 0);
+	return r;
 }
 
 /* ---- whose step is due ---- */

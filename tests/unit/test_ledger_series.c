@@ -178,24 +178,12 @@ START_TEST(somebody_enters_again_after_the_time_that_is_said)
 }
 END_TEST
 
-struct contacts {
-	int64_t of[8];
-	size_t n, max;
-};
-
-static bool
-keep_contact(void *context, int64_t contact)
-{
-	struct contacts *c = context;
-	c->of[c->n++] = contact;
-	return c->n < c->max;
-}
-
 START_TEST(who_is_inside_and_how_far_it_has_seen_is_kept)
 {
 	static const int64_t in1[] = {9, 3, 7}, in2[] = {3, 4}, out2[] = {7, 100};
 	struct pr_series_entering in = {.inside = in1, .inside_n = 3, .seen = -1};
-	struct contacts all = {.max = 8}, some = {.max = 2};
+	int64_t of[8];
+	size_t n;
 	ck_assert_int_eq(pr_series_seen(ledger), -1);
 	ok(pr_series_enter(ledger, &in, &e), &e);
 	ck_assert_int_eq(pr_series_seen(ledger), -1);
@@ -204,11 +192,12 @@ START_TEST(who_is_inside_and_how_far_it_has_seen_is_kept)
 	ok(pr_series_enter(ledger, &in, &e), &e);
 	ledger = reopen(ledger);
 	ck_assert_int_eq(pr_series_seen(ledger), 77);
-	ok(pr_series_inside(ledger, keep_contact, &all, &e), &e);
-	ck_assert_uint_eq(all.n, 3);
-	ck_assert(all.of[0] == 3 && all.of[1] == 4 && all.of[2] == 9);
-	ok(pr_series_inside(ledger, keep_contact, &some, &e), &e);
-	ck_assert_uint_eq(some.n, 2);
+	ok(pr_series_inside(ledger, 0, of, 8, &n, &e), &e);
+	ck_assert(n == 3 && of[0] == 3 && of[1] == 4 && of[2] == 9);
+	ok(pr_series_inside(ledger, 0, of, 2, &n, &e), &e);
+	ck_assert(n == 2 && of[0] == 3 && of[1] == 4);
+	ok(pr_series_inside(ledger, 4, of, 2, &n, &e), &e);
+	ck_assert(n == 1 && of[0] == 9);
 }
 END_TEST
 

@@ -60,8 +60,9 @@ int pr_series_enter(pr_ledger *l, struct pr_series_entering *in, struct pr_error
 int pr_series_has(pr_ledger *l, uint64_t person, int64_t occurrence, struct pr_error *e);
 /* The fact; -1: never. Any mode. */
 int64_t pr_series_seen(pr_ledger *l);
-/* All inside, by id; `each` returns false to stop. Any mode. */
-int pr_series_inside(pr_ledger *l, bool (*each)(void *context, int64_t contact), void *context,
+/* Those inside behind `after` (0: from the first), by id, at most max, into out; *n: how many. Any
+ * mode. */
+int pr_series_inside(pr_ledger *l, int64_t after, int64_t *out, size_t max, size_t *n,
                      struct pr_error *e);
 
 /* ---- steps ---- */
